@@ -1,1 +1,29 @@
-//! Placeholder of the first commit.
+//! Surewire's engine: a whole MQTT broker as one deterministic function, without any I/O.
+//!
+//! [`Engine`] takes events (a packet came, bytes were written, time passed) and gives actions
+//! (send this, close that, store this record). It sees no clock, thread, socket, environment or
+//! operating system randomness, so the same events give the same actions, always and everywhere:
+//! every fault can be simulated and every failure replayed.
+//!
+//! Reading order:
+//!
+//! * [`event`] and [`action`]: the whole contract with the outside.
+//! * [`packet`] and [`codec`]: MQTT's packets, one model for 3.1, 3.1.1 and 5.0, and their bytes.
+//! * [`topic`], [`id`], [`time`], [`message`]: the words everything is said in.
+//! * [`config`], [`notice`], [`violation`], [`log`]: what it is told, what it tells, what it stores.
+
+pub mod action;
+pub mod codec;
+pub mod config;
+pub mod engine;
+pub mod event;
+pub mod id;
+pub mod log;
+pub mod message;
+pub mod notice;
+pub mod packet;
+pub mod time;
+pub mod topic;
+pub mod violation;
+
+pub use engine::Engine;

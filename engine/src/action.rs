@@ -1,0 +1,67 @@
+//! Everything the engine can ask for.
+
+use crate::id::{ConnId, Lsn, PacketId};
+use crate::log::record::Record;
+use crate::message::Message;
+use crate::notice::{CloseReason, Notice};
+use crate::packet::{Packet, QoS};
+
+/// What the shell is to do, in order.
+#[derive(Debug)]
+pub enum Action {
+    /// Write this to the connection. Whatever the packet promises is already durable: the gate
+    /// inside the engine has held it back until then.
+    Send {
+        /// To which connection.
+        conn: ConnId,
+        /// What.
+        outgoing: Outgoing,
+    },
+    /// Stop or go on reading from the connection.
+    Read {
+        /// Of which connection.
+        conn: ConnId,
+        /// Whether to read.
+        on: bool,
+    },
+    /// Write what was sent before, then close the connection. The engine has forgotten it.
+    Close {
+        /// Which one.
+        conn: ConnId,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// Append this record to the log and answer with [`Event::Durable`](crate::event::Event).
+    Append {
+        /// Its number: one more than the last one's.
+        lsn: Lsn,
+        /// The outcome to store.
+        record: Record,
+    },
+    /// A fact for logs, metrics and whoever asks "why".
+    Notice(Notice),
+}
+
+/// A packet to a client.
+#[derive(Clone, Debug)]
+pub enum Outgoing {
+    /// Anything but a PUBLISH.
+    Packet(Packet),
+    /// A PUBLISH whose message may be shared with other receivers.
+    Publish(Delivery),
+}
+
+/// One client's copy of a message.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// What it says.
+    pub message: Message,
+    /// The lower of the published and the granted QoS.
+    pub qos: QoS,
+    /// Sent before on an earlier connection or by timer.
+    pub dup: bool,
+    /// As this receiver is to see it.
+    pub retain: bool,
+    /// There exactly when `qos` is above 0.
+    pub packet_id: Option<PacketId>,
+}

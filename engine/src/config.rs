@@ -1,0 +1,88 @@
+//! What the engine is told about how to behave. The shell reads the file; these are the values.
+
+use std::time::Duration;
+
+/// The engine's configuration. Defaults are those of the shipped `config.yaml`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// How old an unacknowledged QoS 1 or 2 message to a connected MQTT 3.x client gets before it
+    /// is sent again; zero is never. 5.0 forbids it (section 4.4).
+    pub delivery_retry_interval: Duration,
+    /// Window of QoS 1 and 2 messages sent and not fully acknowledged: 1 to 65,535 a session.
+    pub max_inflight_messages: u16,
+    /// Whether QoS 0 messages wait for an offline session.
+    pub queue_qos0_messages: bool,
+    /// Messages of the backlog behind the window; `None` is unlimited by count.
+    pub max_msgqueue_messages: Option<usize>,
+    /// Bytes of the backlog behind the window.
+    pub max_queued_bytes: usize,
+    /// What happens when the backlog is full.
+    pub queue_full_policy: QueueFullPolicy,
+    /// Connections at once.
+    pub max_connections: usize,
+    /// Unacknowledged QoS 1 and 2 messages that a client may have towards us.
+    pub receive_maximum: u16,
+    /// Bytes of output that a connection may leave unwritten, at least one packet.
+    pub max_unsent_bytes: u64,
+    /// A connection over `max_unsent_bytes` of which nothing is written for this long is closed.
+    pub stall_timeout: Duration,
+    /// Levels of a Topic Name or Filter.
+    pub max_topic_levels: usize,
+    /// Bytes of a Topic Name or Filter.
+    pub max_topic_length: usize,
+    /// Bytes of a Client Identifier.
+    pub max_client_id_length: usize,
+    /// Subscriptions of one session.
+    pub max_subscriptions_per_client: usize,
+    /// Filters in one SUBSCRIBE.
+    pub max_filters_per_subscribe: usize,
+    /// Retained messages in all.
+    pub max_retained_messages: usize,
+    /// Bytes of retained messages in all.
+    pub max_retained_bytes: usize,
+    /// Longest Keep Alive in seconds; longer ones, and 0, are cut to it. `None` is no cap.
+    pub max_keepalive: Option<u16>,
+    /// A client is gone after this many thousandths of its Keep Alive; the standard's 1.5 is 1,500.
+    pub keepalive_multiplier_milli: u32,
+    /// After how long a persistent session of a 3.x client ends; `None` is never.
+    pub session_expiry_interval: Option<Duration>,
+}
+
+/// What happens when one more message comes and the backlog is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum QueueFullPolicy {
+    /// The oldest QoS 0 message goes; else a new QoS 0 message; else the oldest.
+    #[default]
+    DropOldest,
+    /// The new message goes.
+    DropNewest,
+    /// The new message goes and the client is disconnected.
+    Disconnect,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            delivery_retry_interval: Duration::from_secs(20),
+            max_inflight_messages: 20,
+            queue_qos0_messages: true,
+            max_msgqueue_messages: Some(20),
+            max_queued_bytes: 64 << 20,
+            queue_full_policy: QueueFullPolicy::DropOldest,
+            max_connections: 1_000_000,
+            receive_maximum: 256,
+            max_unsent_bytes: 1 << 20,
+            stall_timeout: Duration::from_secs(60),
+            max_topic_levels: 128,
+            max_topic_length: 65_535,
+            max_client_id_length: 65_535,
+            max_subscriptions_per_client: 100_000,
+            max_filters_per_subscribe: 10_000,
+            max_retained_messages: 10_000_000,
+            max_retained_bytes: 4 << 30,
+            max_keepalive: None,
+            keepalive_multiplier_milli: 1_500,
+            session_expiry_interval: None,
+        }
+    }
+}

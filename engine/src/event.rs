@@ -1,0 +1,79 @@
+//! Everything that can happen to the engine.
+
+use std::net::SocketAddr;
+
+use crate::id::{ConnId, Lsn};
+use crate::packet::{Connect, Packet};
+use crate::violation::Violation;
+
+/// What the engine is told. It answers with [`Action`](crate::action::Action)s.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A connection's first packet is complete. The shell numbers the connection only now: what
+    /// never sends a CONNECT never reaches the engine.
+    Opened {
+        /// A slot that no other live connection has.
+        conn: ConnId,
+        /// Who and where.
+        peer: Peer,
+        /// The CONNECT, or what is wrong with it.
+        first: Result<Box<Connect>, Violation>,
+    },
+    /// A further packet.
+    Received {
+        /// From which connection.
+        conn: ConnId,
+        /// Decoded by the version of the connection's CONNECT.
+        packet: Packet,
+    },
+    /// Bytes that are no packet. Nothing more comes from this connection.
+    Broken {
+        /// From which connection.
+        conn: ConnId,
+        /// What is wrong with them.
+        violation: Violation,
+    },
+    /// Bytes of the connection's output that the transport has taken since the last such event.
+    Written {
+        /// Of which connection.
+        conn: ConnId,
+        /// How many.
+        bytes: u64,
+    },
+    /// The connection ended and the engine did not ask for it.
+    Closed {
+        /// Which one.
+        conn: ConnId,
+        /// How.
+        why: Lost,
+    },
+    /// Every record up to this one is on stable storage.
+    Durable {
+        /// The last such record.
+        upto: Lsn,
+    },
+    /// The deadline that [`Engine::next_timeout`](crate::Engine::next_timeout) told is reached.
+    Timeout,
+    /// The broker is about to stop: end every connection, keep every promise.
+    Stop,
+}
+
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its address.
+    pub address: SocketAddr,
+    /// Whether the listener lets clients in that nobody has authenticated.
+    pub anonymous: bool,
+}
+
+/// How a connection was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lost {
+    /// The peer closed it without DISCONNECT.
+    ByPeer,
+    /// The transport reported an error.
+    Failed,
+    /// The shell's own task for it panicked.
+    Panicked,
+}

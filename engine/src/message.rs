@@ -1,0 +1,128 @@
+//! A message on its way through the broker.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::packet::{Properties, QoS};
+use crate::topic::TopicName;
+
+/// Payloads of this many bytes and more must come to the engine in an allocation of their own:
+/// they are kept and forwarded as they are, never copied. Smaller ones may be views into a shared
+/// read buffer; they are copied once when they are kept.
+pub const LARGE_PAYLOAD: usize = 16 * 1024;
+
+/// An application message: cheap to clone, and free of allocations while it only passes through.
+///
+/// A message that is only forwarded stays a view into the buffer it was read into. As soon as
+/// anything keeps it beyond the event (a session, the retained store, the gate, the log),
+/// [`Message::keep`] turns it into one shared allocation of its exact size.
+#[derive(Clone, Debug)]
+pub enum Message {
+    /// A view into a read buffer, valid for the event at hand.
+    Passing(Content),
+    /// Shared by everything that keeps it.
+    Kept(Arc<Content>),
+}
+
+/// What a message says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// Where it was published.
+    pub topic: TopicName,
+    /// Application data.
+    pub payload: Bytes,
+    /// The QoS it was published at.
+    pub qos: QoS,
+    /// The RETAIN flag it was published with.
+    pub retain: bool,
+    /// The Publish Properties that are forwarded (5.0).
+    pub properties: Properties,
+}
+
+impl Message {
+    /// What it says.
+    #[must_use]
+    pub fn content(&self) -> &Content {
+        match self {
+            Self::Passing(content) => content,
+            Self::Kept(content) => content,
+        }
+    }
+
+    /// Makes it outlive the read buffer, once, and returns a handle for the keeper.
+    pub fn keep(&mut self) -> Arc<Content> {
+        match self {
+            Self::Kept(content) => Arc::clone(content),
+            Self::Passing(content) => {
+                let kept = Arc::new(content.detached());
+                *self = Self::Kept(Arc::clone(&kept));
+                kept
+            }
+        }
+    }
+}
+
+impl Content {
+    /// Bytes that the message counts for against byte limits: topic, payload and a flat 64 for
+    /// what holds them together.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        64 + self.topic.as_str().len() + self.payload.len()
+    }
+
+    /// A copy that pins no read buffer.
+    fn detached(&self) -> Self {
+        let payload = if self.payload.len() >= LARGE_PAYLOAD {
+            self.payload.clone()
+        } else {
+            Bytes::copy_from_slice(&self.payload)
+        };
+        Self {
+            topic: self.topic.detached(),
+            payload,
+            qos: self.qos,
+            retain: self.retain,
+            properties: self.properties.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytestring::ByteString;
+
+    fn passing(payload: Bytes) -> Message {
+        Message::Passing(Content {
+            topic: TopicName::new(ByteString::from_static("a/b")).unwrap(),
+            payload,
+            qos: QoS::AtMostOnce,
+            retain: false,
+            properties: Properties::NONE,
+        })
+    }
+
+    #[test]
+    fn a_small_kept_payload_pins_no_read_buffer() {
+        let arena = Bytes::from(vec![7; 64 * 1024]);
+        let mut message = passing(arena.slice(100..110));
+        let kept = message.keep();
+        drop(message);
+        assert!(arena.is_unique(), "the arena is still referenced by the kept payload");
+        assert_eq!(kept.payload, vec![7; 10]);
+    }
+
+    #[test]
+    fn a_message_is_copied_once_however_many_keep_it() {
+        let mut message = passing(Bytes::from(vec![1; 10]));
+        assert!(Arc::ptr_eq(&message.keep(), &message.keep()));
+    }
+
+    #[test]
+    fn a_large_payload_is_never_copied() {
+        let payload = Bytes::from(vec![1; LARGE_PAYLOAD]);
+        let mut message = passing(payload.clone());
+        assert_eq!(message.keep().payload.as_ptr(), payload.as_ptr());
+    }
+}

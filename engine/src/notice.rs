@@ -1,0 +1,201 @@
+//! Facts about what the engine did, never text: logs, metrics, `explain` and the loss ledger are
+//! renderings of them.
+
+use std::net::SocketAddr;
+
+use crate::event::Lost;
+use crate::id::ClientId;
+use crate::packet::{QoS, ReasonCode, Version};
+use crate::topic::{FilterError, TopicFilter, TopicName};
+use crate::violation::Violation;
+
+/// Something worth telling. Ordinary accepts and deliveries are counters instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A client is connected.
+    Connected {
+        /// Who.
+        client: ClientId,
+        /// From where.
+        address: SocketAddr,
+        /// Speaking what.
+        version: Version,
+        /// Whether it found its session again.
+        session_present: bool,
+    },
+    /// A CONNECT was answered with a refusal, or not at all.
+    Refused {
+        /// The id it asked for, where it could be read.
+        client: Option<ClientId>,
+        /// From where.
+        address: SocketAddr,
+        /// Why.
+        why: Refusal,
+    },
+    /// A connection ended.
+    Disconnected {
+        /// Whose.
+        client: ClientId,
+        /// Why.
+        why: CloseReason,
+    },
+    /// A session ended and with it everything it held.
+    SessionEnded {
+        /// Whose.
+        client: ClientId,
+        /// Why.
+        why: SessionEnd,
+        /// Messages it held, each dropped with [`DropReason::SessionEnded`].
+        dropped: u64,
+    },
+    /// A message was not, or no longer, going to reach a session.
+    Dropped {
+        /// Whose session; `None` for a share group without members or a message no session was
+        /// chosen for.
+        client: Option<ClientId>,
+        /// Where it was published.
+        topic: TopicName,
+        /// At which QoS it would have been delivered.
+        qos: QoS,
+        /// Why.
+        why: DropReason,
+    },
+    /// A client's PUBLISH was acknowledged but not routed.
+    PublishRefused {
+        /// Whose.
+        client: ClientId,
+        /// Where to.
+        topic: TopicName,
+        /// Why.
+        why: PublishRefusal,
+    },
+    /// A Topic Filter of a SUBSCRIBE was refused in the SUBACK.
+    SubscribeRefused {
+        /// Whose.
+        client: ClientId,
+        /// As sent.
+        filter: String,
+        /// Why.
+        why: SubscribeRefusal,
+    },
+    /// A Will was published.
+    WillPublished {
+        /// Whose.
+        client: ClientId,
+        /// Where.
+        topic: TopicName,
+    },
+    /// A share group that waits for its members got a message.
+    GroupWaits {
+        /// `$share/name/filter`.
+        group: TopicFilter,
+    },
+}
+
+/// Why a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The client sent DISCONNECT.
+    ByClient(ReasonCode),
+    /// The transport ended first.
+    Lost(Lost),
+    /// The client broke the protocol.
+    Violation(Violation),
+    /// Its CONNECT was refused.
+    Refused,
+    /// Nothing was heard for the keep-alive time.
+    KeepAlive,
+    /// Another connection took the session over.
+    TakenOver,
+    /// Nothing of a full output was taken for the stall time.
+    Stalled,
+    /// `queue_full_policy: disconnect` and the queue was full.
+    QueueFull,
+    /// The broker stops.
+    Stopping,
+}
+
+/// Why a CONNECT was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It breaks the protocol.
+    Violation(Violation),
+    /// This version is not served.
+    Version(Version),
+    /// No id and no Clean Session, so there is nothing to keep the session by.
+    EmptyClientId,
+    /// The id is longer than `max_client_id_length` bytes.
+    ClientIdTooLong,
+    /// The listener lets nobody in unauthenticated.
+    NotAuthenticated,
+    /// `max_connections` are connected.
+    ConnectionLimit,
+    /// Memory is short: no new sessions (`memory_limit`).
+    MemoryLimit,
+    /// The Will's topic is for the broker alone.
+    WillTopic,
+    /// The broker stops.
+    Stopping,
+}
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SessionEnd {
+    /// It was to end with its connection.
+    WithConnection,
+    /// The client came back and wanted a new one.
+    CleanStart,
+    /// Its Session Expiry Interval passed.
+    Expired,
+}
+
+/// Why a message does not reach a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DropReason {
+    /// The backlog is full: this was its oldest QoS 0 message.
+    QueueFullOldestQoS0,
+    /// The backlog is full of QoS 1 and 2 messages and this one is QoS 0.
+    QueueFullNewQoS0,
+    /// The backlog is full: this was its oldest message.
+    QueueFullOldest,
+    /// The backlog is full and `queue_full_policy` is `drop_newest`, or `disconnect`.
+    QueueFullNewest,
+    /// One message alone is larger than `max_queued_bytes`.
+    LargerThanQueue,
+    /// QoS 0 for an offline session, and `queue_qos0_messages` is off.
+    OfflineQoS0,
+    /// The session ended while it held the message.
+    SessionEnded,
+    /// QoS 0 that was sent, but not written before the connection ended.
+    ConnectionClosed,
+    /// The share group lost its last member while it held the message.
+    GroupEnded,
+    /// The packet is larger than the client's Maximum Packet Size (5.0).
+    PacketTooLarge,
+    /// Memory is short: queued QoS 0 goes first (`memory_limit`).
+    MemoryLimit,
+}
+
+/// Why a PUBLISH was acknowledged but not routed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PublishRefusal {
+    /// Clients do not publish to topics that start with `$`.
+    DollarTopic,
+    /// More than `max_topic_levels` levels or `max_topic_length` bytes.
+    TopicLimit,
+    /// The retained store is full: delivered, not stored.
+    RetainedLimit,
+}
+
+/// Why a Topic Filter was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubscribeRefusal {
+    /// It is no Topic Filter.
+    Invalid(FilterError),
+    /// More than `max_topic_levels` levels or `max_topic_length` bytes.
+    TopicLimit,
+    /// More than `max_filters_per_subscribe` filters in one packet.
+    FilterLimit,
+    /// The client holds `max_subscriptions_per_client` already.
+    SubscriptionLimit,
+}

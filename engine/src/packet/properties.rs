@@ -1,0 +1,110 @@
+//! The properties of MQTT 5.0 (section 2.2.2.2), as one set for all packets.
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use smallvec::SmallVec;
+
+use crate::topic::TopicName;
+
+/// The properties of one packet. Without any, which is the common case, it owns nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Properties(Option<Box<PropertySet>>);
+
+static NONE: PropertySet = PropertySet::NONE;
+
+impl Properties {
+    /// No properties.
+    pub const NONE: Self = Self(None);
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// What is there; every field of an empty set is absent.
+    #[must_use]
+    pub fn get(&self) -> &PropertySet {
+        self.0.as_deref().unwrap_or(&NONE)
+    }
+}
+
+impl From<PropertySet> for Properties {
+    fn from(set: PropertySet) -> Self {
+        if set == PropertySet::NONE { Self(None) } else { Self(Some(Box::new(set))) }
+    }
+}
+
+/// Every property of the standard; which packet may carry which is a table in the codec.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields carry the standard's names, in the order of table 2-4")]
+pub struct PropertySet {
+    pub payload_format_indicator: Option<bool>,
+    /// Seconds.
+    pub message_expiry_interval: Option<u32>,
+    pub content_type: Option<ByteString>,
+    pub response_topic: Option<TopicName>,
+    pub correlation_data: Option<Bytes>,
+    /// In a PUBLISH to a client one for each matching subscription that has one.
+    pub subscription_identifiers: SmallVec<[u32; 2]>,
+    /// Seconds; 0xFFFF_FFFF is "never".
+    pub session_expiry_interval: Option<u32>,
+    pub assigned_client_identifier: Option<ByteString>,
+    /// Seconds.
+    pub server_keep_alive: Option<u16>,
+    pub authentication_method: Option<ByteString>,
+    pub authentication_data: Option<Bytes>,
+    pub request_problem_information: Option<bool>,
+    /// Seconds.
+    pub will_delay_interval: Option<u32>,
+    pub request_response_information: Option<bool>,
+    pub response_information: Option<ByteString>,
+    pub server_reference: Option<ByteString>,
+    pub reason_string: Option<ByteString>,
+    pub receive_maximum: Option<u16>,
+    pub topic_alias_maximum: Option<u16>,
+    pub topic_alias: Option<u16>,
+    /// 0 or 1; absent means 2.
+    pub maximum_qos: Option<u8>,
+    pub retain_available: Option<bool>,
+    /// In order, names may repeat.
+    pub user_properties: Vec<(ByteString, ByteString)>,
+    /// Bytes of a whole packet.
+    pub maximum_packet_size: Option<u32>,
+    pub wildcard_subscription_available: Option<bool>,
+    pub subscription_identifier_available: Option<bool>,
+    pub shared_subscription_available: Option<bool>,
+}
+
+impl PropertySet {
+    /// No property.
+    pub const NONE: Self = Self {
+        payload_format_indicator: None,
+        message_expiry_interval: None,
+        content_type: None,
+        response_topic: None,
+        correlation_data: None,
+        subscription_identifiers: SmallVec::new_const(),
+        session_expiry_interval: None,
+        assigned_client_identifier: None,
+        server_keep_alive: None,
+        authentication_method: None,
+        authentication_data: None,
+        request_problem_information: None,
+        will_delay_interval: None,
+        request_response_information: None,
+        response_information: None,
+        server_reference: None,
+        reason_string: None,
+        receive_maximum: None,
+        topic_alias_maximum: None,
+        topic_alias: None,
+        maximum_qos: None,
+        retain_available: None,
+        user_properties: Vec::new(),
+        maximum_packet_size: None,
+        wildcard_subscription_available: None,
+        subscription_identifier_available: None,
+        shared_subscription_available: None,
+    };
+}

@@ -1,0 +1,214 @@
+//! Topic Names and Topic Filters (MQTT 5.0 section 4.7), checked once, when they are made.
+//!
+//! Everything here is iterative: a name of 65,535 slashes costs time, never stack.
+
+use std::fmt;
+
+use bytestring::ByteString;
+
+/// A Topic Name: 1 to 65,535 bytes of UTF-8 without wildcards and U+0000.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicName(ByteString);
+
+impl TopicName {
+    /// `None` where the text is empty, too long, or contains `+`, `#` or U+0000.
+    #[must_use]
+    pub fn new(text: ByteString) -> Option<Self> {
+        let fits = !text.is_empty() && text.len() <= 65_535;
+        (fits && !text.bytes().any(|b| matches!(b, b'+' | b'#' | 0))).then_some(Self(text))
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the name starts with `$`, so that filters opening with a wildcard leave it out.
+    #[must_use]
+    pub fn is_dollar(&self) -> bool {
+        self.0.starts_with('$')
+    }
+
+    /// A copy in an allocation of its own, of exactly the size of the text.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        Self(ByteString::from(String::from(self.as_str()).into_boxed_str()))
+    }
+}
+
+impl fmt::Debug for TopicName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+/// Escaped, so that a topic with line breaks cannot forge a log line.
+impl fmt::Display for TopicName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_str().escape_debug().fmt(f)
+    }
+}
+
+/// What a client subscribes to: a Topic Filter, perhaps for a share group.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicFilter {
+    /// As sent, with `$share/..` where there is one: the identity of the subscription.
+    text: ByteString,
+    /// Where the filter proper starts in `text`: behind `$share/name/`, else 0.
+    start: u32,
+}
+
+/// Why a text is no Topic Filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FilterError {
+    /// Nothing there (section 4.7.3).
+    #[error("is empty")]
+    Empty,
+    /// Over 65,535 bytes (section 4.7.3).
+    #[error("is longer than 65,535 bytes")]
+    TooLong,
+    /// U+0000 (section 4.7.3).
+    #[error("contains U+0000")]
+    Nul,
+    /// `#` not alone in the last level (section 4.7.1.2).
+    #[error("has a `#` that is not alone in its last level")]
+    Hash,
+    /// `+` not alone in its level (section 4.7.1.3).
+    #[error("has a `+` that is not alone in its level")]
+    Plus,
+    /// `$share` without a name and a filter, or with a wildcard in the name (section 4.8.2).
+    #[error("starts with `$share/` but is not `$share/name/filter`")]
+    Share,
+}
+
+const SHARE: &str = "$share/";
+
+impl TopicFilter {
+    /// Checks the text by the rules of sections 4.7.1, 4.7.3 and 4.8.2.
+    ///
+    /// # Errors
+    /// The first rule that the text breaks.
+    pub fn parse(text: ByteString) -> Result<Self, FilterError> {
+        if text.is_empty() {
+            return Err(FilterError::Empty);
+        }
+        if text.len() > 65_535 {
+            return Err(FilterError::TooLong);
+        }
+        if text.as_bytes().contains(&0) {
+            return Err(FilterError::Nul);
+        }
+        let start = share_prefix(&text)?;
+        check_levels(text.get(start..).unwrap_or_default())?;
+        let start = u32::try_from(start).expect("at most 65,535 bytes long");
+        Ok(Self { text, start })
+    }
+
+    /// As sent, including `$share/name/`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The filter proper, which topics are matched against.
+    #[must_use]
+    pub fn filter(&self) -> &str {
+        self.text.get(self.start as usize..).unwrap_or_default()
+    }
+
+    /// The share group's name, if this is a Shared Subscription.
+    #[must_use]
+    pub fn share_name(&self) -> Option<&str> {
+        let end = (self.start as usize).checked_sub(1)?;
+        self.text.get(SHARE.len()..end)
+    }
+
+    /// Whether the filter proper has a wildcard.
+    #[must_use]
+    pub fn has_wildcard(&self) -> bool {
+        self.filter().bytes().any(|b| matches!(b, b'+' | b'#'))
+    }
+
+    /// Whether a message on `topic` is for this filter.
+    #[must_use]
+    pub fn matches(&self, topic: &TopicName) -> bool {
+        matches(self.filter(), topic.as_str())
+    }
+
+    /// Number of levels of the filter proper, at least 1.
+    #[must_use]
+    pub fn levels(&self) -> usize {
+        levels(self.filter())
+    }
+
+    /// A copy in an allocation of its own, of exactly the size of the text.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        let text = ByteString::from(String::from(self.as_str()).into_boxed_str());
+        Self { text, start: self.start }
+    }
+}
+
+impl fmt::Debug for TopicFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+/// Escaped, so that a filter with line breaks cannot forge a log line.
+impl fmt::Display for TopicFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_str().escape_debug().fmt(f)
+    }
+}
+
+/// Number of levels of a name or filter: one more than it has slashes.
+#[must_use]
+pub fn levels(text: &str) -> usize {
+    text.bytes().filter(|b| *b == b'/').count() + 1
+}
+
+/// Whether `topic` matches the valid filter `filter` (sections 4.7.1 and 4.7.2).
+#[must_use]
+pub fn matches(filter: &str, topic: &str) -> bool {
+    if topic.starts_with('$') && filter.starts_with(['+', '#']) {
+        return false;
+    }
+    let mut names = topic.split('/');
+    for level in filter.split('/') {
+        match (level, names.next()) {
+            ("#", _) => return true,
+            ("+", Some(_)) => {}
+            (level, Some(name)) if level == name => {}
+            _ => return false,
+        }
+    }
+    names.next().is_none()
+}
+
+/// Length of `$share/name/` at the start of the text; 0 for an ordinary filter.
+fn share_prefix(text: &str) -> Result<usize, FilterError> {
+    if text == "$share" {
+        return Err(FilterError::Share);
+    }
+    let Some(rest) = text.strip_prefix(SHARE) else { return Ok(0) };
+    let (name, filter) = rest.split_once('/').ok_or(FilterError::Share)?;
+    if name.is_empty() || name.contains(['+', '#']) || filter.is_empty() {
+        return Err(FilterError::Share);
+    }
+    Ok(SHARE.len() + name.len() + 1)
+}
+
+fn check_levels(filter: &str) -> Result<(), FilterError> {
+    let mut levels = filter.split('/').peekable();
+    while let Some(level) = levels.next() {
+        if level.contains('#') && (level != "#" || levels.peek().is_some()) {
+            return Err(FilterError::Hash);
+        }
+        if level.contains('+') && level != "+" {
+            return Err(FilterError::Plus);
+        }
+    }
+    Ok(())
+}

@@ -51,7 +51,8 @@ fn citations() -> BTreeMap<Statement, Vec<String>> {
         let text = fs::read_to_string(&path).unwrap();
         let place = path.strip_prefix(root).unwrap().display();
         for (number, line) in (1..).zip(text.lines()) {
-            let Some((_, cited)) = line.split_once("// conformance: ") else { continue };
+            let cited = line.trim_start().strip_prefix("// conformance: ");
+            let Some(cited) = cited else { continue };
             for statement in cited.split(',') {
                 let (version, id) = statement.trim().split_once(' ').unwrap_or_else(|| {
                     panic!("{place}:{number}: write `version MQTT-x.y.z-n`, found `{statement}`")
@@ -102,17 +103,24 @@ fn every_server_statement_of_3_1_1_is_cited() {
     assert!(open.is_empty(), "{} statements without a test:\n{}", open.len(), open.join("\n"));
 }
 
+/// How many statements of 5.0 may still be open. It only ever falls.
+const OPEN_V5: usize = 206;
+
 #[test]
 fn the_statements_of_5_0_are_counted() {
-    let all = needed("v5").len();
-    assert!(uncovered("v5").len() <= all);
+    let open = uncovered("v5").len();
+    assert!(open <= OPEN_V5, "{open} statements of 5.0 without a test, there were {OPEN_V5}");
 }
 
 #[test]
 fn every_citation_names_a_statement() {
     let known: BTreeSet<Statement> = known("v3.1.1").into_iter().chain(known("v5")).collect();
     let cited = citations();
-    let unknown: Vec<_> =
-        cited.iter().filter(|(statement, _)| !known.contains(*statement)).collect();
+    let unknown: Vec<_> = cited
+        .iter()
+        // Rules without a number are cited by their section.
+        .filter(|((_, id), _)| id.starts_with("MQTT-"))
+        .filter(|(statement, _)| !known.contains(*statement))
+        .collect();
     assert!(unknown.is_empty(), "cited, but in neither standard: {unknown:?}");
 }

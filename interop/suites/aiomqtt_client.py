@@ -6,7 +6,7 @@ import logging
 
 import aiomqtt
 from suites import harness
-from suites.harness import MEBIBYTE, PATIENCE, test
+from suites.harness import MEBIBYTE, PATIENCE, Line, test
 
 # It warns of many publishes under way, which one test makes on purpose.
 _quiet = logging.getLogger("quiet")
@@ -34,36 +34,6 @@ async def next_message(client):
 
 async def payloads(client, count):
     return [(await next_message(client)).payload for _ in range(count)]
-
-
-class Line:
-    """A line between a client and the broker that a test can cut."""
-
-    async def __aenter__(self):
-        self._writers = []
-        self._server = await asyncio.start_server(self._accept, harness.HOST, 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_):
-        self.cut()
-        self._server.close()
-
-    def cut(self):
-        for writer in self._writers:
-            writer.transport.abort()
-
-    async def _accept(self, reader, writer):
-        to_broker = await asyncio.open_connection(harness.HOST, harness.PORTS["mqtt"])
-        self._writers += [writer, to_broker[1]]
-        await asyncio.gather(_copy(reader, to_broker[1]), _copy(to_broker[0], writer))
-
-
-async def _copy(reader, writer):
-    with contextlib.suppress(ConnectionError):
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
 
 
 def _listener_tests(listener):
@@ -118,7 +88,8 @@ async def _(scene):
 @test("will: published when the line is cut")
 async def _(scene):
     will = aiomqtt.Will(scene.topic("will"), b"gone", qos=1)
-    async with connect(scene, "watcher") as watcher, Line() as line:
+    line = Line(scene)
+    async with connect(scene, "watcher") as watcher:
         await watcher.subscribe(scene.topic("will"), qos=1)
         with contextlib.suppress(aiomqtt.MqttError):
             async with connect(scene, port=line.port, will=will):
@@ -131,9 +102,10 @@ async def _(scene):
     will = aiomqtt.Will(scene.topic("will"), b"gone", qos=1)
     async with connect(scene, "watcher") as watcher:
         await watcher.subscribe(scene.topic("will"), qos=1)
-        async with connect(scene, will=will):
+        line = Line(scene)
+        async with connect(scene, port=line.port, will=will):
             pass
-        # The same client id: the broker has finished with the old connection before it accepts this one.
+        await asyncio.to_thread(line.wait_until_broker_closed)
         async with connect(scene) as again:
             await again.publish(scene.topic("will"), b"later", qos=1)
         assert (await next_message(watcher)).payload == b"later"
@@ -153,7 +125,8 @@ async def _(scene):
 
 @test("persistent session: survives a cut line")
 async def _(scene):
-    async with Line() as line, connect(scene, "publisher") as publisher:
+    line = Line(scene)
+    async with connect(scene, "publisher") as publisher:
         with contextlib.suppress(aiomqtt.MqttError):
             async with connect(scene, port=line.port, clean_session=False) as client:
                 await client.subscribe(scene.topic(), qos=2)

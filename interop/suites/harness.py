@@ -5,6 +5,7 @@ one argument, a `Scene`: names of its own for topics and clients, so that tests 
 """
 
 import asyncio
+import contextlib
 import fnmatch
 import inspect
 import itertools
@@ -12,6 +13,8 @@ import json
 import os
 import queue
 import signal
+import socket
+import threading
 import time
 import traceback
 
@@ -73,6 +76,43 @@ def next_of(events, what):
         return events.get(timeout=PATIENCE)
     except queue.Empty:
         raise AssertionError(f"no {what} within {PATIENCE} s") from None
+
+
+class Line:
+    """A line between one client and the broker: a test can cut it, or see the broker's end of it."""
+
+    def __init__(self, scene, listener="mqtt"):
+        self._broker = socket.create_connection((HOST, PORTS[listener]))
+        self._listening = socket.create_server((HOST, 0))
+        self._client = None
+        self._broker_closed = threading.Event()
+        self.port = self._listening.getsockname()[1]
+        scene.at_end(self.cut)
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def cut(self):
+        for end in filter(None, (self._listening, self._client, self._broker)):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def wait_until_broker_closed(self):
+        """The broker has then handled all that the client sent."""
+        assert self._broker_closed.wait(PATIENCE), f"the broker did not close within {PATIENCE} s"
+
+    def _serve(self):
+        with contextlib.suppress(OSError):
+            self._client, _ = self._listening.accept()
+            threading.Thread(target=_carry, args=(self._client, self._broker), daemon=True).start()
+            _carry(self._broker, self._client)
+            self._broker_closed.set()
+
+
+def _carry(source, sink):
+    with contextlib.suppress(OSError):
+        while data := source.recv(65_536):
+            sink.sendall(data)
+    with contextlib.suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
 
 
 def run():

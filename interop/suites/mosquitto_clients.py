@@ -8,7 +8,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from suites import harness
-from suites.harness import MEBIBYTE, PATIENCE, next_of, test
+from suites.harness import MEBIBYTE, PATIENCE, Line, next_of, test
 
 # Payloads in hexadecimal: exact, and always one line.
 _MESSAGE_FORMAT = "message %q %r %t %x"
@@ -26,13 +26,13 @@ class Message(NamedTuple):
 class Subscriber:
     """A running mosquitto_sub; `topics` are acknowledged when the constructor returns."""
 
-    def __init__(self, scene, topics, *options, listener="mqtt"):
+    def __init__(self, scene, topics, *options, listener="mqtt", port=None):
         self.messages = queue.Queue()
         self.codes = queue.Queue()
         self._lines = []
         filters = [word for topic in topics for word in ("-t", topic)]
         self._process = subprocess.Popen(
-            [*_LINE_BUFFERED, "mosquitto_sub", *_address(listener), "-d", "-F", _MESSAGE_FORMAT,
+            [*_LINE_BUFFERED, "mosquitto_sub", *_address(listener, port), "-d", "-F", _MESSAGE_FORMAT,
              *filters, *options],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
@@ -87,8 +87,8 @@ def _sub(*options, listener="mqtt"):
     )  # fmt: skip
 
 
-def _address(listener):
-    return ["-h", harness.HOST, "-p", str(harness.PORTS[listener])]
+def _address(listener, port=None):
+    return ["-h", harness.HOST, "-p", str(port or harness.PORTS[listener])]
 
 
 def _parse(line):
@@ -200,10 +200,11 @@ def _(scene):
 @test("will: an orderly DISCONNECT discards it")
 def _(scene):
     watcher = Subscriber(scene, [scene.topic("will")], "-q", "1")
-    client = Subscriber(scene, [scene.topic()], "-i", scene.client_id(), *_will(scene, qos=1))
+    line = Line(scene)
+    client = Subscriber(scene, [scene.topic()], *_will(scene, qos=1), port=line.port)
     client.leave()
-    # The same client id: the broker has finished with the old connection before it accepts this one.
-    publish(scene.topic("will"), "-i", scene.client_id(), "-q", "1", payload=b"later")
+    line.wait_until_broker_closed()
+    publish(scene.topic("will"), "-q", "1", payload=b"later")
     assert watcher.next().payload == b"later"
 
 

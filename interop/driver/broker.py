@@ -68,7 +68,11 @@ class Broker:
 def start(options, folder):
     """Configures and starts the broker that the options name; not ready yet."""
     ports = dict(zip(TRANSPORTS, _free_ports(len(TRANSPORTS))))
-    command = _mosquitto(folder, ports) if options.broker == "mosquitto" else _surewire(options, folder, ports)
+    command = (
+        _mosquitto(folder, ports)
+        if options.broker == "mosquitto"
+        else _surewire(options, folder, ports)
+    )
     return Broker(command, folder, ports)
 
 

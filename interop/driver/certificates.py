@@ -11,7 +11,7 @@ subjectAltName = DNS:localhost, IP:127.0.0.1
 
 
 def make(folder):
-    """Writes ca.pem, server.pem and server.key; and stranger.pem, an authority that signed nothing."""
+    """Writes ca.pem, server.pem and server.key; and stranger.pem, which signed nothing."""
     _authority(folder, "ca")
     _authority(folder, "stranger")
     (folder / "server.ext").write_text(_SERVER_EXTENSIONS)
@@ -39,7 +39,11 @@ def _new_key(file):
 
 def _openssl(folder, *arguments):
     done = subprocess.run(
-        ["openssl", *arguments], cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL
+        ["openssl", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
     )
     if done.returncode != 0:
         raise RuntimeError(f"openssl {arguments[0]} failed:\n{done.stderr}")

@@ -41,7 +41,7 @@ def _debian_packages(with_mosquitto):
 
 
 def mosquitto():
-    """The broker's path, or None: Debian installs it where an ordinary user's PATH does not look."""
+    """The broker's path, or None; Debian keeps it out of an ordinary user's PATH."""
     return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
 
 

@@ -9,10 +9,12 @@ and tells what it does by lines of JSON on its standard output:
 A test that was planned and never reported has failed, whatever ended the suite.
 """
 
+import contextlib
 import fnmatch
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import tempfile
 import threading
@@ -25,6 +27,8 @@ HERE = pathlib.Path(__file__).resolve().parent.parent
 OUT = HERE.parent / ".ci/out"
 SUITE_LIMIT = 600
 TEST_LIMIT = 30
+# A suite that fails this often is ended: a broker that answers nothing must not cost an hour.
+GIVE_UP_AFTER = 10
 LOG_LINES_SHOWN = 80
 
 _PYTHON = [str(install.VENV_PYTHON), "-u"]
@@ -51,7 +55,8 @@ def run(options):
             broker = brokers.start(options, folder)
             broker.wait_until_ready()
             for suite in _selected(options.tests):
-                results += _run_suite(suite, options, folder, broker)
+                if broker.is_running():
+                    results += _run_suite(suite, options, folder, broker)
             results.append(_stop(broker))
         except brokers.BrokerError as error:
             results.append(_result("broker/start", False, 0, str(error)))
@@ -90,8 +95,12 @@ def _run_suite(suite, options, folder, broker):
         elif "plan" in report:
             plan = report["plan"]
         else:
-            results.append(_result(f"{suite}/{report['test']}", report["ok"], report["seconds"], report["error"]))
+            name = f"{suite}/{report['test']}"
+            results.append(_result(name, report["ok"], report["seconds"], report["error"]))
             _show(results[-1])
+            if sum(not r["ok"] for r in results) == GIVE_UP_AFTER:
+                print(f"   {GIVE_UP_AFTER} failures: the rest of the suite is left out")
+                process.kill()
     code = process.wait()
     watchdog.cancel()
     return results + _what_is_missing(suite, plan, results, code, broker)
@@ -100,14 +109,18 @@ def _run_suite(suite, options, folder, broker):
 def _what_is_missing(suite, plan, results, code, broker):
     """Failures that no report names: tests that never ran, a suite or a broker that died."""
     missing = []
+
+    def fail(what, error):
+        missing.append(_result(f"{suite}/{what}", False, 0, error))
+
     reported = {r["name"] for r in results}
     for test in plan or []:
         if f"{suite}/{test}" not in reported:
-            missing.append(_result(f"{suite}/{test}", False, 0, f"never ran: the suite ended with {code}"))
+            fail(test, f"never ran: the suite ended with code {code}")
     if plan is None:
-        missing.append(_result(f"{suite}/start", False, 0, f"the suite ended with code {code} before its plan"))
+        fail("start", f"the suite ended with code {code} before it told its plan")
     if not broker.is_running():
-        missing.append(_result(f"{suite}/broker", False, 0, "the broker ended during this suite"))
+        fail("broker", "the broker ended during this suite")
     for result in missing:
         _show(result)
     return missing
@@ -131,16 +144,33 @@ def _stop(broker):
     start = time.monotonic()
     error = ""
     try:
-        broker.stop()
-    except brokers.BrokerError as e:
+        with contextlib.ExitStack() as clients:
+            for client in _clients_that_stay(broker):
+                clients.enter_context(client)
+            broker.stop()
+    except (OSError, brokers.BrokerError) as e:
         error = str(e)
     panics = [line for line in broker.log() if "panicked at" in line]
     if panics:
         error = f"{error} the log holds {len(panics)} panics: {panics[0]}".strip()
-    result = _result("broker/stops on SIGTERM, no panic in its log", not error, time.monotonic() - start, error)
+    name = "broker/stops on SIGTERM, no panic in its log"
+    result = _result(name, not error, time.monotonic() - start, error)
     print("\n== broker")
     _show(result)
     return result
+
+
+def _clients_that_stay(broker):
+    """Connections that never end by themselves: a silent one to each listener, and a client."""
+    if not broker.is_running():
+        return
+    for port in broker.ports.values():
+        yield socket.create_connection(("127.0.0.1", port), timeout=5)
+    client = socket.create_connection(("127.0.0.1", broker.ports["mqtt"]), timeout=5)
+    client.sendall(b"\x10\x10\x00\x04MQTT\x04\x02\x00\x00\x00\x04stay")
+    if client.recv(4) != b"\x20\x02\x00\x00":
+        raise brokers.BrokerError("no CONNACK before the stop")
+    yield client
 
 
 def _result(name, ok, seconds, error):
@@ -158,7 +188,8 @@ def _parse(line):
 
 
 def _show(result):
-    print(f"   {'ok  ' if result['ok'] else 'FAIL'} {result['seconds']:6.2f} s  {result['name']}", flush=True)
+    verdict = "ok  " if result["ok"] else "FAIL"
+    print(f"   {verdict} {result['seconds']:6.2f} s  {result['name']}", flush=True)
     if not result["ok"]:
         for line in result["error"].rstrip().splitlines():
             print("        ", line, flush=True)
@@ -168,7 +199,9 @@ def _show_log(broker):
     lines = broker.log()
     kept = OUT / "interop-broker.log"
     kept.write_text("\n".join(lines) + "\n")
-    print(f"\n== the last lines of the broker's log (all {len(lines)}: {kept.relative_to(HERE.parent)})")
+    print(
+        f"\n== the end of the broker's log; all {len(lines)} lines: {kept.relative_to(HERE.parent)}"
+    )
     for line in lines[-LOG_LINES_SHOWN:]:
         print("   |", line)
 

@@ -10,9 +10,10 @@ const FLAGS = [
   '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
   '--disable-background-networking', '--disable-component-update', '--disable-sync',
 ]
+const mqttFolder = new URL('../node_modules/mqtt/dist/', import.meta.url)
 const FILES = {
   '/': [new URL('page.html', import.meta.url), 'text/html; charset=utf-8'],
-  '/mqtt.min.js': [new URL('../node_modules/mqtt/dist/mqtt.min.js', import.meta.url), 'text/javascript'],
+  '/mqtt.min.js': [new URL('mqtt.min.js', mqttFolder), 'text/javascript'],
 }
 
 const web = createServer(serve)
@@ -39,7 +40,8 @@ class Tab {
 
   static async connected(scene, name, { transport = 'ws', ...options } = {}) {
     const tab = await Tab.open(scene)
-    tab.session = await tab.call('connect', url(transport), { clientId: scene.clientId(name), ...options })
+    const clientId = scene.clientId(name)
+    tab.session = await tab.call('connect', url(transport), { clientId, ...options })
     return tab
   }
 
@@ -189,7 +191,8 @@ test('a packet may span frames of one byte', async (scene) => {
   assert.deepEqual(end.answer, ACCEPTED)
 })
 
-for (const [offered, chosen] of [[['mqttv3.1'], 'mqttv3.1'], [['x', 'mqttv3.1', 'mqtt'], 'mqttv3.1'], [[], '']]) {
+const offers = [[['mqttv3.1'], 'mqttv3.1'], [['x', 'mqttv3.1', 'mqtt'], 'mqttv3.1'], [[], '']]
+for (const [offered, chosen] of offers) {
   test(`of the subprotocols [${offered}] the broker takes '${chosen}'`, async (scene) => {
     const tab = await Tab.open(scene)
     const bytes = connectWithWill(scene.clientId('raw'), scene.topic('will'), 'gone')

@@ -79,7 +79,7 @@ def next_of(events, what):
 
 
 class Line:
-    """A line between one client and the broker: a test can cut it, or see the broker's end of it."""
+    """A line between one client and the broker: a test cuts it, or sees the broker's end of it."""
 
     def __init__(self, scene, listener="mqtt"):
         self._broker = socket.create_connection((HOST, PORTS[listener]))
@@ -117,14 +117,19 @@ def _carry(source, sink):
 
 def run():
     patterns = ENV["patterns"]
-    chosen = [(n, f) for n, f in _tests if not patterns or any(fnmatch.fnmatch(n, p) for p in patterns)]
+    chosen = [
+        (n, f) for n, f in _tests if not patterns or any(fnmatch.fnmatch(n, p) for p in patterns)
+    ]
     print(json.dumps({"plan": [name for name, _ in chosen]}), flush=True)
     signal.signal(signal.SIGALRM, _too_late)
     for name, function in chosen:
         start = time.monotonic()
         error = _run_one(function)
         seconds = time.monotonic() - start
-        print(json.dumps({"test": name, "ok": not error, "seconds": seconds, "error": error}), flush=True)
+        print(
+            json.dumps({"test": name, "ok": not error, "seconds": seconds, "error": error}),
+            flush=True,
+        )
 
 
 def _run_one(function):

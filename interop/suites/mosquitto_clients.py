@@ -32,8 +32,8 @@ class Subscriber:
         self._lines = []
         filters = [word for topic in topics for word in ("-t", topic)]
         self._process = subprocess.Popen(
-            [*_LINE_BUFFERED, "mosquitto_sub", *_address(listener, port), "-d", "-F", _MESSAGE_FORMAT,
-             *filters, *options],
+            [*_LINE_BUFFERED, "mosquitto_sub", *_address(listener, port), *filters, *options,
+             "-d", "-F", _MESSAGE_FORMAT],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         scene.at_end(self.kill)
@@ -70,7 +70,9 @@ def publish(topic, *options, payload=None, listener="mqtt"):
     """Runs mosquitto_pub to its end and expects that it succeeds."""
     text = ["-s"] if payload is not None else []
     done = _pub("-t", topic, *text, *options, payload=payload, listener=listener)
-    assert done.returncode == 0, f"mosquitto_pub: code {done.returncode}: {done.stdout} {done.stderr}"
+    assert done.returncode == 0, (
+        f"mosquitto_pub: code {done.returncode}: {done.stdout} {done.stderr}"
+    )
 
 
 def _pub(*options, payload=None, listener="mqtt"):

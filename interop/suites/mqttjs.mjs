@@ -62,7 +62,7 @@ function transportTests(transport) {
   })
 
   for (const qos of [1, 2]) {
-    test(`${transport}: a persistent session at qos ${qos} gets its offline queue`, async (scene) => {
+    test(`${transport}: a persistent session's offline queue at qos ${qos}`, async (scene) => {
       const session = { transport, clean: false }
       const topic = scene.topic()
       const first = await Client.connect(scene, 'client', session)
@@ -79,7 +79,8 @@ function transportTests(transport) {
   }
 
   for (const qos of [0, 1, 2]) {
-    const options = { notMosquitto: transport.startsWith('ws') } // 26 s a message, see paho_client.py
+    // 26 s a message, see paho_client.py
+    const options = { notMosquitto: transport.startsWith('ws') }
     test(`${transport}: 1 MiB at qos ${qos}`, async (scene) => {
       const client = await Client.connect(scene, 'client', { transport })
       await client.subscribe(scene.topic(), qos)

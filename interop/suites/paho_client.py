@@ -23,17 +23,16 @@ class Client:
     """A connected paho client in its own thread; what it hears stands in queues."""
 
     def __init__(self, scene, name="client", *, transport="mqtt", clean=True, will=None, **options):
-        self.messages, self.acknowledged, self.subscribed = queue.Queue(), queue.Queue(), queue.Queue()
-        self.connected, self.disconnected, self.pongs = queue.Queue(), queue.Queue(), queue.Queue()
-        self.paho = _paho(scene.client_id(name), transport, clean, **options)
+        self.messages, self.subscribed, self.pongs = queue.Queue(), queue.Queue(), queue.Queue()
+        self.connected, self.disconnected = queue.Queue(), queue.Queue()
+        self.paho = _paho(scene.client_id(name) if name else "", transport, clean, **options)
         if will:
             self.paho.will_set(*will)
         self.paho.on_message = self._on_message
         self.paho.on_connect = lambda _c, _u, flags, code, _p: self.connected.put((flags, code))
         self.paho.on_disconnect = lambda _c, _u, _f, code, _p: self.disconnected.put(code)
-        self.paho.on_publish = lambda _c, _u, mid, _r, _p: self.acknowledged.put(mid)
-        self.paho.on_subscribe = lambda _c, _u, _m, codes, _p: self.subscribed.put([c.value for c in codes])
-        self.paho.on_log = lambda _c, _u, _l, text: text == "Received PINGRESP" and self.pongs.put(text)
+        self.paho.on_subscribe = self._on_subscribe
+        self.paho.on_log = self._on_log
         scene.at_end(self.close)
 
     def connect(self, keepalive=60):
@@ -72,11 +71,18 @@ class Client:
         self.paho.disconnect()
         self.paho.loop_stop()
 
+    def _on_subscribe(self, _client, _data, _mid, codes, _properties):
+        self.subscribed.put([code.value for code in codes])
+
+    def _on_log(self, _client, _data, _level, text):
+        if text == "Received PINGRESP":
+            self.pongs.put(text)
+
     def _on_message(self, _client, _data, m):
         self.messages.put(Message(m.topic, m.payload, m.qos, int(m.retain)))
 
 
-def _paho(client_id, transport, clean, protocol=paho.MQTTv311):
+def _paho(client_id, transport, clean, protocol=paho.MQTTv311, manual_ack=False):
     client = paho.Client(
         CallbackAPIVersion.VERSION2,
         client_id,
@@ -84,6 +90,7 @@ def _paho(client_id, transport, clean, protocol=paho.MQTTv311):
         protocol=protocol,
         transport="websockets" if transport.startswith("ws") else "tcp",
         reconnect_on_failure=False,
+        manual_ack=manual_ack,
     )
     client.user_data_set(transport)
     if transport in ("mqtts", "wss"):
@@ -118,7 +125,9 @@ def _transport_tests(transport):
     def _(scene):
         watcher = Client(scene, "watcher").connect()
         watcher.subscribe((scene.topic("will"), 2))
-        victim = Client(scene, transport=transport, will=(scene.topic("will"), b"gone", 2)).connect()
+        victim = Client(
+            scene, transport=transport, will=(scene.topic("will"), b"gone", 2)
+        ).connect()
         victim.break_off()
         assert watcher.next() == Message(scene.topic("will"), b"gone", 2, 0)
 
@@ -126,7 +135,9 @@ def _transport_tests(transport):
     def _(scene):
         client = Client(scene, transport=transport).connect()
         client.subscribe((scene.topic(), 1))
-        sizes = [0, 1, 124, 125, 126, 127, 128, 16_383, 16_384, 65_535, 65_536] + list(range(200, 239))
+        sizes = [0, 1, 124, 125, 126, 127, 128, 16_383, 16_384, 65_535, 65_536] + list(
+            range(200, 239)
+        )
         for size in sizes:
             client.paho.publish(scene.topic(), MEBIBYTE[:size], 1)
         assert [len(client.next().payload) for _ in sizes] == sizes
@@ -233,13 +244,16 @@ def _(scene):
 
 @test("take-over: the persistent session moves with what is not acknowledged")
 def _(scene):
-    first = Client(scene, clean=False).connect()
+    first = Client(scene, clean=False, manual_ack=True).connect()
     first.subscribe((scene.topic(), 1))
+    publisher = Client(scene, "publisher").connect()
+    publisher.publish(scene.topic(), b"not acknowledged", 1)
+    assert first.next().payload == b"not acknowledged"
     second = Client(scene, clean=False).connect()
     assert second.session_present
     next_of(first.disconnected, "end of the first connection")
-    second.publish(scene.topic(), b"still subscribed", 1)
-    assert second.next().payload == b"still subscribed"
+    publisher.publish(scene.topic(), b"live", 1)
+    assert [second.next().payload for _ in range(2)] == [b"not acknowledged", b"live"]
 
 
 @test("keep alive: pings are answered and hold the connection")
@@ -281,9 +295,7 @@ def _(scene):
 
 @test("an empty client id gets a session of its own, with clean_session only")
 def _(scene):
-    client = Client(scene)
-    client.paho._client_id = b""
-    client.connect()
+    client = Client(scene, name=None).connect()
     client.subscribe((scene.topic(), 0))
     client.publish(scene.topic(), b"hello", 0)
     assert client.next().payload == b"hello"

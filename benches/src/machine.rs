@@ -18,6 +18,22 @@ pub fn raise_open_files() -> Result<u64, Error> {
     Ok(limit.current.unwrap_or(u64::MAX))
 }
 
+/// Calls `start` bound to core `theirs`, so that the processes it starts stay there, and leaves
+/// the calling thread bound to core `ours`.
+///
+/// # Errors
+/// As [`pin_to`], or what `start` returns.
+pub fn on_core<T>(
+    theirs: usize,
+    ours: usize,
+    start: impl FnOnce() -> Result<T, Error>,
+) -> Result<T, Error> {
+    pin_to(theirs)?;
+    let started = start();
+    pin_to(ours)?;
+    started
+}
+
 /// Binds the calling thread, and the processes it starts from now on, to one core.
 ///
 /// # Errors

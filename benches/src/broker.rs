@@ -84,6 +84,8 @@ impl Software {
 struct Setup<'a> {
     dir: &'a Path,
     addr: SocketAddr,
+    /// For a second listener, which mosquitto asks for beside one of WebSocket.
+    spare: SocketAddr,
     transport: Transport,
 }
 
@@ -115,9 +117,10 @@ fn surewire_config(setup: &Setup<'_>) -> String {
 }
 
 fn mosquitto_config(setup: &Setup<'_>) -> String {
-    let mut text = format!("listener {} {}\n", setup.addr.port(), setup.addr.ip());
+    let listener = |addr: SocketAddr| format!("listener {} {}\n", addr.port(), addr.ip());
+    let mut text = listener(setup.addr);
     if setup.transport.uses_websocket() {
-        text += "protocol websockets\n";
+        text = listener(setup.spare) + &text + "protocol websockets\n";
     }
     if setup.transport.uses_tls() {
         let (certificate, key) = (setup.path(Setup::CERTIFICATE), setup.path(Setup::KEY));
@@ -150,7 +153,8 @@ impl Broker {
         certificate: Option<&Certificate>,
     ) -> Result<Self, Error> {
         let dir = tempfile::tempdir().map_err(Error::system("make a folder for the broker"))?;
-        let setup = Setup { dir: dir.path(), addr: machine::free_address()?, transport };
+        let (addr, spare) = (machine::free_address()?, machine::free_address()?);
+        let setup = Setup { dir: dir.path(), addr, spare, transport };
         if let Some(Certificate { certificate_pem, key_pem }) = certificate {
             setup.write(Setup::CERTIFICATE, certificate_pem)?;
             setup.write(Setup::KEY, key_pem)?;
@@ -163,7 +167,6 @@ impl Broker {
             .stderr(errors)
             .spawn()
             .map_err(Error::system(format!("start {}", program.display())))?;
-        let addr = setup.addr;
         let mut broker = Self { software, child, addr, dir };
         broker.wait_until_listening()?;
         Ok(broker)
@@ -248,7 +251,8 @@ mod tests {
     use super::*;
 
     fn setup(transport: Transport) -> Setup<'static> {
-        Setup { dir: Path::new("/d"), addr: "127.0.0.1:1883".parse().unwrap(), transport }
+        let [addr, spare] = [1883, 1884].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        Setup { dir: Path::new("/d"), addr, spare, transport }
     }
 
     #[test]

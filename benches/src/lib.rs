@@ -6,6 +6,7 @@
 pub mod broker;
 pub mod certificate;
 pub mod clock;
+pub mod compare;
 pub mod dial;
 pub mod error;
 pub mod histograms;
@@ -14,6 +15,7 @@ pub mod link;
 pub mod load;
 pub mod machine;
 pub mod process;
+pub mod relay;
 pub mod slow;
 pub mod stats;
 pub mod transport;

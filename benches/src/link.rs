@@ -20,7 +20,7 @@ pub struct Link {
 }
 
 impl Link {
-    /// Takes over a blocking stream and watches it for both directions. Notices come on edges:
+    /// Takes over a stream and watches it for both directions. Notices come on edges:
     /// there is one registration for the whole life of the connection.
     ///
     /// # Errors
@@ -71,10 +71,32 @@ impl Link {
         clock: &Clock,
         mut each: impl FnMut(Frame<'_>, u64, &mut Vec<u8>) -> io::Result<()>,
     ) -> io::Result<()> {
+        self.read_packets(scratch, |bytes, out| {
+            let (now_ns, mut rest) = (clock.now_ns(), bytes);
+            while let Some((frame, after)) = next_frame(rest).map_err(invalid)? {
+                each(frame, now_ns, out)?;
+                rest = after;
+            }
+            Ok(bytes.len() - rest.len())
+        })
+    }
+
+    /// Reads all there is. `take` gets the bytes of each read behind those it left the last
+    /// time, and returns how many it has dealt with, which must be whole packets.
+    ///
+    /// # Errors
+    /// As [`Link::read_frames`].
+    pub fn read_packets(
+        &mut self,
+        scratch: &mut [u8],
+        mut take: impl FnMut(&[u8], &mut Vec<u8>) -> io::Result<usize>,
+    ) -> io::Result<()> {
         loop {
             let kept = self.partial.len();
-            let Some((start, room)) = scratch.split_at_mut_checked(kept) else {
-                return Err(invalid("a frame larger than any that was sent"));
+            let Some((start, room)) =
+                scratch.split_at_mut_checked(kept).filter(|(_, room)| !room.is_empty())
+            else {
+                return Err(invalid("a packet larger than any that was sent"));
             };
             start.copy_from_slice(&self.partial);
             let count = match self.stream.read(room) {
@@ -86,14 +108,10 @@ impl Link {
             };
             // A short read emptied the socket: the next bytes bring a new notice.
             let emptied = count < room.len();
-            let now_ns = clock.now_ns();
-            let mut bytes = scratch.get(..kept + count).unwrap_or_default();
-            while let Some((frame, rest)) = next_frame(bytes).map_err(invalid)? {
-                each(frame, now_ns, &mut self.out)?;
-                bytes = rest;
-            }
+            let bytes = scratch.get(..kept + count).unwrap_or_default();
+            let taken = take(bytes, &mut self.out)?;
             self.partial.clear();
-            self.partial.extend_from_slice(bytes);
+            self.partial.extend_from_slice(bytes.get(taken..).unwrap_or_default());
             if emptied {
                 return Ok(());
             }

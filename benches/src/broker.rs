@@ -126,6 +126,10 @@ fn mosquitto_config(setup: &Setup<'_>) -> String {
         let (certificate, key) = (setup.path(Setup::CERTIFICATE), setup.path(Setup::KEY));
         text += &format!("certfile {certificate}\nkeyfile {key}\n");
     }
+    if setup.transport != Transport::Tcp {
+        // Otherwise each hand-shake waits for delayed acknowledgements of TCP.
+        text += "set_tcp_nodelay true\n";
+    }
     // As root it would change to a user who cannot read the folder; for others `user` is void.
     text + "allow_anonymous true\nuser root\npersistence false\nlog_type error\n\
             max_inflight_messages 20\nmax_queued_messages 0\n"

@@ -11,8 +11,10 @@
 //! * [`packet`] and [`codec`]: MQTT's packets, one model for 3.1, 3.1.1 and 5.0, and their bytes.
 //! * [`topic`], [`id`], [`time`], [`message`]: the words everything is said in.
 //! * [`config`], [`notice`], [`violation`], [`log`]: what it is told, what it tells, what it stores.
+//! * [`client`]: the other end of the protocol, pure as well.
 
 pub mod action;
+pub mod client;
 pub mod codec;
 pub mod config;
 pub mod engine;

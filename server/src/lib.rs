@@ -1,1 +1,3 @@
-//! Placeholder of the first commit.
+//! The sockets, the configuration and the command line around Surewire's engine.
+
+pub mod cli;

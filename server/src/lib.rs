@@ -1,3 +1,4 @@
 //! Surewire's server: the sockets, the configuration and the command line around the engine.
 
+pub mod cli;
 pub mod config;

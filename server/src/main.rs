@@ -1,2 +1,10 @@
-//! Placeholder of the first commit.
-fn main() {}
+//! The program `surewire`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use surewire_server::cli::Cli;
+
+fn main() -> ExitCode {
+    surewire_server::cli::run(Cli::parse())
+}

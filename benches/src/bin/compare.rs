@@ -48,6 +48,10 @@ struct Flags {
     /// Do not bind the broker to core 0 and the generator to core 1
     #[arg(long)]
     unpinned: bool,
+    /// Exit with 1 when the first broker's ratio to another is below this in any row, or when it
+    /// lost, doubled or reordered a message
+    #[arg(long, value_name = "RATIO")]
+    at_least: Option<f64>,
     /// Print JSON: an object a run, then the table as an array
     #[arg(long)]
     json: bool,
@@ -55,7 +59,8 @@ struct Flags {
 
 fn main() -> ExitCode {
     match run(&Flags::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("compare: {error}");
             ExitCode::from(2)
@@ -63,10 +68,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(flags: &Flags) -> Result<(), Error> {
+/// Whether the ratio asked for is reached, or nobody asked.
+fn run(flags: &Flags) -> Result<bool, Error> {
     if flags.list {
         rows::all(Duration::ZERO).iter().for_each(|row| println!("{:<9} {}", row.name, row.about));
-        return Ok(());
+        return Ok(true);
     }
     machine::raise_open_files()?;
     let plan = Plan {
@@ -81,7 +87,7 @@ fn run(flags: &Flags) -> Result<(), Error> {
     } else {
         print!("{}", table::text(&plan, &samples));
     }
-    Ok(())
+    Ok(flags.at_least.is_none_or(|bar| table::reaches(bar, &plan, &samples)))
 }
 
 fn contenders(flags: &Flags) -> Vec<Contender> {

@@ -36,6 +36,17 @@ pub fn json(plan: &Plan, samples: &[Sample]) -> serde_json::Value {
     rows.collect()
 }
 
+/// Whether in every row the median ratio to every other broker is at least `bar`, and no
+/// message of the first broker was lost, doubled or reordered.
+#[must_use]
+pub fn reaches(bar: f64, plan: &Plan, samples: &[Sample]) -> bool {
+    let rows = 0..plan.rows.len();
+    let others = || 1..plan.contenders.len();
+    let ratios = rows.flat_map(|row| others().filter_map(move |it| ratio(samples, row, it)));
+    let clean = samples.iter().all(|it| it.contender != 0 || it.outcome.tally.is_clean());
+    clean && ratios.into_iter().all(|ratio| ratio.median >= bar)
+}
+
 fn header(plan: &Plan) -> String {
     let mut line = format!("{:<9}", "row");
     for contender in &plan.contenders {
@@ -183,6 +194,14 @@ mod tests {
         assert!(text.contains("2,000,000   50 %"), "{text}");
         assert!(text.contains("4.00 (4.00 to 4.00)"), "{text}");
         assert!(!text.contains('!') && !text.contains("note"), "{text}");
+    }
+
+    #[test]
+    fn a_bar_is_reached_by_every_ratio_and_without_losses() {
+        let mut samples = samples();
+        assert!(reaches(4.0, &plan(), &samples) && !reaches(4.1, &plan(), &samples));
+        samples[0].outcome.tally.duplicates = 1;
+        assert!(!reaches(4.0, &plan(), &samples));
     }
 
     #[test]

@@ -1,10 +1,44 @@
 //! The bytes of MQTT's packets: all versions, both directions, one model.
+//!
+//! A connection is read in three steps: [`frame_len`] says how long the packet at the front of the
+//! read buffer is, the caller cuts that many bytes off, and [`decode`] (or, once, for the first
+//! packet, [`decode_connect`]) turns them into a [`Packet`]. Decoding copies nothing, allocates
+//! only for what is really there, and has an answer for every sequence of bytes.
+//!
+//! What can be judged from one packet alone is judged here; what needs the connection (a second
+//! CONNECT, an alias above the maximum) is the engine's, and [`check_from_client`] stands between.
+//!
+//! Layout: `header` and `reader` for what comes in, `writer` for what goes out, `properties` and
+//! `reason` for the standard's tables, and one file for each family of packets.
+
+mod ack;
+mod auth;
+mod connack;
+mod connect;
+mod disconnect;
+mod header;
+mod properties;
+mod publish;
+mod reader;
+mod reason;
+mod sender;
+mod suback;
+mod subscribe;
+mod unsubscribe;
+mod writer;
 
 use bytes::Bytes;
 
 use crate::action::{Delivery, Outgoing};
 use crate::packet::{Connect, Packet, Version};
 use crate::violation::Violation;
+use header::PacketType;
+use publish::Head;
+use reader::Reader;
+use writer::{Length, Sink};
+
+pub use reason::return_code_v3;
+pub use sender::check_from_client;
 
 /// What the decoder allows beyond the standard's own rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,21 +51,38 @@ pub struct Limits {
     pub reject_control_chars: bool,
 }
 
+/// Checks the first byte that a connection brings: it must open a CONNECT. Whoever speaks another
+/// protocol is found out here, before a length is believed.
+///
+/// # Errors
+/// Another packet type, or flags that a CONNECT does not have.
+pub fn check_first_byte(first: u8) -> Result<(), Violation> {
+    match first {
+        0x10 => Ok(()),
+        0x11..=0x1F => Err(Violation::ReservedFlags { packet: 1, flags: first & 0x0F }),
+        _ => Err(Violation::NotConnect { found: first >> 4 }),
+    }
+}
+
 /// The length in bytes of the packet at the front of `buf`, fixed header included; `None` while
 /// the fixed header is incomplete. The packet itself need not be complete.
 ///
 /// # Errors
 /// An over-long Remaining Length, or a packet larger than `max_packet_size`.
-pub fn frame_len(_buf: &[u8], _max_packet_size: usize) -> Result<Option<usize>, Violation> {
-    Ok(None)
+pub fn frame_len(buf: &[u8], max_packet_size: usize) -> Result<Option<usize>, Violation> {
+    let Some(header) = header::parse(buf)? else { return Ok(None) };
+    header.check_size(max_packet_size)?;
+    Ok(Some(header.packet_len()))
 }
 
 /// Decodes the first packet of a connection, which must be a CONNECT. `frame` is one whole packet.
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn decode_connect(_frame: Bytes, _limits: &Limits) -> Result<Box<Connect>, Violation> {
-    Err(Violation::Truncated)
+pub fn decode_connect(frame: Bytes, limits: &Limits) -> Result<Box<Connect>, Violation> {
+    check_first_byte(*frame.first().ok_or(Violation::Truncated)?)?;
+    let (_, body) = header::split(frame, limits.max_packet_size)?;
+    connect::decode(Reader::new(body, limits)).map(Box::new)
 }
 
 /// Decodes one whole packet of a connection whose version is known. Payload and text are views
@@ -39,25 +90,98 @@ pub fn decode_connect(_frame: Bytes, _limits: &Limits) -> Result<Box<Connect>, V
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn decode(_version: Version, _frame: Bytes, _limits: &Limits) -> Result<Packet, Violation> {
-    Err(Violation::Truncated)
+pub fn decode(version: Version, frame: Bytes, limits: &Limits) -> Result<Packet, Violation> {
+    let (first, body) = header::split(frame, limits.max_packet_size)?;
+    let packet_type = header::packet_type(version, first)?;
+    let reader = Reader::new(body, limits);
+    Ok(match packet_type {
+        PacketType::Publish => Packet::Publish(publish::decode(version, first, reader)?),
+        PacketType::Puback => Packet::Puback(ack::decode(version, reason::PUBACK, reader)?),
+        PacketType::Pubrec => Packet::Pubrec(ack::decode(version, reason::PUBACK, reader)?),
+        PacketType::Pubrel => Packet::Pubrel(ack::decode(version, reason::PUBREL, reader)?),
+        PacketType::Pubcomp => Packet::Pubcomp(ack::decode(version, reason::PUBREL, reader)?),
+        PacketType::Pingreq => reader.finish().map(|()| Packet::Pingreq)?,
+        PacketType::Pingresp => reader.finish().map(|()| Packet::Pingresp)?,
+        PacketType::Connect => Packet::Connect(Box::new(connect::decode(reader)?)),
+        PacketType::Connack => Packet::Connack(connack::decode(version, reader)?),
+        PacketType::Subscribe => Packet::Subscribe(Box::new(subscribe::decode(version, reader)?)),
+        PacketType::Suback => Packet::Suback(Box::new(suback::decode_suback(version, reader)?)),
+        PacketType::Unsubscribe => {
+            Packet::Unsubscribe(Box::new(unsubscribe::decode(version, reader)?))
+        }
+        PacketType::Unsuback => {
+            Packet::Unsuback(Box::new(suback::decode_unsuback(version, reader)?))
+        }
+        PacketType::Disconnect => Packet::Disconnect(disconnect::decode(version, reader)?),
+        PacketType::Auth => Packet::Auth(auth::decode(reader)?),
+    })
 }
 
 /// Appends the packet's bytes to `out`. What the version does not have is left out: a packet it
-/// does not know at all leaves no bytes.
-pub fn encode(_version: Version, _packet: &Packet, _out: &mut Vec<u8>) {}
+/// does not know at all leaves no bytes, and neither does one that no packet of the standard can
+/// hold (text or data over 65,535 bytes, a Remaining Length over 268,435,455).
+///
+/// A CONNECT is written in its own version.
+pub fn encode(version: Version, packet: &Packet, out: &mut Vec<u8>) {
+    write(version, packet, out);
+}
 
-/// Appends a PUBLISH without its payload, which must follow, to `out`.
-pub fn encode_delivery_head(_version: Version, _delivery: &Delivery, _out: &mut Vec<u8>) {}
+/// The number of bytes that [`encode`] appends.
+#[must_use]
+pub fn encoded_len(version: Version, packet: &Packet) -> usize {
+    let mut length = Length::default();
+    write(version, packet, &mut length);
+    length.bytes
+}
 
-/// The number of bytes that [`Outgoing::encode`] appends.
+/// Appends a PUBLISH without its payload, which must follow, to `out`. Leaves no bytes where
+/// [`Outgoing::encoded_len`] is 0: then the payload must not follow either.
+pub fn encode_delivery_head(version: Version, delivery: &Delivery, out: &mut Vec<u8>) {
+    Head::of_delivery(version, delivery).write(out);
+}
+
 impl Outgoing {
     /// Appends the packet's bytes, payload included, to `out`.
-    pub fn encode(&self, _version: Version, _out: &mut Vec<u8>) {}
+    pub fn encode(&self, version: Version, out: &mut Vec<u8>) {
+        match self {
+            Self::Packet(packet) => encode(version, packet, out),
+            Self::Publish(delivery) => {
+                Head::of_delivery(version, delivery)
+                    .write_with(&delivery.message.content().payload, out);
+            }
+        }
+    }
 
     /// The number of bytes that [`Outgoing::encode`] appends.
     #[must_use]
-    pub fn encoded_len(&self, _version: Version) -> usize {
-        0
+    pub fn encoded_len(&self, version: Version) -> usize {
+        match self {
+            Self::Packet(packet) => encoded_len(version, packet),
+            Self::Publish(delivery) => Head::of_delivery(version, delivery).packet_len(),
+        }
+    }
+}
+
+fn write(version: Version, packet: &Packet, out: &mut impl Sink) {
+    match packet {
+        Packet::Publish(publish) => {
+            if let Some(head) = Head::of_publish(version, publish) {
+                head.write_with(&publish.payload, out);
+            }
+        }
+        Packet::Puback(ack) => ack::write(version, PacketType::Puback, ack, out),
+        Packet::Pubrec(ack) => ack::write(version, PacketType::Pubrec, ack, out),
+        Packet::Pubrel(ack) => ack::write(version, PacketType::Pubrel, ack, out),
+        Packet::Pubcomp(ack) => ack::write(version, PacketType::Pubcomp, ack, out),
+        Packet::Pingreq => out.slice(&[PacketType::Pingreq.first_byte(), 0]),
+        Packet::Pingresp => out.slice(&[PacketType::Pingresp.first_byte(), 0]),
+        Packet::Connect(connect) => connect::write(connect, out),
+        Packet::Connack(connack) => connack::write(version, connack, out),
+        Packet::Subscribe(subscribe) => subscribe::write(version, subscribe, out),
+        Packet::Suback(suback) => suback::write_suback(version, suback, out),
+        Packet::Unsubscribe(unsubscribe) => unsubscribe::write(version, unsubscribe, out),
+        Packet::Unsuback(unsuback) => suback::write_unsuback(version, unsuback, out),
+        Packet::Disconnect(disconnect) => disconnect::write(version, disconnect, out),
+        Packet::Auth(auth) => auth::write(version, auth, out),
     }
 }

@@ -10,19 +10,32 @@
 //! * [`event`] and [`action`]: the whole contract with the outside.
 //! * [`packet`] and [`codec`]: MQTT's packets, one model for 3.1, 3.1.1 and 5.0, and their bytes.
 //! * [`topic`], [`id`], [`time`], [`message`]: the words everything is said in.
+//! * [`engine`]: the broker, one behaviour a file, over `session`, `queue`, `inflight`,
+//!   `subscriptions`, `retained`, `gate` and `timers`.
 //! * [`config`], [`notice`], [`violation`], [`log`]: what it is told, what it tells, what it stores.
 
 pub mod action;
 pub mod codec;
 pub mod config;
+mod connection;
+pub mod counters;
 pub mod engine;
 pub mod event;
+mod gate;
 pub mod id;
+mod inflight;
 pub mod log;
+mod map;
 pub mod message;
 pub mod notice;
 pub mod packet;
+mod queue;
+mod retained;
+mod session;
+mod subscriptions;
+mod table;
 pub mod time;
+mod timers;
 pub mod topic;
 pub mod violation;
 

@@ -83,7 +83,7 @@ impl Content {
             payload,
             qos: self.qos,
             retain: self.retain,
-            properties: self.properties.clone(),
+            properties: self.properties.detached(),
         }
     }
 }

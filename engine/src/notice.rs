@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use crate::event::Lost;
 use crate::id::ClientId;
 use crate::packet::{QoS, ReasonCode, Version};
-use crate::topic::{FilterError, TopicFilter, TopicName};
+use crate::topic::{FilterError, TopicName};
 use crate::violation::Violation;
 
 /// Something worth telling. Ordinary accepts and deliveries are counters instead.
@@ -69,6 +69,13 @@ pub enum Notice {
         /// Why.
         why: PublishRefusal,
     },
+    /// A message was delivered, but not stored as the retained message of its topic.
+    NotRetained {
+        /// Its topic.
+        topic: TopicName,
+        /// Why.
+        why: PublishRefusal,
+    },
     /// A Topic Filter of a SUBSCRIBE was refused in the SUBACK.
     SubscribeRefused {
         /// Whose.
@@ -84,11 +91,6 @@ pub enum Notice {
         client: ClientId,
         /// Where.
         topic: TopicName,
-    },
-    /// A share group that waits for its members got a message.
-    GroupWaits {
-        /// `$share/name/filter`.
-        group: TopicFilter,
     },
 }
 

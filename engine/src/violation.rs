@@ -59,6 +59,12 @@ pub enum Violation {
     /// A Variable Byte Integer of more than four bytes, or longer than needed.
     #[error("a Variable Byte Integer is over-long")]
     VariableByteInteger,
+    /// Reserved bits in the flags of a CONNACK.
+    #[error("a CONNACK has the flags {flags:#010b}")]
+    ConnackFlags {
+        /// As sent.
+        flags: u8,
+    },
     /// The packet is larger than the limit.
     #[error("a packet of {size} bytes, {limit} are allowed")]
     PacketTooLarge {
@@ -109,6 +115,9 @@ pub enum Violation {
     /// Retain Handling 3.
     #[error("a subscription asks for Retain Handling 3")]
     RetainHandling3,
+    /// No Local on a Shared Subscription.
+    #[error("No Local on a Shared Subscription")]
+    NoLocalOnShared,
     /// An acknowledgement that its exchange cannot have, such as PUBACK for QoS 2.
     #[error("packet type {packet} does not fit the exchange of its Packet Identifier")]
     WrongAck {
@@ -136,6 +145,12 @@ pub enum Violation {
     /// A property value out of its range.
     #[error("property {id:#04x} has a value out of its range")]
     PropertyValue {
+        /// Its identifier.
+        id: u32,
+    },
+    /// A property that only a server sends in this packet.
+    #[error("property {id:#04x} is only sent by servers in this packet")]
+    ServerProperty {
         /// Its identifier.
         id: u32,
     },
@@ -197,6 +212,9 @@ impl Violation {
             | Self::TrailingBytes
             | Self::ControlCharacter
             | Self::RetainHandling3
+            | Self::NoLocalOnShared
+            | Self::ConnackFlags { .. }
+            | Self::ServerProperty { .. }
             | Self::ReasonCode { .. }
             | Self::Property { .. }
             | Self::DuplicateProperty { .. }
@@ -227,6 +245,9 @@ impl Violation {
             Self::WildcardInTopic | Self::WillTopic => "MQTT-3.3.2-2",
             Self::NoFilters => "MQTT-3.8.3-2",
             Self::ReservedOptions => "MQTT-3.8.3-5",
+            Self::ConnackFlags { .. } => "MQTT-3.2.2-1",
+            Self::NoLocalOnShared => "MQTT-3.8.3-4",
+            Self::ServerProperty { id: 0x0B } => "MQTT-3.3.4-6",
             Self::ReceiveMaximum { .. } => "MQTT-3.3.4-7",
             Self::PacketTooLarge { .. } => "MQTT-3.2.2-15",
             Self::UnexpectedAuth => "MQTT-4.12.0-7",
@@ -243,6 +264,7 @@ impl Violation {
             | Self::Property { .. }
             | Self::DuplicateProperty { .. }
             | Self::PropertyValue { .. }
+            | Self::ServerProperty { .. }
             | Self::TooManyUserProperties { .. }
             | Self::AuthenticationData => return None,
         })
@@ -268,6 +290,8 @@ impl Violation {
             | Self::NoFilters
             | Self::SubscribeQoS3
             | Self::RetainHandling3
+            | Self::NoLocalOnShared
+            | Self::ServerProperty { .. }
             | Self::WrongAck { .. }
             | Self::ReasonCode { .. }
             | Self::DuplicateProperty { .. }
@@ -279,6 +303,7 @@ impl Violation {
             | Self::PasswordWithoutUserName
             | Self::ReservedType { .. }
             | Self::ReservedFlags { .. }
+            | Self::ConnackFlags { .. }
             | Self::VariableByteInteger
             | Self::Truncated
             | Self::TrailingBytes

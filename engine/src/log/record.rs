@@ -113,6 +113,13 @@ pub enum Record {
         /// Messages that left the backlog, with the identifiers they are sent with.
         sent: SmallVec<[(Seq, PacketId); 2]>,
     },
+    /// The client sent a QoS 2 message that went nowhere; its identifier is taken all the same.
+    Received {
+        /// Whose.
+        session: SessionKey,
+        /// Which.
+        packet_id: PacketId,
+    },
     /// The client released its QoS 2 message (PUBREL); the identifier is free.
     ReceivedDone {
         /// Whose.
@@ -143,6 +150,19 @@ pub enum Record {
         /// Which message.
         seq: Seq,
     },
+}
+
+impl Record {
+    /// The session no longer holds a message.
+    pub(crate) fn advanced(session: SessionKey, removed: Option<Seq>) -> Self {
+        Self::Advanced { session, removed, released: None, sent: SmallVec::new() }
+    }
+
+    /// The client has a QoS 2 message.
+    pub(crate) fn released(session: SessionKey, released: Seq) -> Self {
+        let released = Some(released);
+        Self::Advanced { session, removed: None, released, sent: SmallVec::new() }
+    }
 }
 
 /// What a message does to the retained message of its topic.

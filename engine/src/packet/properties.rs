@@ -27,6 +27,12 @@ impl Properties {
     pub fn get(&self) -> &PropertySet {
         self.0.as_deref().unwrap_or(&NONE)
     }
+
+    /// A copy that pins no read buffer: text and data in allocations of their own.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        Self(self.0.as_ref().map(|set| Box::new(set.detached())))
+    }
 }
 
 impl From<PropertySet> for Properties {
@@ -107,4 +113,37 @@ impl PropertySet {
         subscription_identifier_available: None,
         shared_subscription_available: None,
     };
+
+    fn detached(&self) -> Self {
+        Self {
+            content_type: text(self.content_type.as_ref()),
+            response_topic: self.response_topic.as_ref().map(TopicName::detached),
+            correlation_data: data(self.correlation_data.as_ref()),
+            assigned_client_identifier: text(self.assigned_client_identifier.as_ref()),
+            authentication_method: text(self.authentication_method.as_ref()),
+            authentication_data: data(self.authentication_data.as_ref()),
+            response_information: text(self.response_information.as_ref()),
+            server_reference: text(self.server_reference.as_ref()),
+            reason_string: text(self.reason_string.as_ref()),
+            user_properties: self.user_properties.iter().map(pair).collect(),
+            subscription_identifiers: self.subscription_identifiers.clone(),
+            ..*self
+        }
+    }
+}
+
+fn text(view: Option<&ByteString>) -> Option<ByteString> {
+    view.map(copied)
+}
+
+fn data(view: Option<&Bytes>) -> Option<Bytes> {
+    view.map(|bytes| Bytes::copy_from_slice(bytes))
+}
+
+fn pair((name, value): &(ByteString, ByteString)) -> (ByteString, ByteString) {
+    (copied(name), copied(value))
+}
+
+fn copied(view: &ByteString) -> ByteString {
+    ByteString::from(&**view)
 }

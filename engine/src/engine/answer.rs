@@ -1,0 +1,107 @@
+//! Sending: through the gate, counted against what the connection may leave unwritten.
+
+use crate::action::{Action, Outgoing};
+use crate::engine::Engine;
+use crate::id::{ConnId, Lsn};
+use crate::packet::Packet;
+use crate::timers::Timer;
+
+impl Engine {
+    /// Sends a packet other than a PUBLISH once the record `after` is durable.
+    pub(super) fn answer(&mut self, conn: ConnId, packet: Packet, after: Lsn) {
+        self.send(conn, Outgoing::Packet(packet), after);
+    }
+
+    /// Sends a packet once the record `after` is durable.
+    pub(super) fn send(&mut self, conn: ConnId, outgoing: Outgoing, after: Lsn) {
+        let Some(connection) = self.connections.get_mut(conn) else { return };
+        let was_empty = connection.gate.is_empty();
+        match connection.gate.offer(outgoing, after, self.durable) {
+            Some(outgoing) => self.send_now(conn, outgoing),
+            None => {
+                if was_empty {
+                    self.gated.push(conn);
+                }
+                self.regulate(conn);
+            }
+        }
+    }
+
+    fn send_now(&mut self, conn: ConnId, outgoing: Outgoing) {
+        let Some(connection) = self.connections.get_mut(conn) else { return };
+        if connection.unsent == 0 {
+            connection.progressed = self.now;
+        }
+        connection.unsent += outgoing.encoded_len(connection.version) as u64;
+        let full = connection.unsent > self.config.max_unsent_bytes;
+        if let Outgoing::Publish(delivery) = &outgoing {
+            self.counters.sent.count(delivery.qos);
+        }
+        self.out.push(Action::Send { conn, outgoing });
+        if full {
+            self.watch_progress(conn);
+            self.regulate(conn);
+        }
+    }
+
+    /// Records up to `upto` are on disk: packets that waited for them may go.
+    pub(super) fn durable(&mut self, upto: Lsn) {
+        self.durable = self.durable.max(upto);
+        for conn in std::mem::take(&mut self.gated) {
+            let Some(connection) = self.connections.get_mut(conn) else { continue };
+            let released = connection.gate.release(self.durable);
+            if !connection.gate.is_empty() {
+                self.gated.push(conn);
+            }
+            for outgoing in released {
+                self.send_now(conn, outgoing);
+            }
+            self.regulate(conn);
+        }
+    }
+
+    /// The transport has taken bytes: there is room again.
+    pub(super) fn written(&mut self, conn: ConnId, bytes: u64) {
+        let now = self.now;
+        let Some(connection) = self.connections.get_mut(conn) else { return };
+        connection.unsent = connection.unsent.saturating_sub(bytes);
+        connection.progressed = now;
+        let session = connection.session;
+        self.regulate(conn);
+        if self.has_work(session) {
+            self.pump(session);
+        }
+    }
+
+    /// Stops reading from a connection that makes us hold too much, and goes on when it no longer
+    /// does. Deliveries stop at `max_unsent_bytes`; only answers can take as much again. What
+    /// waits in the gate is bounded by the Receive Maximum.
+    pub(super) fn regulate(&mut self, conn: ConnId) {
+        let limit = self.config.max_unsent_bytes.saturating_mul(2);
+        let held_limit = usize::from(self.config.receive_maximum);
+        let Some(connection) = self.connections.get_mut(conn) else { return };
+        let held = connection.gate.len();
+        let pause = if connection.paused {
+            connection.unsent > limit / 2 || held > held_limit / 2
+        } else {
+            connection.unsent > limit || held >= held_limit
+        };
+        if pause != connection.paused {
+            connection.paused = pause;
+            // A client that was not read has not been silent.
+            connection.heard = self.now;
+            self.out.push(Action::Read { conn, on: !pause });
+        }
+    }
+
+    /// Watches that a connection whose output is full goes on taking some.
+    pub(super) fn watch_progress(&mut self, conn: ConnId) {
+        let due = self.now + self.config.stall_timeout;
+        let Some(connection) = self.connections.get_mut(conn) else { return };
+        if !connection.stall_set {
+            connection.stall_set = true;
+            connection.progressed = self.now;
+            self.set_timer(due, Timer::Stall(conn));
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Every invariant of the engine, for tests and simulation.
+
+use crate::engine::Engine;
+use crate::packet::QoS;
+use crate::session::{Presence, Session};
+
+impl Engine {
+    /// Checks every invariant. Looks at everything there is, so it is for tests.
+    ///
+    /// # Panics
+    /// If one is broken, which is a bug of ours.
+    pub fn check(&self) {
+        self.subscriptions.check();
+        self.retained.check();
+        self.check_connections();
+        let mut held = 0;
+        for (slot, session) in self.sessions.iter() {
+            self.check_session(slot, session);
+            held += session.outbox.as_ref().map_or(0, |outbox| outbox.len());
+        }
+        for group in self.subscriptions.groups() {
+            group.backlog.check();
+            held += group.backlog.len();
+            assert!(
+                group.backlog.is_empty() || group.candidates().next().is_none(),
+                "messages wait in a group with a connected member"
+            );
+        }
+        let accounted = self.counters.delivered + self.counters.dropped + held as u64;
+        assert_eq!(
+            self.counters.routed, accounted,
+            "the ledger: routed = delivered + dropped + held"
+        );
+        assert!(self.durable <= self.lsn, "more is durable than was appended");
+        assert!(self.out.is_empty(), "actions outside an event");
+    }
+
+    fn check_connections(&self) {
+        for connection in self.connections.iter() {
+            let session = self.sessions.get(connection.session).expect("a connection's session");
+            assert_eq!(session.presence, Presence::Online(connection.id), "session and connection");
+            connection.gate.check(self.durable);
+            let listed = self.gated.contains(&connection.id);
+            assert_eq!(listed, !connection.gate.is_empty(), "connections with held packets");
+        }
+    }
+
+    fn check_session(&self, slot: u32, session: &Session) {
+        let named = self.by_client.get(&session.client).copied() == Some(slot);
+        assert_eq!(named, session.presence != Presence::Ended, "sessions by client id");
+        if session.presence == Presence::Ended {
+            return;
+        }
+        let online = session.connection().and_then(|conn| self.connections.get(conn));
+        assert_eq!(online.is_some(), session.connection().is_some(), "a live session's connection");
+        let offline = matches!(session.presence, Presence::Offline { .. });
+        assert!(!offline || session.is_durable(), "an offline session that should have ended");
+        let mut shared = 0;
+        for (place, subscription) in (0_u32..).zip(&session.subscriptions) {
+            let subscription =
+                self.subscriptions.get(*subscription).expect("a listed subscription");
+            assert_eq!((subscription.session, subscription.place_in_session), (slot, place));
+            shared += u32::from(subscription.group.is_some());
+        }
+        assert_eq!(shared, session.shared, "shared subscriptions of a session");
+        let Some(outbox) = &session.outbox else { return };
+        outbox.queue.check();
+        outbox.inflight.check();
+        let window = usize::from(self.config.max_inflight_messages);
+        assert!(outbox.inflight.len() <= window, "more in flight than the window holds");
+        if let Some(max) = self.config.max_msgqueue_messages {
+            assert!(outbox.queue.len() <= max, "more in the backlog than allowed");
+        }
+        // Nothing waits without a reason: the window is full or the connection is congested.
+        let next = outbox.queue.front().filter(|_| online.is_some());
+        if let Some(next) = next {
+            let full = next.qos != QoS::AtMostOnce && outbox.inflight.len() >= window;
+            let congested = online.is_some_and(|connection| connection.unsent > 0);
+            assert!(full || congested, "the backlog could move up");
+        }
+    }
+}

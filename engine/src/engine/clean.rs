@@ -1,0 +1,113 @@
+//! The end of a session: at once for everybody else, piece by piece for what it held.
+
+use crate::engine::Engine;
+use crate::inflight::Awaiting;
+use crate::log::record::Record;
+use crate::notice::{Notice, SessionEnd};
+use crate::packet::QoS;
+use crate::queue::Entry;
+use crate::session::{Outbox, Presence};
+use crate::subscriptions::{Group, GroupId};
+use crate::timers::Timer;
+
+/// Subscriptions taken apart in one step: some 0.1 ms.
+const BUDGET: usize = 512;
+
+impl Engine {
+    /// Ends an offline session. Its client id is free at once; subscriptions beyond the budget of
+    /// one step are removed in the next ones and match nothing until then.
+    pub(super) fn end_session(&mut self, slot: u32, why: SessionEnd) {
+        self.append_for(slot, |session| Record::SessionEnded { session });
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let outbox = session.outbox.take();
+        if let Presence::Offline { expires: Some(due), .. } = session.presence {
+            self.timers.cancel(due, Timer::Expiry(session.reference(slot)));
+        }
+        session.presence = Presence::Ended;
+        session.replays = None;
+        session.received.clear();
+        let client = session.client.clone();
+        self.by_client.remove(&client);
+        let Leavings { delivered, dropped, shared } =
+            outbox.map_or_else(Leavings::default, |outbox| leavings(*outbox));
+        self.counters.delivered += delivered;
+        self.counters.dropped += dropped;
+        self.notice(Notice::SessionEnded { client, why, dropped });
+        self.ended.push_back(slot);
+        self.clean();
+        for (group, entry) in shared {
+            self.hand_on(group, entry);
+        }
+    }
+
+    /// Goes on taking ended sessions apart.
+    pub(super) fn clean(&mut self) {
+        let mut budget = BUDGET;
+        while let Some(slot) = self.ended.front().copied() {
+            let Some(session) = self.sessions.get_mut(slot) else { break };
+            let Some(subscription) = session.subscriptions.pop() else {
+                self.sessions.remove(slot);
+                self.ended.pop_front();
+                continue;
+            };
+            if budget == 0 {
+                session.subscriptions.push(subscription);
+                let now = self.now;
+                return self.set_timer(now, Timer::Clean);
+            }
+            budget -= 1;
+            if let Some(group) = self.subscriptions.remove(subscription) {
+                self.group_ended(group);
+            }
+        }
+    }
+
+    /// A share group lost its last member, and with it what waited for one.
+    pub(super) fn group_ended(&mut self, mut group: Group) {
+        while let Some(entry) = group.backlog.pop() {
+            let topic = entry.message.topic.clone();
+            if entry.qos != QoS::AtMostOnce {
+                let (group, seq) = (group.filter.clone(), entry.seq);
+                self.append(Record::GroupRemoved { group, seq });
+            }
+            self.dropped(None, topic, entry.qos, crate::notice::DropReason::GroupEnded);
+        }
+    }
+}
+
+/// What becomes of the messages that a session held when it ended.
+#[derive(Debug, Default)]
+struct Leavings {
+    /// The client had them already and only the last step was missing.
+    delivered: u64,
+    dropped: u64,
+    /// They came by a share group and go to another member.
+    shared: Vec<(GroupId, Entry)>,
+}
+
+/// A QoS 2 exchange that began stays with its client (MQTT 5.0 section 4.8.2).
+fn leavings(outbox: Outbox) -> Leavings {
+    let Outbox { mut inflight, mut queue, .. } = outbox;
+    let mut left = Leavings::default();
+    for exchange in inflight.take() {
+        let entry = exchange.entry;
+        match exchange.awaiting {
+            Awaiting::Pubcomp => left.delivered += 1,
+            Awaiting::Pubrec => left.dropped += 1,
+            Awaiting::Puback => left.add(entry),
+        }
+    }
+    while let Some(entry) = queue.pop() {
+        left.add(entry);
+    }
+    left
+}
+
+impl Leavings {
+    fn add(&mut self, entry: Entry) {
+        match entry.group {
+            Some(group) => self.shared.push((group, entry)),
+            None => self.dropped += 1,
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! Routing: from one message to everybody who is to have it.
+
+use crate::action::{Delivery, Outgoing};
+use crate::engine::Engine;
+use crate::id::{ConnId, Lsn, PacketId};
+use crate::log::record::{Record, Retained, Seq, SessionKey, Target};
+use crate::message::Message;
+use crate::notice::{CloseReason, DropReason, Notice, PublishRefusal};
+use crate::packet::QoS;
+use crate::queue::{Entry, Overflow};
+use crate::session::Presence;
+use crate::subscriptions::{GroupId, Matches};
+use crate::timers::Timer;
+use crate::topic::TopicFilter;
+
+/// What one routing needs, kept to be used again.
+#[derive(Debug, Default)]
+pub(super) struct Route {
+    /// Counts routings, so that a session knows whether this one met it before.
+    number: u64,
+    matches: Matches,
+    /// Sessions met, each once, with the highest QoS granted.
+    receivers: Vec<Receiver>,
+    /// Who holds the message, for its record.
+    targets: Vec<Target>,
+    /// Stored messages that went to make room; their records follow the message's own.
+    removed: Vec<Removed>,
+    /// Connections to end because their queue is full.
+    full: Vec<ConnId>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Receiver {
+    session: u32,
+    granted: QoS,
+}
+
+/// A stored message that went to make room for another.
+#[derive(Clone, Debug)]
+pub(super) enum Removed {
+    FromSession { slot: u32, seq: Seq },
+    FromGroup { group: TopicFilter, seq: Seq },
+}
+
+/// How a message is to reach one session.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Copy {
+    pub(super) qos: QoS,
+    pub(super) retain: bool,
+    pub(super) group: Option<GroupId>,
+}
+
+impl Engine {
+    /// Stores the message if it is retained, and brings it to every matching session. `received`
+    /// is the sender's QoS 2 identifier, if its session is stored.
+    ///
+    /// Returns the record that an acknowledgement has to wait for.
+    pub(super) fn route(
+        &mut self,
+        mut message: Message,
+        received: Option<(SessionKey, PacketId)>,
+    ) -> Lsn {
+        let retained = self.retain(&mut message);
+        self.find_receivers(&message);
+        let receivers = std::mem::take(&mut self.route.receivers);
+        let published = message.content().qos;
+        for Receiver { session, granted } in &receivers {
+            let copy = Copy { qos: published.min(*granted), retain: false, group: None };
+            self.deliver(*session, &mut message, copy);
+        }
+        self.route.receivers = receivers;
+        let groups = std::mem::take(&mut self.route.matches.groups);
+        for group in &groups {
+            self.deliver_to_group(*group, &mut message);
+        }
+        self.route.matches.groups = groups;
+        self.record_route(&mut message, retained, received)
+    }
+
+    /// Brings the message to one session: onto its connection, or into its backlog.
+    pub(super) fn deliver(&mut self, slot: u32, message: &mut Message, copy: Copy) {
+        let Some(session) = self.sessions.get(slot) else { return };
+        self.counters.routed += 1;
+        match session.presence {
+            Presence::Online(conn) if copy.qos == QoS::AtMostOnce => {
+                self.send_qos0(slot, conn, message, copy);
+            }
+            Presence::Online(conn) => self.start_or_queue(slot, conn, message, copy),
+            Presence::Offline { .. }
+                if copy.qos == QoS::AtMostOnce && !self.config.queue_qos0_messages =>
+            {
+                let topic = message.content().topic.clone();
+                self.dropped(Some(slot), topic, copy.qos, DropReason::OfflineQoS0);
+            }
+            Presence::Offline { .. } => self.enqueue(slot, message, copy),
+            Presence::Ended => {
+                let topic = message.content().topic.clone();
+                self.dropped(Some(slot), topic, copy.qos, DropReason::SessionEnded);
+            }
+        }
+    }
+
+    /// QoS 0 goes out at once unless the connection is congested, or others wait before it.
+    fn send_qos0(&mut self, slot: u32, conn: ConnId, message: &mut Message, copy: Copy) {
+        let waits = self.sessions.get(slot).and_then(|session| session.outbox.as_ref());
+        let in_turn = waits.is_none_or(|outbox| !outbox.queue.has_qos0());
+        let Copy { qos, retain, .. } = copy;
+        let delivery =
+            Delivery { message: message.clone(), qos, dup: false, retain, packet_id: None };
+        let outgoing = Outgoing::Publish(delivery);
+        if in_turn && self.fits(conn, &outgoing) {
+            self.counters.delivered += 1;
+            self.send(conn, outgoing, Lsn::NONE);
+        } else {
+            self.watch_progress(conn);
+            self.enqueue(slot, message, copy);
+        }
+    }
+
+    /// QoS 1 and 2 go out at once if the window has room and nothing waits before them.
+    fn start_or_queue(&mut self, slot: u32, conn: ConnId, message: &mut Message, copy: Copy) {
+        let in_turn = self.sessions.get(slot).is_some_and(|session| session.backlog_is_empty());
+        if !in_turn || !self.window_has_room(slot) {
+            return self.enqueue(slot, message, copy);
+        }
+        let Copy { qos, retain, group } = copy;
+        let kept = message.keep();
+        let probe = PacketId::FIRST;
+        let mut delivery =
+            Delivery { message: message.clone(), qos, dup: false, retain, packet_id: Some(probe) };
+        if !self.fits(conn, &Outgoing::Publish(delivery.clone())) {
+            self.watch_progress(conn);
+            return self.enqueue(slot, message, copy);
+        }
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let durable = session.is_durable();
+        // The identifier of a QoS 2 message must be on disk before the client can see it.
+        let after = if durable && qos == QoS::ExactlyOnce { self.lsn.next() } else { Lsn::NONE };
+        let outbox = session.outbox();
+        let seq = outbox.take_seq();
+        let entry = Entry { seq, message: kept, qos, retain, group };
+        let packet_id = outbox.inflight.start(entry, self.now, after);
+        delivery.packet_id = Some(packet_id);
+        if durable {
+            self.add_target(slot, seq, copy, Some(packet_id));
+        }
+        self.set_redelivery(slot, conn);
+        self.send(conn, Outgoing::Publish(delivery), after);
+    }
+
+    /// Puts the message behind what already waits for the session.
+    pub(super) fn enqueue(&mut self, slot: u32, message: &mut Message, copy: Copy) {
+        let Copy { qos, retain, group } = copy;
+        let kept = message.keep();
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let durable = session.is_durable() && qos != QoS::AtMostOnce;
+        let outbox = session.outbox.get_or_insert_default();
+        let seq = outbox.take_seq();
+        let entry = Entry { seq, message: kept, qos, retain, group };
+        let overflow = outbox.queue.push(entry, &self.config);
+        let rejected = overflow.iter().any(|o| matches!(o, Overflow::Rejected(..)));
+        session.dropped += overflow.len() as u64;
+        if durable && !rejected {
+            self.add_target(slot, seq, copy, None);
+        }
+        for gone in overflow {
+            self.overflowed(slot, gone);
+        }
+    }
+
+    fn overflowed(&mut self, slot: u32, overflow: Overflow) {
+        let (entry, why, stored) = match overflow {
+            Overflow::Replaced(entry, why) => {
+                let stored = entry.qos != QoS::AtMostOnce;
+                (entry, why, stored)
+            }
+            Overflow::Rejected(entry, why) => (entry, why, false),
+        };
+        if stored {
+            self.removed(Removed::FromSession { slot, seq: entry.seq });
+        }
+        let disconnects = self.config.queue_full_policy
+            == crate::config::QueueFullPolicy::Disconnect
+            && why == DropReason::QueueFullNewest;
+        if disconnects {
+            let conn = self.sessions.get(slot).and_then(|session| session.connection());
+            self.route.full.extend(conn);
+        }
+        self.dropped(Some(slot), entry.message.topic.clone(), entry.qos, why);
+    }
+
+    /// Whether the connection may take this much more.
+    pub(super) fn fits(&self, conn: ConnId, outgoing: &Outgoing) -> bool {
+        self.connections.get(conn).is_some_and(|connection| {
+            let len = outgoing.encoded_len(connection.version);
+            connection.fits(len, self.config.max_unsent_bytes)
+        })
+    }
+
+    pub(super) fn window_has_room(&self, slot: u32) -> bool {
+        let outbox = self.sessions.get(slot).and_then(|session| session.outbox.as_ref());
+        let used = outbox.map_or(0, |outbox| outbox.inflight.len());
+        used < usize::from(self.config.max_inflight_messages)
+    }
+
+    /// Looks at the window again when its messages may have to be sent again; not for 5.0, which
+    /// forbids that.
+    pub(super) fn set_redelivery(&mut self, slot: u32, conn: ConnId) {
+        let after = self.config.delivery_retry_interval;
+        let version = self.connections.get(conn).map(|connection| connection.version);
+        if after.is_zero() || version == Some(crate::packet::Version::V5) {
+            return;
+        }
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let reference = session.reference(slot);
+        let outbox = session.outbox();
+        if !outbox.redelivery_set {
+            outbox.redelivery_set = true;
+            let due = self.now + after;
+            self.set_timer(due, Timer::Redeliver(reference));
+        }
+    }
+
+    /// Collects the sessions that match, each once, at the highest QoS granted (3.1.1 section
+    /// 3.3.5).
+    fn find_receivers(&mut self, message: &Message) {
+        let Route { number, matches, receivers, .. } = &mut self.route;
+        *number += 1;
+        receivers.clear();
+        self.subscriptions.matching(message.content().topic.as_str(), matches);
+        for subscription in &matches.plain {
+            let Some(subscription) = self.subscriptions.get(*subscription) else { continue };
+            let Some(session) = self.sessions.get_mut(subscription.session) else { continue };
+            if session.presence == Presence::Ended {
+                continue;
+            }
+            let granted = subscription.options.qos;
+            let (met, place) = session.route;
+            if met == *number {
+                let receiver = receivers.get_mut(place as usize).expect("met in this routing");
+                receiver.granted = receiver.granted.max(granted);
+                continue;
+            }
+            let place = u32::try_from(receivers.len()).expect("fewer than 2^32 sessions");
+            session.route = (*number, place);
+            receivers.push(Receiver { session: subscription.session, granted });
+        }
+    }
+
+    /// What the message does to the retained message of its topic.
+    fn retain(&mut self, message: &mut Message) -> Retained {
+        let content = message.content();
+        if !content.retain {
+            return Retained::Untouched;
+        }
+        let topic = content.topic.clone();
+        if content.payload.is_empty() {
+            let cleared = self.retained.clear(topic.as_str());
+            return if cleared { Retained::Cleared } else { Retained::Untouched };
+        }
+        if !self.retained.has_room(content, &self.config) {
+            let why = PublishRefusal::RetainedLimit;
+            self.notice(Notice::NotRetained { topic, why });
+            return Retained::Untouched;
+        }
+        self.retained.store(message.keep());
+        Retained::Stored
+    }
+
+    pub(super) fn add_target(
+        &mut self,
+        slot: u32,
+        seq: Seq,
+        copy: Copy,
+        packet_id: Option<PacketId>,
+    ) {
+        let Copy { qos, retain, group } = copy;
+        let group = group.and_then(|group| self.subscriptions.group_by_id(group));
+        let group = group.map(|group| group.filter.clone());
+        let Some(session) = self.sessions.get(slot) else { return };
+        let session = session.key;
+        let target = Target::Session { session, seq, qos, retain, packet_id, group };
+        self.route.targets.push(target);
+        self.touch(slot, self.lsn.next());
+    }
+
+    pub(super) fn add_group_target(&mut self, target: Target) {
+        self.route.targets.push(target);
+    }
+
+    pub(super) fn removed(&mut self, removed: Removed) {
+        self.route.removed.push(removed);
+    }
+
+    /// Appends the one record of a routing, if anything of it is durable, and what follows from
+    /// full backlogs.
+    pub(super) fn record_route(
+        &mut self,
+        message: &mut Message,
+        retained: Retained,
+        received: Option<(SessionKey, PacketId)>,
+    ) -> Lsn {
+        let to = std::mem::take(&mut self.route.targets);
+        let after = if !to.is_empty() || retained != Retained::Untouched {
+            let message = message.keep();
+            self.append(Record::Published { message, received, retained, to })
+        } else if let Some((session, packet_id)) = received {
+            self.append(Record::Received { session, packet_id })
+        } else {
+            Lsn::NONE
+        };
+        for removed in std::mem::take(&mut self.route.removed) {
+            match removed {
+                Removed::FromSession { slot, seq } => {
+                    self.append_for(slot, |session| Record::advanced(session, Some(seq)));
+                }
+                Removed::FromGroup { group, seq } => {
+                    self.append(Record::GroupRemoved { group, seq });
+                }
+            }
+        }
+        for conn in std::mem::take(&mut self.route.full) {
+            self.close(conn, CloseReason::QueueFull);
+        }
+        after
+    }
+}

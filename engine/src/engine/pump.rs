@@ -1,0 +1,131 @@
+//! The backlog moves up into the window, in order, as far as window and connection allow.
+
+use smallvec::SmallVec;
+
+use crate::action::{Delivery, Outgoing};
+use crate::engine::Engine;
+use crate::id::{ConnId, Lsn, PacketId};
+use crate::inflight::Awaiting;
+use crate::log::record::{Record, Seq};
+use crate::message::Message;
+use crate::packet::{Ack, Packet, QoS};
+use crate::queue::Entry;
+
+impl Engine {
+    /// The client is back: what was in flight is sent again in its first order, then the backlog.
+    pub(super) fn return_to(&mut self, slot: u32) {
+        self.resend(slot, |_| true);
+        self.members_online(slot, true);
+        self.pump(slot);
+    }
+
+    /// Sends again what is in flight and for which `is_due` says so by the time it was sent.
+    pub(super) fn resend(&mut self, slot: u32, is_due: impl Fn(crate::time::Time) -> bool) {
+        let (now, durable) = (self.now, self.durable);
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let Some(conn) = session.connection() else { return };
+        let Some(outbox) = session.outbox.as_mut() else { return };
+        let mut again = Vec::new();
+        for exchange in outbox.inflight.iter_mut().filter(|exchange| is_due(exchange.at)) {
+            exchange.at = now;
+            let packet = match exchange.awaiting {
+                Awaiting::Pubcomp => Outgoing::Packet(Packet::Pubrel(Ack::new(exchange.packet_id))),
+                Awaiting::Puback | Awaiting::Pubrec => {
+                    let dup = std::mem::replace(&mut exchange.sent, true);
+                    publish(&exchange.entry, Some(exchange.packet_id), dup)
+                }
+            };
+            again.push((packet, exchange.after.max(Lsn::NONE)));
+        }
+        let waiting = |after: Lsn| if after <= durable { Lsn::NONE } else { after };
+        for (packet, after) in again {
+            self.send(conn, packet, waiting(after));
+        }
+        self.set_redelivery_if_inflight(slot, conn);
+    }
+
+    fn set_redelivery_if_inflight(&mut self, slot: u32, conn: ConnId) {
+        let outbox = self.sessions.get(slot).and_then(|session| session.outbox.as_ref());
+        if outbox.is_some_and(|outbox| outbox.inflight.len() > 0) {
+            self.set_redelivery(slot, conn);
+        }
+    }
+
+    /// Whether something waits that room on the connection would let go.
+    pub(super) fn has_work(&self, slot: u32) -> bool {
+        self.sessions
+            .get(slot)
+            .is_some_and(|session| !session.backlog_is_empty() || session.replays.is_some())
+    }
+
+    /// Sends what may be sent now.
+    pub(super) fn pump(&mut self, slot: u32) {
+        self.advance(slot, None);
+    }
+
+    /// The same, with the message that has just left the window in the same record.
+    pub(super) fn advance(&mut self, slot: u32, removed: Option<Seq>) {
+        let Some(session) = self.sessions.get(slot) else { return };
+        let durable = session.is_durable();
+        let mut sent = SmallVec::new();
+        if let Some(conn) = session.connection() {
+            self.send_backlog(slot, conn, durable, &mut sent);
+        }
+        if removed.is_some() || !sent.is_empty() {
+            self.append_for(slot, |session| Record::Advanced {
+                session,
+                removed,
+                released: None,
+                sent,
+            });
+        }
+        self.replay(slot);
+    }
+
+    fn send_backlog(
+        &mut self,
+        slot: u32,
+        conn: ConnId,
+        durable: bool,
+        sent: &mut SmallVec<[(Seq, PacketId); 2]>,
+    ) {
+        while let Some(entry) = self.take_sendable(slot, conn) {
+            if entry.qos == QoS::AtMostOnce {
+                self.counters.delivered += 1;
+                self.send(conn, publish(&entry, None, false), Lsn::NONE);
+                continue;
+            }
+            let exactly_once = entry.qos == QoS::ExactlyOnce;
+            let after = if durable && exactly_once { self.lsn.next() } else { Lsn::NONE };
+            let now = self.now;
+            let Some(session) = self.sessions.get_mut(slot) else { return };
+            let packet_id = session.outbox().inflight.start(entry.clone(), now, after);
+            if durable {
+                sent.push((entry.seq, packet_id));
+            }
+            self.set_redelivery(slot, conn);
+            self.send(conn, publish(&entry, Some(packet_id), false), after);
+        }
+    }
+
+    /// The first of the backlog, if window and connection have room for it.
+    fn take_sendable(&mut self, slot: u32, conn: ConnId) -> Option<Entry> {
+        let outbox = self.sessions.get(slot)?.outbox.as_ref()?;
+        let next = outbox.queue.front()?;
+        let needs_slot = next.qos != QoS::AtMostOnce;
+        if needs_slot && !self.window_has_room(slot) {
+            return None;
+        }
+        let packet_id = needs_slot.then_some(PacketId::FIRST);
+        if !self.fits(conn, &publish(next, packet_id, false)) {
+            self.watch_progress(conn);
+            return None;
+        }
+        self.sessions.get_mut(slot)?.outbox().queue.pop()
+    }
+}
+
+fn publish(entry: &Entry, packet_id: Option<PacketId>, dup: bool) -> Outgoing {
+    let message = Message::Kept(std::sync::Arc::clone(&entry.message));
+    Outgoing::Publish(Delivery { message, qos: entry.qos, dup, retain: entry.retain, packet_id })
+}

@@ -1,0 +1,124 @@
+//! Retained messages for new subscriptions: a cursor in the session, not a queue.
+//!
+//! The cursor fills what the window and the connection leave free, after everything live.
+
+use crate::engine::Engine;
+use crate::engine::deliver::Copy;
+use crate::id::ConnId;
+use crate::log::record::{Record, Retained};
+use crate::message::Message;
+use crate::packet::QoS;
+use crate::retained::{Cursor, Found};
+use crate::session::Replay;
+use crate::timers::Timer;
+
+/// Retained messages looked at in one step.
+const LOOKS: usize = 256;
+
+impl Engine {
+    /// The subscription is to bring the retained messages of its filter.
+    pub(super) fn start_replay(&mut self, slot: u32, subscription: u32) {
+        let Some(filter) = self.subscriptions.filter(subscription) else { return };
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let replays = session.replays.get_or_insert_default();
+        replays.walks.retain(|walk| walk.subscription != subscription);
+        replays.walks.push_back(Replay {
+            subscription,
+            cursor: Cursor::new(filter),
+            recorded: false,
+        });
+    }
+
+    /// The subscription is gone, and its retained messages with it.
+    pub(super) fn stop_replay(&mut self, slot: u32, subscription: u32) {
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let Some(replays) = session.replays.as_mut() else { return };
+        replays.walks.retain(|walk| walk.subscription != subscription);
+    }
+
+    /// Goes on with the session's walks while there is room, up to the budget of one step.
+    pub(super) fn replay(&mut self, slot: u32) {
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let Some(conn) = session.connection().filter(|_| session.backlog_is_empty()) else {
+            return;
+        };
+        let Some(replays) = session.replays.as_mut() else { return };
+        let Some(mut walk) = replays.walks.pop_front() else {
+            session.replays = None;
+            return;
+        };
+        let before = walk.cursor.after().cloned();
+        let mut budget = LOOKS;
+        let ended = self.walk(slot, conn, &mut walk, &mut budget);
+        if ended {
+            if walk.recorded {
+                let filter = walk.cursor.filter().clone();
+                self.append_for(slot, |session| Record::Replayed { session, filter });
+            }
+            return self.replay_later(slot, None);
+        }
+        let (filter, after) = (walk.cursor.filter().clone(), walk.cursor.after().cloned());
+        if !walk.recorded || after != before {
+            walk.recorded = true;
+            self.append_for(slot, |session| Record::Replaying { session, filter, after });
+        }
+        if budget == 0 {
+            self.replay_later(slot, Some(walk));
+        } else if let Some(session) = self.sessions.get_mut(slot) {
+            // No room: the next acknowledgement or write goes on.
+            session.replays.get_or_insert_default().walks.push_front(walk);
+        }
+    }
+
+    /// Puts the walk back and goes on with the session's walks in a step of its own.
+    fn replay_later(&mut self, slot: u32, walk: Option<Replay>) {
+        let now = self.now;
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let reference = session.reference(slot);
+        let replays = session.replays.get_or_insert_default();
+        if let Some(walk) = walk {
+            replays.walks.push_front(walk);
+        }
+        if replays.walks.is_empty() {
+            session.replays = None;
+        } else if !replays.timer_set {
+            replays.timer_set = true;
+            self.set_timer(now, Timer::Replay(reference));
+        }
+    }
+
+    /// Sends retained messages while there is room and budget; whether the walk is at its end.
+    fn walk(&mut self, slot: u32, conn: ConnId, walk: &mut Replay, budget: &mut usize) -> bool {
+        let Some(granted) = self.subscriptions.get(walk.subscription).map(|s| s.options.qos) else {
+            return true;
+        };
+        while *budget > 0 {
+            if !self.has_room(slot, conn, granted) {
+                return false;
+            }
+            match self.retained.next(&mut walk.cursor, budget) {
+                Found::End => return true,
+                Found::NotYet => return false,
+                Found::Message(content) => {
+                    *budget = budget.saturating_sub(1);
+                    let qos = content.qos.min(granted);
+                    let mut message = Message::Kept(content);
+                    self.deliver(slot, &mut message, Copy { qos, retain: true, group: None });
+                    self.record_route(&mut message, Retained::Untouched, None);
+                }
+            }
+        }
+        false
+    }
+
+    /// Whether a message at up to this QoS could be sent at once, so that none has to queue.
+    fn has_room(&mut self, slot: u32, conn: ConnId, granted: QoS) -> bool {
+        let limit = self.config.max_unsent_bytes;
+        let Some(connection) = self.connections.get(conn) else { return false };
+        if connection.unsent >= limit {
+            self.watch_progress(conn);
+            return false;
+        }
+        granted == QoS::AtMostOnce || self.window_has_room(slot)
+    }
+}

@@ -1,0 +1,135 @@
+//! What happens because time passed.
+
+use std::time::Duration;
+
+use crate::engine::Engine;
+use crate::id::ConnId;
+use crate::notice::{CloseReason, SessionEnd};
+use crate::session::Presence;
+use crate::time::Time;
+use crate::timers::{SessionRef, Timer};
+
+/// Timers handled in one step; the next ones are due at once.
+const BUDGET: usize = 256;
+
+/// Connections closed in one step of a stop.
+const STOP_BUDGET: usize = 256;
+
+/// A timer that fires this much late tells of a stall of the whole process.
+const STALL: Duration = Duration::from_secs(5);
+
+/// What clients get after a stall, so that what they sent meanwhile is read first.
+const GRACE: Duration = Duration::from_secs(1);
+
+impl Engine {
+    pub(super) fn timeout(&mut self) {
+        for _ in 0..BUDGET {
+            let Some((due, timer)) = self.timers.pop_due(self.now) else { return };
+            match timer {
+                Timer::Clean => self.clean(),
+                Timer::Stop => self.stop(),
+                Timer::Replay(session) => self.go_on_replaying(session),
+                Timer::KeepAlive(conn) => self.keep_alive(conn, due),
+                Timer::Stall(conn) => self.stalled(conn),
+                Timer::Redeliver(session) => self.redeliver(session),
+                Timer::Expiry(session) => self.expire(session),
+            }
+        }
+    }
+
+    /// The broker stops: ends every connection, some in each step.
+    pub(super) fn stop(&mut self) {
+        self.stopping = true;
+        for _ in 0..STOP_BUDGET {
+            let Some(conn) = self.connections.first_from(self.stop_from) else { return };
+            self.stop_from = conn.slot;
+            self.close(conn, CloseReason::Stopping);
+        }
+        let now = self.now;
+        self.set_timer(now, Timer::Stop);
+    }
+
+    /// Ends a connection whose client has been silent for too long, or looks again when it could
+    /// have been.
+    fn keep_alive(&mut self, conn: ConnId, due: Time) {
+        let now = self.now;
+        let Some(connection) = self.connections.get_mut(conn) else { return };
+        let Some(patience) = connection.patience else { return };
+        let mut deadline = connection.heard + patience;
+        if connection.paused {
+            // We are not listening, so it cannot be heard.
+            deadline = deadline.max(now + patience);
+        } else if now - due > STALL {
+            deadline = deadline.max(now + GRACE);
+        }
+        if deadline <= now {
+            return self.close(conn, CloseReason::KeepAlive);
+        }
+        connection.keep_alive_due = deadline;
+        self.set_timer(deadline, Timer::KeepAlive(conn));
+    }
+
+    /// Ends a connection that took nothing of a full output for too long.
+    fn stalled(&mut self, conn: ConnId) {
+        let (now, patience) = (self.now, self.config.stall_timeout);
+        let limit = self.config.max_unsent_bytes;
+        let Some(connection) = self.connections.get_mut(conn) else { return };
+        if connection.unsent <= limit / 2 {
+            connection.stall_set = false;
+            return;
+        }
+        let deadline = connection.progressed + patience;
+        if deadline <= now {
+            return self.close(conn, CloseReason::Stalled);
+        }
+        self.set_timer(deadline, Timer::Stall(conn));
+    }
+
+    /// Sends again what is unacknowledged for too long; while the output is full, later.
+    fn redeliver(&mut self, reference: SessionRef) {
+        let after = self.config.delivery_retry_interval;
+        let now = self.now;
+        let Some(session) = self.session_by_reference(reference) else { return };
+        let conn = session.connection();
+        let Some(outbox) = session.outbox.as_mut() else { return };
+        outbox.redelivery_set = false;
+        let Some(conn) = conn else { return };
+        let limit = self.config.max_unsent_bytes;
+        if self.connections.get(conn).is_some_and(|connection| connection.unsent < limit) {
+            self.resend(reference.slot, |sent| sent + after <= now);
+        }
+        let Some(outbox) = self.sessions.get_mut(reference.slot).and_then(|s| s.outbox.as_mut())
+        else {
+            return;
+        };
+        let Some(oldest) = outbox.inflight.iter().map(|exchange| exchange.at).min() else { return };
+        let due = (oldest + after).max(now + GRACE);
+        if std::mem::replace(&mut outbox.redelivery_set, true) {
+            return;
+        }
+        self.set_timer(due, Timer::Redeliver(reference));
+    }
+
+    fn expire(&mut self, reference: SessionRef) {
+        let Some(session) = self.session_by_reference(reference) else { return };
+        if matches!(session.presence, Presence::Offline { .. }) {
+            self.end_session(reference.slot, SessionEnd::Expired);
+        }
+    }
+
+    fn go_on_replaying(&mut self, reference: SessionRef) {
+        let Some(session) = self.session_by_reference(reference) else { return };
+        if let Some(replays) = session.replays.as_mut() {
+            replays.timer_set = false;
+            self.replay(reference.slot);
+        }
+    }
+
+    fn session_by_reference(
+        &mut self,
+        reference: SessionRef,
+    ) -> Option<&mut crate::session::Session> {
+        let session = self.sessions.get_mut(reference.slot)?;
+        (session.key.0 == reference.key).then_some(session)
+    }
+}

@@ -1,0 +1,222 @@
+//! The window: QoS 1 and 2 messages sent to a client and not fully acknowledged.
+//!
+//! ```text
+//!   QoS 1:   AwaitPuback ── PUBACK ──▶ done
+//!   QoS 2:   AwaitPubrec ── PUBREC ──▶ AwaitPubcomp ── PUBCOMP ──▶ done
+//!                │                       (PUBREL sent)
+//!                └── PUBREC ≥ 0x80 ──▶ done
+//! ```
+
+use std::collections::VecDeque;
+
+use crate::id::{Lsn, PacketId};
+use crate::packet::QoS;
+use crate::queue::Entry;
+use crate::time::Time;
+
+/// What the client's next acknowledgement of a message is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Awaiting {
+    Puback,
+    Pubrec,
+    Pubcomp,
+}
+
+/// What a client can answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Puback,
+    Pubrec,
+    /// PUBREC with a reason code of 0x80 or above.
+    PubrecFailed,
+    Pubcomp,
+}
+
+/// What an answer does to the exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// The client has the message: send PUBREL.
+    Release,
+    /// PUBREL was sent already: send it again.
+    ReleaseAgain,
+    /// The exchange is over.
+    Done,
+    /// The answer comes too early or repeats one: nothing changes.
+    Ignore,
+    /// The answer belongs to the other QoS.
+    Violation,
+}
+
+impl Awaiting {
+    pub(crate) fn first(qos: QoS) -> Self {
+        if qos == QoS::ExactlyOnce { Self::Pubrec } else { Self::Puback }
+    }
+
+    /// The transitions, as the picture above has them.
+    pub(crate) fn on(self, answer: Answer) -> Step {
+        match (self, answer) {
+            (Self::Puback, Answer::Puback) | (Self::Pubcomp, Answer::Pubcomp) => Step::Done,
+            (Self::Pubrec, Answer::PubrecFailed) => Step::Done,
+            (Self::Pubrec, Answer::Pubrec) => Step::Release,
+            (Self::Pubcomp, Answer::Pubrec) => Step::ReleaseAgain,
+            (Self::Pubrec, Answer::Pubcomp) | (Self::Pubcomp, Answer::PubrecFailed) => Step::Ignore,
+            (Self::Puback, Answer::Pubrec | Answer::PubrecFailed | Answer::Pubcomp)
+            | (Self::Pubrec | Self::Pubcomp, Answer::Puback) => Step::Violation,
+        }
+    }
+}
+
+/// One message of the window.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    pub(crate) packet_id: PacketId,
+    pub(crate) entry: Entry,
+    pub(crate) awaiting: Awaiting,
+    /// Whether the PUBLISH has left on any connection.
+    pub(crate) sent: bool,
+    /// When PUBLISH or PUBREL was sent last.
+    pub(crate) at: Time,
+    /// What its latest packet waits for in the gate.
+    pub(crate) after: Lsn,
+    /// How many identifiers had been handed out before this one.
+    number: u64,
+}
+
+/// The exchanges of one session in the order of their first sending.
+#[derive(Debug)]
+pub(crate) struct Inflight {
+    exchanges: VecDeque<Exchange>,
+    next_id: PacketId,
+    /// How many identifiers have been handed out or passed over.
+    issued: u64,
+}
+
+impl Default for Inflight {
+    fn default() -> Self {
+        Self { exchanges: VecDeque::new(), next_id: PacketId::FIRST, issued: 0 }
+    }
+}
+
+impl Inflight {
+    pub(crate) fn len(&self) -> usize {
+        self.exchanges.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Exchange> {
+        self.exchanges.iter()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Exchange> {
+        self.exchanges.iter_mut()
+    }
+
+    /// Starts the exchange of `entry` under an identifier that no other exchange has.
+    ///
+    /// The caller keeps the window at 65,535 or less, so one is free.
+    pub(crate) fn start(&mut self, entry: Entry, now: Time, after: Lsn) -> PacketId {
+        let (packet_id, number) = self.free_id();
+        let awaiting = Awaiting::first(entry.qos);
+        self.exchanges.push_back(Exchange {
+            packet_id,
+            entry,
+            awaiting,
+            sent: true,
+            at: now,
+            after,
+            number,
+        });
+        packet_id
+    }
+
+    pub(crate) fn get_mut(&mut self, packet_id: PacketId) -> Option<&mut Exchange> {
+        let at = self.position(packet_id)?;
+        self.exchanges.get_mut(at)
+    }
+
+    /// Ends the exchange and returns it.
+    pub(crate) fn finish(&mut self, packet_id: PacketId) -> Option<Exchange> {
+        let at = self.position(packet_id)?;
+        self.exchanges.remove(at)
+    }
+
+    /// Takes out every exchange.
+    pub(crate) fn take(&mut self) -> VecDeque<Exchange> {
+        std::mem::take(&mut self.exchanges)
+    }
+
+    /// Clients answer in order, so this nearly always is the first. A scan of the rest is bounded
+    /// by the window.
+    fn position(&self, packet_id: PacketId) -> Option<usize> {
+        self.exchanges.iter().position(|exchange| exchange.packet_id == packet_id)
+    }
+
+    /// Identifiers go round; one that is still busy after a whole round is passed over. Only then
+    /// is there anything to search: until the oldest exchange is a round behind, none can be busy.
+    fn free_id(&mut self) -> (PacketId, u64) {
+        loop {
+            let (id, number) = (self.next_id, self.issued);
+            self.next_id = id.next();
+            self.issued += 1;
+            let oldest = self.exchanges.front().map(|exchange| exchange.number);
+            let fresh_round = oldest.is_none_or(|oldest| number - oldest < u64::from(u16::MAX));
+            if fresh_round || self.position(id).is_none() {
+                return (id, number);
+            }
+        }
+    }
+
+    /// Checks what must always hold.
+    pub(crate) fn check(&self) {
+        let mut ids: Vec<PacketId> = self.exchanges.iter().map(|e| e.packet_id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), self.exchanges.len(), "one identifier in two exchanges");
+        let mut seqs = self.exchanges.iter().zip(self.exchanges.iter().skip(1));
+        assert!(seqs.all(|(a, b)| a.entry.seq < b.entry.seq), "window out of send order");
+        assert!(self.exchanges.iter().all(|e| e.entry.qos != QoS::AtMostOnce), "QoS 0 in window");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_transitions_are_as_drawn() {
+        use Answer::{Puback, Pubcomp, Pubrec, PubrecFailed};
+        use Step::{Done, Ignore, Release, ReleaseAgain, Violation};
+        let answers = [Puback, Pubrec, PubrecFailed, Pubcomp];
+        let row = |state: Awaiting| answers.map(|answer| state.on(answer));
+        assert_eq!(row(Awaiting::Puback), [Done, Violation, Violation, Violation]);
+        assert_eq!(row(Awaiting::Pubrec), [Violation, Release, Done, Ignore]);
+        assert_eq!(row(Awaiting::Pubcomp), [Violation, ReleaseAgain, Ignore, Done]);
+    }
+
+    fn entry(seq: u64) -> Entry {
+        crate::queue::tests::entry(seq, QoS::AtLeastOnce)
+    }
+
+    // conformance: v3.1.1 MQTT-2.3.1-4, v5 MQTT-2.2.1-4
+    #[test]
+    fn ids_go_round_and_pass_over_a_busy_one() {
+        let mut window = Inflight::default();
+        let stuck = window.start(entry(0), Time::ZERO, Lsn::NONE);
+        for n in 1..200_000 {
+            let id = window.start(entry(n), Time::ZERO, Lsn::NONE);
+            assert_ne!(id, stuck);
+            window.check();
+            window.finish(id).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_whole_range_of_ids_can_be_in_flight() {
+        let mut window = Inflight::default();
+        let mut ids: Vec<u16> =
+            (0..65_535).map(|n| window.start(entry(n), Time::ZERO, Lsn::NONE).get()).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, (1..=65_535).collect::<Vec<u16>>());
+        window.finish(PacketId::new(40_000).unwrap()).unwrap();
+        assert_eq!(window.start(entry(70_000), Time::ZERO, Lsn::NONE).get(), 40_000);
+    }
+}

@@ -1,0 +1,227 @@
+//! The backlog of a session or share group: messages that wait behind the window.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::config::{Config, QueueFullPolicy};
+use crate::log::record::Seq;
+use crate::message::Content;
+use crate::notice::DropReason;
+use crate::packet::QoS;
+use crate::subscriptions::GroupId;
+
+/// A message that a session holds.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    /// Its place in the session's order.
+    pub(crate) seq: Seq,
+    pub(crate) message: Arc<Content>,
+    /// At which QoS it is delivered.
+    pub(crate) qos: QoS,
+    /// The RETAIN flag as the client is to see it.
+    pub(crate) retain: bool,
+    /// The share group it came by.
+    pub(crate) group: Option<GroupId>,
+}
+
+/// Waiting messages, oldest first, in ascending order of `seq`.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    entries: VecDeque<Entry>,
+    /// The QoS 0 ones among them, so that the oldest is found without a search.
+    qos0: VecDeque<Seq>,
+    bytes: usize,
+}
+
+/// A message that a full queue could not hold.
+#[derive(Debug)]
+pub(crate) enum Overflow {
+    /// It waited here and went for the new one.
+    Replaced(Entry, DropReason),
+    /// It is the new one itself.
+    Rejected(Entry, DropReason),
+}
+
+impl Queue {
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Whether QoS 0 messages wait here, behind which others must queue to keep their order.
+    pub(crate) fn has_qos0(&self) -> bool {
+        !self.qos0.is_empty()
+    }
+
+    pub(crate) fn front(&self) -> Option<&Entry> {
+        self.entries.front()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Entry> {
+        let entry = self.entries.pop_front()?;
+        self.bytes -= entry.message.weight();
+        if entry.qos == QoS::AtMostOnce {
+            self.qos0.pop_front();
+        }
+        Some(entry)
+    }
+
+    /// Appends the entry by the rules of the queue-full policy and returns what had to go: nothing
+    /// as a rule, several where the byte limit counts.
+    pub(crate) fn push(&mut self, entry: Entry, config: &Config) -> Vec<Overflow> {
+        let weight = entry.message.weight();
+        let mut outcome = Vec::new();
+        if weight > config.max_queued_bytes {
+            outcome.push(Overflow::Rejected(entry, DropReason::LargerThanQueue));
+            return outcome;
+        }
+        while self.is_full(weight, config) {
+            match self.make_room(entry.qos, config.queue_full_policy) {
+                Ok((gone, why)) => outcome.push(Overflow::Replaced(gone, why)),
+                Err(why) => {
+                    outcome.push(Overflow::Rejected(entry, why));
+                    return outcome;
+                }
+            }
+        }
+        self.append(entry);
+        outcome
+    }
+
+    fn append(&mut self, entry: Entry) {
+        self.bytes += entry.message.weight();
+        if entry.qos == QoS::AtMostOnce {
+            self.qos0.push_back(entry.seq);
+        }
+        self.entries.push_back(entry);
+    }
+
+    fn is_full(&self, weight: usize, config: &Config) -> bool {
+        let count_reached = config.max_msgqueue_messages.is_some_and(|max| self.len() >= max);
+        count_reached || self.bytes + weight > config.max_queued_bytes
+    }
+
+    /// Takes out the message that goes for a new one of QoS `incoming`, or says why that is the
+    /// new one itself.
+    fn make_room(
+        &mut self,
+        incoming: QoS,
+        policy: QueueFullPolicy,
+    ) -> Result<(Entry, DropReason), DropReason> {
+        if policy != QueueFullPolicy::DropOldest {
+            return Err(DropReason::QueueFullNewest);
+        }
+        if let Some(oldest) = self.take_oldest_qos0() {
+            return Ok((oldest, DropReason::QueueFullOldestQoS0));
+        }
+        if incoming == QoS::AtMostOnce {
+            return Err(DropReason::QueueFullNewQoS0);
+        }
+        // Empty only when a limit of 0 messages is set, which then lets nothing in.
+        let oldest = self.pop().ok_or(DropReason::QueueFullNewest)?;
+        Ok((oldest, DropReason::QueueFullOldest))
+    }
+
+    fn take_oldest_qos0(&mut self) -> Option<Entry> {
+        let seq = self.qos0.pop_front()?;
+        let at = self.entries.binary_search_by_key(&seq, |entry| entry.seq).ok()?;
+        let entry = self.entries.remove(at)?;
+        self.bytes -= entry.message.weight();
+        Some(entry)
+    }
+
+    /// Checks what must always hold.
+    pub(crate) fn check(&self) {
+        let ascending = self.entries.iter().zip(self.entries.iter().skip(1));
+        assert!(ascending.clone().all(|(a, b)| a.seq < b.seq), "backlog out of order");
+        let bytes: usize = self.entries.iter().map(|entry| entry.message.weight()).sum();
+        assert_eq!(bytes, self.bytes, "backlog bytes");
+        let qos0 = self.entries.iter().filter(|entry| entry.qos == QoS::AtMostOnce);
+        assert!(qos0.map(|entry| entry.seq).eq(self.qos0.iter().copied()), "QoS 0 index");
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::packet::Properties;
+    use crate::topic::TopicName;
+    use bytes::Bytes;
+
+    pub(crate) fn entry(seq: u64, qos: QoS) -> Entry {
+        let message = Arc::new(Content {
+            topic: TopicName::new("t".into()).unwrap(),
+            payload: Bytes::from_static(b"0123456789"),
+            qos,
+            retain: false,
+            properties: Properties::NONE,
+        });
+        Entry { seq: Seq(seq), message, qos, retain: false, group: None }
+    }
+
+    fn config(policy: QueueFullPolicy) -> Config {
+        Config { max_msgqueue_messages: Some(3), queue_full_policy: policy, ..Config::default() }
+    }
+
+    /// Pushes messages of these QoS one after the other; returns what is left, as seq:QoS, and
+    /// the reasons for what went.
+    fn run(qos: &[u8], config: &Config) -> (Vec<(u64, u8)>, Vec<DropReason>) {
+        let mut queue = Queue::default();
+        let mut reasons = Vec::new();
+        for (seq, qos) in (1..).zip(qos) {
+            for overflow in queue.push(entry(seq, QoS::from_bits(*qos).unwrap()), config) {
+                let (Overflow::Replaced(_, why) | Overflow::Rejected(_, why)) = overflow;
+                reasons.push(why);
+            }
+            queue.check();
+        }
+        (queue.iter().map(|e| (e.seq.0, e.qos as u8)).collect(), reasons)
+    }
+
+    // contract: section 4, the examples
+    #[test]
+    fn the_contracts_examples() {
+        let config = config(QueueFullPolicy::DropOldest);
+        let cases = [
+            ([1, 1, 0, 1], vec![(1, 1), (2, 1), (4, 1)], DropReason::QueueFullOldestQoS0),
+            ([1, 2, 1, 0], vec![(1, 1), (2, 2), (3, 1)], DropReason::QueueFullNewQoS0),
+            ([1, 2, 1, 1], vec![(2, 2), (3, 1), (4, 1)], DropReason::QueueFullOldest),
+            ([0, 1, 0, 0], vec![(2, 1), (3, 0), (4, 0)], DropReason::QueueFullOldestQoS0),
+        ];
+        for (qos, left, why) in cases {
+            assert_eq!(run(&qos, &config), (left, vec![why]), "{qos:?}");
+        }
+    }
+
+    #[test]
+    fn the_other_policies_drop_the_newest() {
+        for policy in [QueueFullPolicy::DropNewest, QueueFullPolicy::Disconnect] {
+            let (left, reasons) = run(&[0, 1, 2, 2, 0], &config(policy));
+            assert_eq!(left, [(1, 0), (2, 1), (3, 2)]);
+            assert_eq!(reasons, [DropReason::QueueFullNewest; 2]);
+        }
+    }
+
+    #[test]
+    fn the_byte_limit_makes_room_for_as_many_as_needed() {
+        let weight = entry(1, QoS::AtLeastOnce).message.weight();
+        let config = Config {
+            max_msgqueue_messages: None,
+            max_queued_bytes: 3 * weight,
+            ..Config::default()
+        };
+        let (left, reasons) = run(&[1, 1, 0, 1, 1], &config);
+        assert_eq!(left, [(2, 1), (4, 1), (5, 1)]);
+        assert_eq!(reasons, [DropReason::QueueFullOldestQoS0, DropReason::QueueFullOldest]);
+        let tiny = Config { max_queued_bytes: weight - 1, ..config };
+        assert_eq!(run(&[1], &tiny), (vec![], vec![DropReason::LargerThanQueue]));
+    }
+}

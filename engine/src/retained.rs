@@ -1,0 +1,332 @@
+//! The retained messages, in order of their topics.
+
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::message::Content;
+use crate::topic::{self, TopicFilter, TopicName};
+
+/// Retained messages. An ordered tree: a position in it is just a topic, and no insert moves the
+/// whole.
+#[derive(Debug, Default)]
+pub(crate) struct Retained {
+    by_topic: BTreeSet<ByTopic>,
+    bytes: usize,
+}
+
+/// A walk over the retained messages of one filter: the filter and the last topic looked at.
+#[derive(Clone, Debug)]
+pub(crate) struct Cursor {
+    filter: TopicFilter,
+    after: Option<TopicName>,
+}
+
+/// What a bounded look for the next retained message found.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// The next one; the cursor is behind it now.
+    Message(Arc<Content>),
+    /// None within the budget; the cursor has moved, look again.
+    NotYet,
+    /// There is no further one.
+    End,
+}
+
+impl Cursor {
+    pub(crate) fn new(filter: TopicFilter) -> Self {
+        Self { filter, after: None }
+    }
+
+    pub(crate) fn filter(&self) -> &TopicFilter {
+        &self.filter
+    }
+
+    pub(crate) fn after(&self) -> Option<&TopicName> {
+        self.after.as_ref()
+    }
+}
+
+impl Retained {
+    pub(crate) fn len(&self) -> usize {
+        self.by_topic.len()
+    }
+
+    pub(crate) fn get(&self, topic: &str) -> Option<&Arc<Content>> {
+        self.by_topic.get(topic).map(|entry| &entry.0)
+    }
+
+    /// Whether the message may be stored under the limits.
+    pub(crate) fn has_room(&self, message: &Content, config: &Config) -> bool {
+        let replaced = self.get(message.topic.as_str());
+        let count = self.len() + usize::from(replaced.is_none());
+        let freed = replaced.map_or(0, |old| old.weight());
+        let bytes = self.bytes - freed + message.weight();
+        count <= config.max_retained_messages && bytes <= config.max_retained_bytes
+    }
+
+    /// Stores the message under its topic in place of an earlier one.
+    pub(crate) fn store(&mut self, message: Arc<Content>) {
+        self.bytes += message.weight();
+        if let Some(old) = self.by_topic.replace(ByTopic(message)) {
+            self.bytes -= old.0.weight();
+        }
+    }
+
+    /// Removes the topic's message; whether there was one.
+    pub(crate) fn clear(&mut self, topic: &str) -> bool {
+        let Some(old) = self.by_topic.take(topic) else { return false };
+        self.bytes -= old.0.weight();
+        true
+    }
+
+    /// Looks at no more than `budget` messages (which it counts down) for the next of the cursor.
+    pub(crate) fn next(&self, cursor: &mut Cursor, budget: &mut usize) -> Found {
+        let filter = cursor.filter.filter();
+        if !cursor.filter.has_wildcard() {
+            let first_look = cursor.after.is_none();
+            let Some(found) = self.get(filter).filter(|_| first_look) else { return Found::End };
+            cursor.after = Some(found.topic.clone());
+            return Found::Message(Arc::clone(found));
+        }
+        let mut seek = Seek::start(filter, cursor.after.as_ref().map(TopicName::as_str));
+        while *budget > 0 {
+            *budget -= 1;
+            let Some(message) = self.first(&seek) else { return Found::End };
+            let name = message.topic.as_str();
+            cursor.after = Some(message.topic.clone());
+            if topic::matches(filter, name) {
+                return Found::Message(Arc::clone(message));
+            }
+            match seek_behind(filter, name) {
+                Some(next) => seek = next,
+                None => return Found::End,
+            }
+        }
+        Found::NotYet
+    }
+
+    fn first(&self, seek: &Seek) -> Option<&Arc<Content>> {
+        let from = match seek {
+            Seek::At(text) => Bound::Included(text.as_str()),
+            Seek::Behind(text) => Bound::Excluded(text.as_str()),
+        };
+        self.by_topic.range::<str, _>((from, Bound::Unbounded)).next().map(|entry| &entry.0)
+    }
+
+    /// Checks what must always hold.
+    pub(crate) fn check(&self) {
+        let bytes: usize = self.by_topic.iter().map(|entry| entry.0.weight()).sum();
+        assert_eq!(bytes, self.bytes, "retained bytes");
+        assert!(self.by_topic.iter().all(|entry| !entry.0.payload.is_empty()), "empty retained");
+    }
+}
+
+/// Where to look next.
+#[derive(Debug, PartialEq, Eq)]
+enum Seek {
+    At(String),
+    Behind(String),
+}
+
+impl Seek {
+    /// Behind the cursor, and not before the part of the filter that has no wildcard.
+    fn start(filter: &str, after: Option<&str>) -> Self {
+        let literal = filter.split(['+', '#']).next().unwrap_or_default();
+        // `a/#` also matches `a`, which is before `a/`.
+        let first = if filter.strip_suffix("/#") == literal.strip_suffix('/') {
+            literal.strip_suffix('/').unwrap_or_default()
+        } else {
+            literal
+        };
+        match after {
+            Some(after) if after >= first => Self::Behind(after.to_owned()),
+            _ => Self::At(first.to_owned()),
+        }
+    }
+}
+
+/// Where the next match behind `name`, which does not match, can be at the earliest; `None` if
+/// nowhere. Skips what lies below a level that cannot match, so that `+/status` costs a look for
+/// each first level, not for each topic.
+fn seek_behind(filter: &str, name: &str) -> Option<Seek> {
+    // What the levels of the name before the current one cover, in bytes.
+    let mut covered = 0;
+    // The same, up to and including the last level that a `+` covered.
+    let mut last_plus = None;
+    let mut names = name.split('/');
+    for level in filter.split('/') {
+        let Some(found) = names.next() else { return Some(Seek::Behind(name.to_owned())) };
+        match level {
+            // Only `$` topics are kept from an opening wildcard; they are no long stretch.
+            "#" => return Some(Seek::Behind(name.to_owned())),
+            "+" => last_plus = Some(covered + found.len()),
+            level if level == found => {}
+            level => {
+                let (before, rest) = name.split_at_checked(covered).unwrap_or((name, ""));
+                return seek_level(before, level, rest).or_else(|| next_sibling(name, last_plus));
+            }
+        }
+        covered += found.len() + 1;
+    }
+    // The name has more levels than the filter: nothing below the filter's last level matches.
+    next_sibling(name, last_plus)
+}
+
+/// Where names that continue with `level` begin, if that is still ahead of `rest`. They are
+/// `level` itself and, perhaps further on (`a!` sorts between `a` and `a/`), `level/..`.
+fn seek_level(before: &str, level: &str, rest: &str) -> Option<Seek> {
+    let below = format!("{level}/");
+    if rest < level {
+        Some(Seek::At(format!("{before}{level}")))
+    } else if rest < below.as_str() {
+        Some(Seek::At(format!("{before}{below}")))
+    } else {
+        None
+    }
+}
+
+/// Behind everything below the level that the last `+` covered: `0` follows `/`.
+fn next_sibling(name: &str, last_plus: Option<usize>) -> Option<Seek> {
+    let covered = name.get(..last_plus?).unwrap_or_default();
+    Some(Seek::At(format!("{covered}0")))
+}
+
+/// A message ordered by its topic alone.
+#[derive(Debug)]
+struct ByTopic(Arc<Content>);
+
+impl Borrow<str> for ByTopic {
+    fn borrow(&self) -> &str {
+        self.0.topic.as_str()
+    }
+}
+
+impl PartialEq for ByTopic {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for ByTopic {}
+
+impl PartialOrd for ByTopic {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ByTopic {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.topic.as_str().cmp(other.0.topic.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::{Properties, QoS};
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    fn message(topic: &str) -> Arc<Content> {
+        Arc::new(Content {
+            topic: TopicName::new(topic.into()).unwrap(),
+            payload: Bytes::from_static(b"x"),
+            qos: QoS::AtMostOnce,
+            retain: true,
+            properties: Properties::NONE,
+        })
+    }
+
+    fn filter(text: &str) -> TopicFilter {
+        TopicFilter::parse(text.into()).unwrap()
+    }
+
+    /// All topics of a walk in steps of `budget` looks, and how many looks it took.
+    fn walk(retained: &Retained, text: &str, budget: usize) -> (Vec<String>, usize) {
+        let mut cursor = Cursor::new(filter(text));
+        let (mut topics, mut looks) = (Vec::new(), 0);
+        loop {
+            let mut left = budget;
+            let found = retained.next(&mut cursor, &mut left);
+            looks += budget - left;
+            match found {
+                Found::Message(message) => topics.push(message.topic.as_str().to_owned()),
+                Found::NotYet => assert_eq!(left, 0),
+                Found::End => return (topics, looks),
+            }
+        }
+    }
+
+    #[test]
+    fn a_plus_skips_what_lies_below_its_siblings() {
+        let mut retained = Retained::default();
+        for room in 0..20 {
+            for sensor in 0..500 {
+                retained.store(message(&format!("room{room}/sensor{sensor}")));
+            }
+            retained.store(message(&format!("room{room}/status")));
+        }
+        let (topics, looks) = walk(&retained, "+/status", usize::MAX);
+        assert_eq!(topics.len(), 20);
+        assert!(looks < 100, "{looks} looks for 20 of 10,020");
+    }
+
+    #[test]
+    fn the_limits_count_what_is_replaced_only_once() {
+        let config = Config { max_retained_messages: 1, ..Config::default() };
+        let mut retained = Retained::default();
+        assert!(retained.has_room(&message("a"), &config));
+        retained.store(message("a"));
+        assert!(retained.has_room(&message("a"), &config));
+        assert!(!retained.has_room(&message("b"), &config));
+        retained.store(message("a"));
+        retained.check();
+        assert!(retained.clear("a"));
+        assert!(!retained.clear("a"));
+        assert!(retained.has_room(&message("b"), &config));
+        retained.check();
+    }
+
+    /// Names whose order is tricky: characters below and above `/`.
+    fn level() -> impl Strategy<Value = &'static str> {
+        prop::sample::select(vec!["", "a", "a!", "a-", "a0", "b", "$a", "aa", "~"])
+    }
+
+    fn name() -> impl Strategy<Value = String> {
+        prop::collection::vec(level(), 1..4)
+            .prop_map(|levels| levels.join("/"))
+            .prop_filter("not empty", |name| !name.is_empty())
+    }
+
+    fn any_filter() -> impl Strategy<Value = String> {
+        let levels = prop::collection::vec(prop_oneof![level(), Just("+")], 1..4);
+        (levels, any::<bool>())
+            .prop_map(|(levels, hash)| {
+                let text = levels.join("/");
+                if hash { format!("{text}/#") } else { text }
+            })
+            .prop_filter("not empty", |text| !text.is_empty())
+    }
+
+    proptest! {
+        #[test]
+        fn a_walk_finds_what_a_scan_finds(
+            names in prop::collection::btree_set(name(), 0..40),
+            text in any_filter(),
+            budget in 1_usize..4,
+        ) {
+            let mut retained = Retained::default();
+            for name in &names {
+                retained.store(message(name));
+            }
+            let expected: Vec<String> =
+                names.iter().filter(|name| topic::matches(&text, name)).cloned().collect();
+            prop_assert_eq!(walk(&retained, &text, budget).0, expected);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! A session: what the broker remembers of a client (MQTT 5.0 section 4.1).
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use crate::id::{ClientId, ConnId, Lsn, PacketId};
+use crate::inflight::Inflight;
+use crate::log::record::{Seq, SessionKey};
+use crate::message::Content;
+use crate::queue::Queue;
+use crate::retained::Cursor;
+use crate::time::Time;
+use crate::timers::SessionRef;
+
+/// A session. What few clients need is boxed: most are one connection with one subscription.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) client: ClientId,
+    pub(crate) key: SessionKey,
+    pub(crate) presence: Presence,
+    pub(crate) lifetime: Lifetime,
+    /// Slots of its subscriptions, in no order of meaning.
+    pub(crate) subscriptions: Vec<u32>,
+    /// How many of them are in share groups.
+    pub(crate) shared: u32,
+    /// Outgoing messages; made with the first that has to be kept.
+    pub(crate) outbox: Option<Box<Outbox>>,
+    /// Identifiers of QoS 2 messages that the client sent and has not released.
+    pub(crate) received: BTreeSet<PacketId>,
+    pub(crate) will: Option<Arc<Content>>,
+    /// Retained messages that it is being sent, if any.
+    pub(crate) replays: Option<Box<Replays>>,
+    /// The last record that touched it: what a repeated packet waits for.
+    pub(crate) lsn: Lsn,
+    /// Messages that did not fit its backlog.
+    pub(crate) dropped: u64,
+    /// Used by routing to meet a session only once: the number of the route and the place in it.
+    pub(crate) route: (u64, u32),
+}
+
+/// Whether the client is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    Online(ConnId),
+    /// Since when; with what is set to end it, if anything is.
+    Offline {
+        since: Time,
+        expires: Option<Time>,
+    },
+    /// It ended and is being taken apart.
+    Ended,
+}
+
+/// How long a session lives (Clean Session before 5.0, Session Expiry Interval since).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lifetime {
+    /// As long as its connection.
+    Connection,
+    /// This many seconds longer than its connection; `None` is for ever.
+    Beyond(Option<u32>),
+}
+
+/// The way to the client: the window and the backlog behind it.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    pub(crate) inflight: Inflight,
+    pub(crate) queue: Queue,
+    pub(crate) next_seq: Seq,
+    /// Whether a timer looks at the window for messages to send again.
+    pub(crate) redelivery_set: bool,
+}
+
+impl Outbox {
+    pub(crate) fn take_seq(&mut self) -> Seq {
+        let seq = self.next_seq;
+        self.next_seq = Seq(seq.0 + 1);
+        seq
+    }
+
+    /// Messages that it holds.
+    pub(crate) fn len(&self) -> usize {
+        self.inflight.len() + self.queue.len()
+    }
+}
+
+/// The walks over the retained store that a session still has to make, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Replays {
+    pub(crate) walks: VecDeque<Replay>,
+    /// Whether a timer goes on with them.
+    pub(crate) timer_set: bool,
+}
+
+/// Retained messages being sent because of a subscription.
+#[derive(Debug)]
+pub(crate) struct Replay {
+    /// Slot of the subscription.
+    pub(crate) subscription: u32,
+    pub(crate) cursor: Cursor,
+    /// Whether the log knows of it: most are over in the step they begin in.
+    pub(crate) recorded: bool,
+}
+
+impl Session {
+    pub(crate) fn new(client: ClientId, key: SessionKey, conn: ConnId, lifetime: Lifetime) -> Self {
+        Self {
+            client,
+            key,
+            presence: Presence::Online(conn),
+            lifetime,
+            subscriptions: Vec::new(),
+            shared: 0,
+            outbox: None,
+            received: BTreeSet::new(),
+            will: None,
+            replays: None,
+            lsn: Lsn::NONE,
+            dropped: 0,
+            route: (0, 0),
+        }
+    }
+
+    /// Whether it outlives its connection, so that what changes it is recorded.
+    pub(crate) fn is_durable(&self) -> bool {
+        matches!(self.lifetime, Lifetime::Beyond(_))
+    }
+
+    pub(crate) fn connection(&self) -> Option<ConnId> {
+        match self.presence {
+            Presence::Online(conn) => Some(conn),
+            Presence::Offline { .. } | Presence::Ended => None,
+        }
+    }
+
+    pub(crate) fn outbox(&mut self) -> &mut Outbox {
+        self.outbox.get_or_insert_default()
+    }
+
+    /// Whether every earlier message has been sent, so that a new one may go out at once.
+    pub(crate) fn backlog_is_empty(&self) -> bool {
+        self.outbox.as_ref().is_none_or(|outbox| outbox.queue.is_empty())
+    }
+
+    pub(crate) fn reference(&self, slot: u32) -> SessionRef {
+        SessionRef { slot, key: self.key.0 }
+    }
+}

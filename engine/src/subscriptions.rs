@@ -1,0 +1,294 @@
+//! Who subscribes to what: an index by topic for routing, and by session for everything else.
+//!
+//! A *pattern* is a Topic Filter without its share group. Patterns without wildcards are found by
+//! one hash of the topic, those with wildcards by walking a [`trie`]. A pattern holds its plain
+//! subscriptions and its share groups.
+
+mod shared;
+mod trie;
+
+use std::hash::{Hash, Hasher};
+
+use hashbrown::Equivalent;
+use smallvec::SmallVec;
+
+use crate::map::Map;
+use crate::packet::SubscribeOptions;
+use crate::table::Table;
+use crate::time::Time;
+use crate::topic::TopicFilter;
+
+pub(crate) use shared::{Group, GroupId};
+use trie::Trie;
+
+/// One client's subscription to one filter.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    /// Slot of the session.
+    pub(crate) session: u32,
+    /// Slot of the pattern.
+    pattern: u32,
+    /// Slot of the share group.
+    pub(crate) group: Option<u32>,
+    pub(crate) options: SubscribeOptions,
+    /// Subscription Identifier (5.0).
+    pub(crate) identifier: Option<u32>,
+    /// When it was last asked for.
+    pub(crate) at: Time,
+    /// Where it stands among the pattern's or the group's.
+    place: u32,
+    /// Where it stands among its session's.
+    pub(crate) place_in_session: u32,
+}
+
+/// The filter proper of any number of subscriptions.
+#[derive(Debug)]
+struct Pattern {
+    text: Box<str>,
+    wildcard: bool,
+    /// Slots of the subscriptions without a share group.
+    plain: SmallVec<[u32; 4]>,
+    /// Slots of the share groups.
+    groups: SmallVec<[u32; 2]>,
+}
+
+/// What a topic matches: the slots of plain subscriptions and of share groups.
+#[derive(Debug, Default)]
+pub(crate) struct Matches {
+    pub(crate) plain: Vec<u32>,
+    pub(crate) groups: Vec<u32>,
+    /// How many patterns matched: with one, no session can be in `plain` twice.
+    pub(crate) patterns: usize,
+}
+
+/// All subscriptions.
+#[derive(Debug)]
+pub(crate) struct Subscriptions {
+    all: Table<Subscription>,
+    patterns: Table<Pattern>,
+    groups: Table<Group>,
+    groups_made: u64,
+    exact: Map<Box<str>, u32>,
+    trie: Trie,
+    /// A pattern's group by name.
+    group_names: Map<GroupName, u32>,
+    /// A session's subscription by pattern and group.
+    by_session: Map<Identity, u32>,
+}
+
+/// What tells subscriptions apart: session, pattern, group.
+type Identity = (u32, u32, Option<u32>);
+
+impl Subscriptions {
+    pub(crate) fn new(mut keys: impl FnMut() -> (u64, u64)) -> Self {
+        Self {
+            all: Table::default(),
+            patterns: Table::default(),
+            groups: Table::default(),
+            groups_made: 0,
+            exact: Map::new(keys()),
+            trie: Trie::new(keys()),
+            group_names: Map::new(keys()),
+            by_session: Map::new(keys()),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(crate) fn get(&self, slot: u32) -> Option<&Subscription> {
+        self.all.get(slot)
+    }
+
+    pub(crate) fn get_mut(&mut self, slot: u32) -> Option<&mut Subscription> {
+        self.all.get_mut(slot)
+    }
+
+    /// The session's subscription to exactly this filter.
+    pub(crate) fn find(&self, session: u32, filter: &TopicFilter) -> Option<u32> {
+        let pattern = self.find_pattern(filter)?;
+        let group = match filter.share_name() {
+            Some(name) => Some(*self.group_names.get(&GroupNameRef { pattern, name })?),
+            None => None,
+        };
+        self.by_session.get(&(session, pattern, group)).copied()
+    }
+
+    /// The filter as it was subscribed to, share group included.
+    pub(crate) fn filter(&self, slot: u32) -> Option<TopicFilter> {
+        let subscription = self.all.get(slot)?;
+        if let Some(group) = subscription.group {
+            return Some(self.groups.get(group)?.filter.clone());
+        }
+        let text = &self.patterns.get(subscription.pattern)?.text;
+        TopicFilter::parse(text.as_ref().into()).ok()
+    }
+
+    /// Adds a subscription that is not there yet and returns its slot.
+    pub(crate) fn add(&mut self, session: u32, filter: &TopicFilter, online: bool) -> u32 {
+        let pattern = self.pattern_for(filter);
+        let group = filter.share_name().map(|name| self.group_for(pattern, name, filter));
+        let slot = self.all.insert(Subscription {
+            session,
+            pattern,
+            group,
+            options: SubscribeOptions::default(),
+            identifier: None,
+            at: Time::ZERO,
+            place: 0,
+            place_in_session: 0,
+        });
+        self.by_session.insert((session, pattern, group), slot);
+        match group {
+            Some(group) => self.join(group, slot, online),
+            None => self.list(pattern, slot),
+        }
+        slot
+    }
+
+    /// Removes a subscription. A share group that loses its last member is returned: it is gone,
+    /// with what waited in it.
+    pub(crate) fn remove(&mut self, slot: u32) -> Option<Group> {
+        let subscription = self.all.remove(slot)?;
+        let Subscription { session, pattern, group, place, .. } = subscription;
+        self.by_session.remove(&(session, pattern, group));
+        let ended = match group {
+            Some(group) => self.leave(group, place),
+            None => {
+                self.unlist(pattern, place);
+                None
+            }
+        };
+        self.drop_unused_pattern(pattern);
+        ended
+    }
+
+    /// Collects what the topic matches.
+    pub(crate) fn matching(&self, topic: &str, matches: &mut Matches) {
+        matches.plain.clear();
+        matches.groups.clear();
+        matches.patterns = 0;
+        if let Some(pattern) = self.exact.get(topic) {
+            self.collect(*pattern, matches);
+        }
+        self.trie.matching(topic, |pattern| self.collect(pattern, matches));
+    }
+
+    fn collect(&self, pattern: u32, matches: &mut Matches) {
+        let Some(pattern) = self.patterns.get(pattern) else { return };
+        matches.patterns += 1;
+        matches.plain.extend_from_slice(&pattern.plain);
+        matches.groups.extend_from_slice(&pattern.groups);
+    }
+
+    fn find_pattern(&self, filter: &TopicFilter) -> Option<u32> {
+        if filter.has_wildcard() {
+            self.trie.find(filter.filter())
+        } else {
+            self.exact.get(filter.filter()).copied()
+        }
+    }
+
+    fn pattern_for(&mut self, filter: &TopicFilter) -> u32 {
+        if let Some(pattern) = self.find_pattern(filter) {
+            return pattern;
+        }
+        let text: Box<str> = filter.filter().into();
+        let wildcard = filter.has_wildcard();
+        let (plain, groups) = (SmallVec::new(), SmallVec::new());
+        let pattern = self.patterns.insert(Pattern { text, wildcard, plain, groups });
+        if wildcard {
+            self.trie.insert(filter.filter(), pattern);
+        } else {
+            self.exact.insert(filter.filter().into(), pattern);
+        }
+        pattern
+    }
+
+    fn drop_unused_pattern(&mut self, slot: u32) {
+        let unused = |pattern: &Pattern| pattern.plain.is_empty() && pattern.groups.is_empty();
+        if !self.patterns.get(slot).is_some_and(unused) {
+            return;
+        }
+        let Some(pattern) = self.patterns.remove(slot) else { return };
+        if pattern.wildcard {
+            self.trie.remove(&pattern.text);
+        } else {
+            self.exact.remove(pattern.text.as_ref());
+        }
+    }
+
+    fn list(&mut self, pattern: u32, slot: u32) {
+        let Some(pattern) = self.patterns.get_mut(pattern) else { return };
+        pattern.plain.push(slot);
+        let place = place(pattern.plain.len() - 1);
+        self.set_place(slot, place);
+    }
+
+    fn unlist(&mut self, pattern: u32, place: u32) {
+        let Some(pattern) = self.patterns.get_mut(pattern) else { return };
+        pattern.plain.swap_remove(place as usize);
+        if let Some(moved) = pattern.plain.get(place as usize).copied() {
+            self.set_place(moved, place);
+        }
+    }
+
+    fn set_place(&mut self, slot: u32, place: u32) {
+        if let Some(subscription) = self.all.get_mut(slot) {
+            subscription.place = place;
+        }
+    }
+
+    /// Checks what must always hold.
+    pub(crate) fn check(&self) {
+        for (slot, subscription) in self.all.iter() {
+            let listed = match subscription.group {
+                Some(group) => self.groups.get(group).and_then(|g| g.member(subscription.place)),
+                None => {
+                    let pattern = self.patterns.get(subscription.pattern);
+                    pattern.and_then(|p| p.plain.get(subscription.place as usize).copied())
+                }
+            };
+            assert_eq!(listed, Some(slot), "a subscription is not where it says");
+        }
+        let plain: usize = self.patterns.iter().map(|(_, pattern)| pattern.plain.len()).sum();
+        let members: usize = self.groups.iter().map(|(_, group)| group.len()).sum();
+        assert_eq!(plain + members, self.all.len(), "subscriptions listed");
+        assert_eq!(self.by_session.len(), self.all.len(), "subscriptions by session");
+        assert_eq!(self.group_names.len(), self.groups.len(), "groups by name");
+        let wildcards = self.patterns.iter().filter(|(_, pattern)| pattern.wildcard).count();
+        assert_eq!(wildcards + self.exact.len(), self.patterns.len(), "patterns indexed");
+        self.trie.check(wildcards);
+    }
+}
+
+fn place(index: usize) -> u32 {
+    u32::try_from(index).expect("there are fewer than 2^32 subscriptions")
+}
+
+/// A share group's name within its pattern.
+#[derive(Debug, PartialEq, Eq)]
+struct GroupName {
+    pattern: u32,
+    name: Box<str>,
+}
+
+impl Hash for GroupName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        GroupNameRef { pattern: self.pattern, name: &self.name }.hash(state);
+    }
+}
+
+/// The same, borrowed for looking up.
+#[derive(Hash)]
+struct GroupNameRef<'a> {
+    pattern: u32,
+    name: &'a str,
+}
+
+impl Equivalent<GroupName> for GroupNameRef<'_> {
+    fn equivalent(&self, key: &GroupName) -> bool {
+        self.pattern == key.pattern && self.name == key.name.as_ref()
+    }
+}

@@ -1,0 +1,57 @@
+//! Deadlines: an ordered set of who is due when.
+
+use std::collections::BTreeSet;
+
+use crate::id::ConnId;
+use crate::time::Time;
+
+/// What to look at when its time has come. Ids are checked again then: what they named may be
+/// gone, or its deadline may have moved on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Timer {
+    /// Work that was cut off by its budget: sessions to take apart.
+    Clean,
+    /// Connections to close because the broker stops.
+    Stop,
+    /// Retained messages to go on sending to a session.
+    Replay(SessionRef),
+    /// A client that may be silent for too long.
+    KeepAlive(ConnId),
+    /// A connection that takes no output.
+    Stall(ConnId),
+    /// Messages to send again, if they are still unacknowledged.
+    Redeliver(SessionRef),
+    /// A session whose client has not come back.
+    Expiry(SessionRef),
+}
+
+/// A session by slot and key: the key tells whether the slot has been given to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SessionRef {
+    pub(crate) slot: u32,
+    pub(crate) key: u64,
+}
+
+/// An ordered tree rather than a heap or wheel: deadlines can be taken back, equal ones have one
+/// order, and no insert moves the whole.
+#[derive(Debug, Default)]
+pub(crate) struct Timers(BTreeSet<(Time, Timer)>);
+
+impl Timers {
+    pub(crate) fn set(&mut self, due: Time, timer: Timer) {
+        self.0.insert((due, timer));
+    }
+
+    pub(crate) fn cancel(&mut self, due: Time, timer: Timer) {
+        self.0.remove(&(due, timer));
+    }
+
+    pub(crate) fn next(&self) -> Option<Time> {
+        self.0.first().map(|(due, _)| *due)
+    }
+
+    /// Takes the first timer that is due at `now`, with the time it was due at.
+    pub(crate) fn pop_due(&mut self, now: Time) -> Option<(Time, Timer)> {
+        if self.next()? > now { None } else { self.0.pop_first() }
+    }
+}

@@ -1,1 +1,3 @@
-//! Placeholder of the first commit.
+//! Surewire's server: the sockets, the configuration and the command line around the engine.
+
+pub mod config;

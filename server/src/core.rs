@@ -34,7 +34,7 @@ use perform::Performer;
 use slots::Slots;
 
 pub(crate) use chunked::Table;
-pub(crate) use frames::Frames;
+pub(crate) use frames::{Frames, Piece};
 pub(crate) use outbox::{Entry, Outbox};
 
 /// The lock is let go after so many inputs or so much time, so that other workers get in.

@@ -11,6 +11,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use surewire_engine::time::Time;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -66,11 +67,12 @@ pub trait Listener {
 
 /// An accepted connection on its way to its worker's thread.
 pub trait Incoming: Send {
-    /// Makes it usable on the calling thread's reactor.
+    /// Makes it usable on the calling thread's reactor. After `keepalive` without traffic the
+    /// system asks whether the peer is still there; `None` is never.
     ///
     /// # Errors
     /// The reactor does not take it.
-    fn attach(self: Box<Self>) -> io::Result<Box<dyn Stream>>;
+    fn attach(self: Box<Self>, keepalive: Option<Duration>) -> io::Result<Box<dyn Stream>>;
 }
 
 /// A connection's bytes, in order and without loss.

@@ -21,7 +21,7 @@ pub enum RunError {
         /// Scheme and address as configured.
         listener: String,
         /// What is wrong with them.
-        error: TlsError,
+        error: Box<TlsError>,
     },
     /// The system gave no random seed.
     #[error("the system gives no random numbers: {0}")]
@@ -35,7 +35,9 @@ pub enum RunError {
         error: io::Error,
     },
     /// The engine panicked: its state is suspect, so the process must end.
-    #[error("the engine failed (a bug of ours, see the message above); nothing it holds is trusted")]
+    #[error(
+        "the engine failed (a bug of ours, see the message above); nothing it holds is trusted"
+    )]
     Engine,
 }
 

@@ -5,6 +5,7 @@
 
 mod notices;
 mod packets;
+mod start;
 
 use std::net::SocketAddr;
 
@@ -16,6 +17,8 @@ use tracing::debug;
 use tracing::level_filters::LevelFilter;
 
 use packets::Summary;
+
+pub use start::start;
 
 /// What one turn has to tell, in order.
 #[derive(Debug)]

@@ -1,5 +1,7 @@
 //! What the shell itself needs to know: the configuration, resolved for this machine.
 
+mod resolve;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,6 +9,8 @@ use surewire_engine::codec::Limits;
 use surewire_engine::config::Config as EngineConfig;
 
 use crate::config::ListenAddress;
+
+pub use resolve::Machine;
 
 /// Everything that [`run`](crate::run) is told.
 #[derive(Clone, Debug)]
@@ -19,6 +23,8 @@ pub struct Settings {
     pub workers: usize,
     /// From accept to a complete CONNECT, TLS and WebSocket handshakes included.
     pub connect_timeout: Duration,
+    /// Idle time after which the system probes a connection; `None` is never.
+    pub tcp_keepalive: Option<Duration>,
     /// What the decoder allows once a client is accepted.
     pub limits: Limits,
     /// Whether every packet is a line of the log.
@@ -65,6 +71,7 @@ impl Settings {
             listeners: vec![listener],
             workers: 1,
             connect_timeout: Duration::from_secs(10),
+            tcp_keepalive: Some(Duration::from_secs(60)),
             limits: Limits {
                 max_packet_size: 2 << 20,
                 max_user_properties: 1_000,

@@ -97,7 +97,10 @@ mod tests {
         assert_eq!(table.remove(1_500), Some(1_500));
         assert_eq!((table.get(1_500), table.remove(1_500)), (None, None));
         assert_eq!(table.insert(-1), 1_500);
-        assert_eq!((table.get(1_500), table.get(2_999), table.get(3_000)), (Some(&-1), Some(&2_999), None));
+        assert_eq!(
+            (table.get(1_500), table.get(2_999), table.get(3_000)),
+            (Some(&-1), Some(&2_999), None)
+        );
         assert_eq!(table.iter().count(), 3_000);
     }
 }

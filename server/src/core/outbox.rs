@@ -106,7 +106,8 @@ mod tests {
 
         outbox.clear();
         outbox.entry(conns[1], slots.get_mut(conns[1]).unwrap()).close = true;
-        let entries: Vec<_> = outbox.entries().map(|e| (e.conn, e.frames.is_empty(), e.close)).collect();
+        let entries: Vec<_> =
+            outbox.entries().map(|e| (e.conn, e.frames.is_empty(), e.close)).collect();
         assert_eq!(entries, [(conns[1], true, true)]);
     }
 }

@@ -64,7 +64,9 @@ fn is_acceptance(outgoing: &Outgoing) -> bool {
 /// shared between all their receivers.
 fn encode(version: Version, outgoing: &Outgoing, frames: &mut Frames) {
     match outgoing {
-        Outgoing::Publish(delivery) if delivery.message.content().payload.len() >= LARGE_PAYLOAD => {
+        Outgoing::Publish(delivery)
+            if delivery.message.content().payload.len() >= LARGE_PAYLOAD =>
+        {
             codec::encode_delivery_head(version, delivery, &mut frames.bytes);
             frames.push_shared(delivery.message.content().payload.clone());
         }

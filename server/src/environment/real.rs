@@ -16,9 +16,6 @@ use crate::config::{Host, ListenAddress};
 /// Connections that the kernel completes before we accept them.
 const BACKLOG: i32 = 4_096;
 
-/// Idle time after which the kernel probes whether a silent peer is still there.
-const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
-
 /// The environment that the broker has in production. It makes the only threads there are.
 #[derive(Clone, Debug)]
 pub struct RealEnvironment {
@@ -53,7 +50,7 @@ impl Environment for RealEnvironment {
 
     fn seed(&self) -> io::Result<[u8; 32]> {
         let mut seed = [0; 32];
-        getrandom::fill(&mut seed).map_err(io::Error::other)?;
+        getrandom::fill(&mut seed).map_err(io::Error::from)?;
         Ok(seed)
     }
 
@@ -173,10 +170,12 @@ impl Listener for TcpSource {
 struct Accepted(std::net::TcpStream);
 
 impl Incoming for Accepted {
-    fn attach(self: Box<Self>) -> io::Result<Box<dyn Stream>> {
+    fn attach(self: Box<Self>, keepalive: Option<Duration>) -> io::Result<Box<dyn Stream>> {
         let socket = SockRef::from(&self.0);
         socket.set_tcp_nodelay(true)?;
-        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(TCP_KEEPALIVE))?;
+        if let Some(idle) = keepalive {
+            socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))?;
+        }
         Ok(Box::new(TcpStream::from_std(self.0)?))
     }
 }

@@ -10,13 +10,13 @@ pub(super) fn level(notice: &Notice) -> Level {
         // One for each message or each short connection: too many for an ordinary log.
         Notice::Dropped { .. }
         | Notice::WillPublished { .. }
-        | Notice::GroupWaits { .. }
         | Notice::SessionEnded { why: SessionEnd::WithConnection, dropped: 0, .. } => Level::DEBUG,
         Notice::Connected { .. }
         | Notice::Refused { .. }
         | Notice::Disconnected { .. }
         | Notice::SessionEnded { .. }
         | Notice::PublishRefused { .. }
+        | Notice::NotRetained { .. }
         | Notice::SubscribeRefused { .. } => Level::INFO,
     }
 }
@@ -49,8 +49,8 @@ pub(super) fn render(notice: &Notice) {
         Notice::WillPublished { client, topic } => {
             debug!(%client, topic = %topic.as_str().escape_debug(), "will published");
         }
-        Notice::GroupWaits { group } => {
-            debug!(group = %group.as_str().escape_debug(), "message waits for the group's members");
+        Notice::NotRetained { topic, why } => {
+            info!(topic = %topic.as_str().escape_debug(), ?why, "delivered, but not retained");
         }
     }
 }

@@ -1,0 +1,89 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// An MQTT broker that never says "acknowledged" about something a power cut could undo.
+///
+/// Without a command it serves until SIGINT or SIGTERM. A second signal ends it at once.
+#[derive(Debug, Parser)]
+#[command(name = "surewire", version, args_conflicts_with_subcommands = true)]
+pub struct Arguments {
+    /// The configuration file. Without it: `config.yaml` in the current directory, and where there
+    /// is none, built-in defaults with listeners on loopback only. (`-config` works as well.)
+    #[arg(short, long, value_name = "PATH")]
+    pub config: Option<PathBuf>,
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What to do instead of serving.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check a configuration and show what it amounts to.
+    Check {
+        /// The configuration file; without it, the one that would be served.
+        path: Option<PathBuf>,
+    },
+}
+
+impl Arguments {
+    /// Reads the arguments, program name first. Prints help, version or what is wrong and ends the
+    /// process where they ask for that.
+    #[must_use]
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Self {
+        Self::parse_from(respelled(arguments))
+    }
+}
+
+/// Existing start scripts write `-config`, which would otherwise be `-c onfig`.
+fn respelled(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(first) = arguments.get_mut(1) {
+        let text = first.to_string_lossy();
+        if text == "-config" || text.starts_with("-config=") {
+            let mut longer = OsString::from("-");
+            longer.push(&*first);
+            *first = longer;
+        }
+    }
+    arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(respelled(line.split(' ').map(OsString::from)))
+    }
+
+    // contract: section 1
+    #[test]
+    fn every_spelling_names_the_file() {
+        for line in [
+            "surewire -c a.yaml",
+            "surewire --config a.yaml",
+            "surewire -config a.yaml",
+            "surewire -config=a.yaml",
+            "surewire --config=a.yaml",
+        ] {
+            assert_eq!(read(line).unwrap().config, Some(PathBuf::from("a.yaml")), "{line}");
+        }
+        assert_eq!(read("surewire").unwrap().config, None);
+    }
+
+    #[test]
+    fn check_takes_a_path_or_none() {
+        let path = |line| match read(line).unwrap().command {
+            Some(Command::Check { path }) => path,
+            None => panic!("{line} is no check"),
+        };
+        assert_eq!(path("surewire check"), None);
+        assert_eq!(path("surewire check a.yaml"), Some(PathBuf::from("a.yaml")));
+        assert!(read("surewire chek").is_err());
+    }
+}

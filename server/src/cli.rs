@@ -1,6 +1,6 @@
-//! The command line: `surewire pub` and `surewire sub`, small but complete clients.
+//! The command line: the broker itself, `check`, and `pub` and `sub`, small but complete clients.
 //!
-//! `connect_args` turns the flags both share into what the client and the transport need; `link`
+//! `connect_args` turns the flags that the clients share into what client and transport need; `link`
 //! runs the pure client over a transport; `publish` and `subscribe` are the two commands.
 
 mod connect_args;
@@ -16,36 +16,64 @@ mod transport;
 mod websocket;
 mod words;
 
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::{Parser, Subcommand};
 use failure::Failure;
 use link::Link;
 
-/// An MQTT broker that acknowledges nothing before it is safe.
-#[derive(Debug, clap::Parser)]
-#[command(name = "surewire", version)]
-pub struct Cli {
-    /// What to do.
+/// An MQTT broker that never says "acknowledged" about something a power cut could undo.
+///
+/// Without a command it serves until SIGINT or SIGTERM. A second signal ends it at once.
+#[derive(Debug, Parser)]
+#[command(name = "surewire", version, args_conflicts_with_subcommands = true)]
+pub struct Arguments {
+    /// The configuration file. Without it: `config.yaml` in the current directory, and where there
+    /// is none, built-in defaults with listeners on loopback only. (`-config` works as well.)
+    #[arg(short, long, value_name = "PATH")]
+    pub config: Option<PathBuf>,
+    /// What to do instead of serving.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
 }
 
-/// What to do.
-#[derive(Debug, clap::Subcommand)]
+/// What to do instead of serving.
+#[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Publish messages to a broker
+    /// Check a configuration and show what it amounts to.
+    Check {
+        /// The configuration file; without it, the one that would be served.
+        path: Option<PathBuf>,
+    },
+    /// Publish messages to a broker.
     Pub(publish::Args),
-    /// Subscribe at a broker and print what comes
+    /// Subscribe at a broker and print what comes.
     Sub(subscribe::Args),
 }
 
-/// Runs the command to its end.
-#[must_use]
-pub fn run(cli: Cli) -> ExitCode {
-    match cli.command {
-        Command::Pub(args) => publish::run(args),
-        Command::Sub(args) => subscribe::run(args),
+impl Arguments {
+    /// Reads the arguments, program name first. Prints help, version or what is wrong and ends the
+    /// process where they ask for that.
+    #[must_use]
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Self {
+        Self::parse_from(respelled(arguments))
     }
+}
+
+/// Existing start scripts write `-config`, which would otherwise be `-c onfig`.
+fn respelled(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(first) = arguments.get_mut(1) {
+        let text = first.to_string_lossy();
+        if text == "-config" || text.starts_with("-config=") {
+            let mut longer = OsString::from("-");
+            longer.push(&*first);
+            *first = longer;
+        }
+    }
+    arguments
 }
 
 /// Runs a client command on a runtime of its own.
@@ -67,5 +95,40 @@ fn lost_early(link: &Link) -> Failure {
         address: link.authority(),
         version: words::version(link.version()),
         hint: link.hint(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(respelled(line.split(' ').map(OsString::from)))
+    }
+
+    // contract: section 1
+    #[test]
+    fn every_spelling_names_the_file() {
+        for line in [
+            "surewire -c a.yaml",
+            "surewire --config a.yaml",
+            "surewire -config a.yaml",
+            "surewire -config=a.yaml",
+            "surewire --config=a.yaml",
+        ] {
+            assert_eq!(read(line).unwrap().config, Some(PathBuf::from("a.yaml")), "{line}");
+        }
+        assert_eq!(read("surewire").unwrap().config, None);
+    }
+
+    #[test]
+    fn check_takes_a_path_or_none() {
+        let path = |line| match read(line).unwrap().command {
+            Some(Command::Check { path }) => path,
+            _ => panic!("{line} is no check"),
+        };
+        assert_eq!(path("surewire check"), None);
+        assert_eq!(path("surewire check a.yaml"), Some(PathBuf::from("a.yaml")));
+        assert!(read("surewire chek").is_err());
     }
 }

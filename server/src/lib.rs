@@ -1,4 +1,33 @@
 //! Surewire's server: the sockets, the configuration and the command line around the engine.
+//!
+//! Reading order:
+//!
+//! * [`run`] binds the listeners, starts the workers, and stops everything; [`environment`] is
+//!   where sockets, time, randomness and threads come from, so that a simulation runs the same
+//!   code.
+//! * `acceptor`, `worker` and `connection` are the way of a packet in and out; `core` holds the
+//!   engine behind its one lock, with the one place that performs actions; `transport` is TLS and
+//!   WebSocket.
+//! * `store`, `timer`, `logging` and `histogram` serve these.
+//! * [`config`] reads the file; [`settings`] is what comes out of it for this machine.
 
+mod acceptor;
 pub mod cli;
 pub mod config;
+mod connection;
+mod core;
+pub mod environment;
+mod error;
+mod histogram;
+pub mod logging;
+mod run;
+pub mod settings;
+mod shared;
+mod store;
+mod timer;
+mod transport;
+mod worker;
+
+pub use error::RunError;
+pub use run::{Server, run};
+pub use transport::TlsError;

@@ -1,10 +1,139 @@
-//! The program `surewire`.
+//! The program `surewire`: arguments, signals and the process around the server.
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser;
-use surewire_server::cli::Cli;
+use surewire_server::cli::{Arguments, Command, publish, subscribe};
+use surewire_server::config::{self, Config, ConfigError, Loaded};
+use surewire_server::environment::RealEnvironment;
+use surewire_server::settings::{Machine, Settings};
+use surewire_server::{RunError, logging, run};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{error, info, warn};
+
+/// Buffers of many sizes come and go on several threads: half of an idle connection's memory is
+/// what the allocator adds, and this one adds the least.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// The engine failed: a restart is the cure (`EX_SOFTWARE` of sysexits).
+const ENGINE_FAILED: u8 = 70;
 
 fn main() -> ExitCode {
-    surewire_server::cli::run(Cli::parse())
+    let arguments = Arguments::read(std::env::args_os());
+    match arguments.command {
+        Some(Command::Check { path }) => check(path.as_deref()),
+        Some(Command::Pub(args)) => publish::run(args),
+        Some(Command::Sub(args)) => subscribe::run(args),
+        None => match load(arguments.config.as_deref()) {
+            Ok(loaded) => serve(&loaded),
+            Err(error) => complain(&error),
+        },
+    }
+}
+
+fn load(path: Option<&Path>) -> Result<Loaded, ConfigError> {
+    match path {
+        Some(path) => Config::load(path, std::env::vars_os()),
+        None => Config::load_default(Path::new("."), std::env::vars_os()),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the report is what was asked for")]
+fn check(path: Option<&Path>) -> ExitCode {
+    let loaded = load(path);
+    if let Err(error) = &loaded {
+        return complain(error);
+    }
+    print!("{}", config::report(&loaded));
+    ExitCode::SUCCESS
+}
+
+#[expect(clippy::print_stderr, reason = "there is no log before the configuration is read")]
+fn complain(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("surewire: {error}");
+    ExitCode::FAILURE
+}
+
+fn serve(loaded: &Loaded) -> ExitCode {
+    logging::start(&loaded.config.log, loaded.config.logging);
+    announce(loaded);
+    let settings = Settings::resolve(&loaded.config, machine());
+    if settings.engine.max_connections < loaded.config.max_connections as usize {
+        let used = settings.engine.max_connections;
+        info!(used, "max_connections is lowered to what the limit of open files allows");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build_local(tokio::runtime::LocalOptions::default());
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(serve_until_signalled(settings)),
+        Err(error) => Err(RunError::Worker { index: 0, error }),
+    };
+    exit_code(outcome)
+}
+
+fn exit_code(outcome: Result<(), RunError>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error @ RunError::Engine) => {
+            error!("{error}");
+            // Not a return: the other threads are stuck behind the failed engine.
+            std::process::exit(ENGINE_FAILED.into())
+        }
+        Err(error) => {
+            error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve_until_signalled(settings: Settings) -> Result<(), RunError> {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        warn!("signals cannot be caught: the broker ends without a graceful stop");
+        return run(settings, &RealEnvironment::new(), std::future::pending()).await;
+    };
+    let shutdown = async move {
+        asked_to_stop(&mut interrupt, &mut terminate).await;
+        tokio::task::spawn_local(async move {
+            asked_to_stop(&mut interrupt, &mut terminate).await;
+            std::process::exit(1);
+        });
+    };
+    run(settings, &RealEnvironment::new(), shutdown).await
+}
+
+async fn asked_to_stop(interrupt: &mut Signal, terminate: &mut Signal) {
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+fn announce(loaded: &Loaded) {
+    info!(version = env!("CARGO_PKG_VERSION"), configuration = %loaded.source, "surewire starts");
+    if loaded.source == config::Source::BuiltIn {
+        info!("there is no config.yaml here: built-in defaults, listeners on loopback only");
+    }
+    for warning in &loaded.warnings {
+        warn!("{warning}");
+    }
+}
+
+fn machine() -> Machine {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Machine { cores, files: raise_file_limit() }
+}
+
+/// Raises the soft limit of open files to the hard one and tells what it is then.
+fn raise_file_limit() -> Option<u64> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    }
 }

@@ -1,0 +1,212 @@
+//! One connection's life on its worker: opening, reading and writing, closing.
+//!
+//! ```text
+//!  accepted ──TLS, WebSocket, CONNECT──▶ numbered ──CONNACK──▶ admitted
+//!     │ timeout, error, stop                │                     │ packets ⇄
+//!     ▼                                     ▼                     ▼
+//!   dropped                        closed by the engine, or lost: lingers, then released
+//! ```
+
+mod close;
+mod open;
+mod queue;
+mod read;
+mod write;
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker, ready};
+
+use surewire_engine::event::{Event, Lost};
+use surewire_engine::id::ConnId;
+use surewire_engine::packet::Version;
+use tokio::task::spawn_local;
+
+use crate::core::{Entry, Input};
+use crate::environment::Stream;
+use crate::shared::Seat;
+use crate::worker::{Arrival, Worker};
+
+use queue::Queue;
+use read::Reader;
+
+pub(crate) use open::STRANGER_LIMIT;
+
+/// A connection whose CONNECT is there. What is rare is boxed: an idle one is small.
+pub(crate) struct Connection {
+    worker: Rc<Worker>,
+    /// `None` when the connection is closing or gone.
+    stream: RefCell<Option<Box<dyn Stream>>>,
+    reader: RefCell<Reader>,
+    /// What the socket did not take; `Some` while it is full.
+    queue: RefCell<Option<Box<Queue>>>,
+    /// Bytes written that the engine does not know of.
+    unreported: Cell<u64>,
+    waker: RefCell<Option<Waker>>,
+    id: Cell<Option<ConnId>>,
+    key: Cell<u32>,
+    version: Version,
+    /// The engine accepted the CONNECT: everything may be decoded.
+    admitted: Cell<bool>,
+    /// The engine wants to be read to.
+    reading: Cell<bool>,
+    /// Bytes that are no packet came: nothing is read any more.
+    broken: Cell<bool>,
+    end: Cell<Option<End>>,
+    _seat: Seat,
+}
+
+/// Why a connection's reading and writing ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// The engine asks for it.
+    Asked,
+    /// The transport ended.
+    Lost(Lost),
+    /// The broker ends.
+    Abandoned,
+}
+
+/// Serves an accepted connection in a task of its own.
+pub(crate) fn start(worker: &Rc<Worker>, arrival: Arrival) {
+    // Boxed and gone after CONNECT, so that the task of an idle connection is small.
+    let opening = Box::pin(open::open(Rc::clone(worker), arrival));
+    spawn_local(async move {
+        if let Some(connection) = opening.await {
+            let watch = Watch(connection);
+            let end = poll_fn(|cx| watch.0.poll_end(cx)).await;
+            Box::pin(close::close(&watch.0, end)).await;
+        }
+    });
+}
+
+impl Connection {
+    fn new(worker: Rc<Worker>, stream: Box<dyn Stream>, version: Version, seat: Seat) -> Rc<Self> {
+        let connection = Rc::new(Self {
+            worker,
+            stream: RefCell::new(Some(stream)),
+            reader: RefCell::default(),
+            queue: RefCell::new(None),
+            unreported: Cell::new(0),
+            waker: RefCell::new(None),
+            id: Cell::new(None),
+            key: Cell::new(0),
+            version,
+            admitted: Cell::new(false),
+            reading: Cell::new(true),
+            broken: Cell::new(false),
+            end: Cell::new(None),
+            _seat: seat,
+        });
+        connection.key.set(connection.worker.register(&connection));
+        connection
+    }
+
+    /// The engine's name for it; none before the turn that opens it.
+    pub(crate) fn id(&self) -> Option<ConnId> {
+        self.id.get()
+    }
+
+    /// The worker's name for it.
+    pub(crate) fn key(&self) -> u32 {
+        self.key.get()
+    }
+
+    /// It has its number.
+    pub(crate) fn numbered(&self, id: ConnId) {
+        self.id.set(Some(id));
+    }
+
+    /// Does what a turn brought for it.
+    pub(crate) fn deliver(self: &Rc<Self>, entry: &Entry) {
+        if self.end.get().is_some() {
+            return;
+        }
+        if entry.admitted {
+            self.admit();
+        }
+        if let Some(on) = entry.read {
+            self.reading.set(on);
+            self.wake();
+        }
+        if !entry.frames.is_empty() {
+            self.write(&entry.frames);
+        }
+        if entry.close {
+            self.finish(End::Asked);
+        }
+    }
+
+    /// Bytes written since the last call.
+    pub(crate) fn take_unreported(&self) -> u64 {
+        self.unreported.take()
+    }
+
+    /// Drops the connection as it is.
+    pub(crate) fn abandon(&self) {
+        self.finish(End::Abandoned);
+    }
+
+    fn admit(&self) {
+        self.admitted.set(true);
+        if let Some(stream) = self.stream.borrow_mut().as_mut() {
+            stream.admit();
+        }
+        self.wake();
+    }
+
+    /// Runs the connection: writes on what is queued, reads what is there.
+    fn poll_end(self: &Rc<Self>, cx: &mut Context<'_>) -> Poll<End> {
+        self.remember(cx.waker());
+        if let Poll::Ready(Err(_)) = self.poll_write_on(cx) {
+            return Poll::Ready(End::Lost(Lost::Failed));
+        }
+        if let Some(end) = self.end.get() {
+            return Poll::Ready(end);
+        }
+        let lost = ready!(self.poll_packets(cx));
+        Poll::Ready(self.end.get().unwrap_or(End::Lost(lost)))
+    }
+
+    fn remember(&self, waker: &Waker) {
+        let mut known = self.waker.borrow_mut();
+        match known.as_mut() {
+            Some(known) => known.clone_from(waker),
+            None => *known = Some(waker.clone()),
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = self.waker.borrow().as_ref() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Makes its task end, unless it is ending already.
+    fn finish(&self, end: End) {
+        if self.end.get().is_none() {
+            self.end.set(Some(end));
+        }
+        self.wake();
+    }
+
+    fn submit(&self, event: impl FnOnce(ConnId) -> Event) {
+        if let Some(id) = self.id.get() {
+            self.worker.submit(Input::Event(event(id)));
+        }
+    }
+}
+
+/// Notices when the connection's own task panics, closes the connection and counts it.
+struct Watch(Rc<Connection>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.worker.shared.panics.fetch_add(1, Ordering::Relaxed);
+            close::panicked(&self.0);
+        }
+    }
+}

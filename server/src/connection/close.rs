@@ -1,0 +1,71 @@
+//! The end of a connection: what was sent must arrive, and nothing may wait for ever.
+
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use surewire_engine::event::{Event, Lost};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
+
+use super::{Connection, End};
+use crate::environment::Stream;
+
+/// How long what was sent may take to leave.
+const FLUSH: Duration = Duration::from_secs(5);
+
+/// How long the peer may take to close its side.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Bytes that the peer may send while it does.
+const DRAIN: usize = 64 * 1024;
+
+/// Ends the connection and frees its number.
+pub(super) async fn close(connection: &Rc<Connection>, end: End) {
+    connection.end.set(Some(end));
+    match end {
+        End::Asked => {
+            // A peer that does not take it loses it: there is nobody left to tell.
+            let _ = timeout(FLUSH, poll_fn(|cx| connection.poll_write_on(cx))).await;
+        }
+        End::Lost(why) => connection.submit(|conn| Event::Closed { conn, why }),
+        End::Abandoned => {}
+    }
+    connection.queue.take();
+    let stream = connection.stream.take();
+    if let (Some(mut stream), true) = (stream, end != End::Abandoned) {
+        linger(&mut stream).await;
+    }
+    connection.worker.release(connection);
+}
+
+/// Half-closes and reads on for a while. A socket that is closed with unread bytes sends a reset,
+/// and that can destroy what the peer has not read yet: the very packet that says why.
+pub(super) async fn linger(stream: &mut Box<dyn Stream>) {
+    let _ = timeout(LINGER, shut(stream)).await;
+}
+
+async fn shut(stream: &mut Box<dyn Stream>) -> io::Result<()> {
+    stream.shutdown().await?;
+    let mut sink = vec![0; 4 * 1024];
+    let mut drained = 0;
+    while drained < DRAIN {
+        match stream.read(&mut sink).await? {
+            0 => break,
+            count => drained += count,
+        }
+    }
+    Ok(())
+}
+
+/// Ends a connection whose task panicked, from that task's own unwinding.
+pub(super) fn panicked(connection: &Connection) {
+    connection.end.set(Some(End::Lost(Lost::Panicked)));
+    // Borrowed where the panic came from: then it is dropped with the connection itself.
+    if let Ok(mut stream) = connection.stream.try_borrow_mut() {
+        stream.take();
+    }
+    connection.submit(|conn| Event::Closed { conn, why: Lost::Panicked });
+    connection.worker.release(connection);
+}

@@ -1,0 +1,179 @@
+//! From bytes to packets, without a buffer of its own while nothing is incomplete.
+
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{BufMut, Bytes};
+use surewire_engine::codec;
+use surewire_engine::event::{Event, Lost};
+use surewire_engine::message::LARGE_PAYLOAD;
+use surewire_engine::violation::Violation;
+use tokio::io::AsyncReadExt;
+
+use super::Connection;
+use crate::environment::Stream;
+use crate::logging;
+use crate::worker::Worker;
+
+/// Reads before others get their turn.
+const READS: usize = 4;
+
+/// An incomplete packet with more bytes than this is completed in its own buffer.
+const SMALL: usize = 512;
+
+/// The least that an own buffer grows by.
+const GROW: usize = 4 * 1024;
+
+/// What is left of a read: an incomplete packet.
+#[derive(Default)]
+pub(super) struct Reader {
+    partial: Vec<u8>,
+    /// Bytes of the whole packet; 0 while that is not known.
+    wanted: usize,
+    /// `partial` may hold complete packets as well.
+    unseen: bool,
+}
+
+/// What a read brought.
+enum Filled {
+    /// Bytes of the arena, in which packets are to be found.
+    Shared(Bytes),
+    /// One whole packet in its own allocation.
+    Own(Bytes),
+    /// Part of a packet.
+    Part,
+    /// The stream's end.
+    End,
+}
+
+impl Connection {
+    /// Hands in packets as long as there are any; ready when the stream has ended.
+    pub(super) fn poll_packets(self: &Rc<Self>, cx: &mut Context<'_>) -> Poll<Lost> {
+        for _ in 0..READS {
+            if !self.may_read() {
+                return Poll::Pending;
+            }
+            match ready!(self.poll_fill(cx)) {
+                Ok(Filled::Shared(bytes)) => self.packets(bytes),
+                Ok(Filled::Own(packet)) => self.packet(packet),
+                Ok(Filled::Part) => {}
+                Ok(Filled::End) => return Poll::Ready(Lost::ByPeer),
+                Err(_) => return Poll::Ready(Lost::Failed),
+            }
+            if self.worker.arena.is_full() {
+                self.worker.turn_inline(cx);
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn may_read(&self) -> bool {
+        self.admitted.get() && self.reading.get() && !self.broken.get() && self.end.get().is_none()
+    }
+
+    fn poll_fill(&self, cx: &mut Context<'_>) -> Poll<io::Result<Filled>> {
+        let mut stream = self.stream.borrow_mut();
+        let Some(stream) = stream.as_mut() else { return Poll::Ready(Ok(Filled::End)) };
+        self.reader.borrow_mut().poll_fill(cx, stream, &self.worker)
+    }
+
+    /// Hands in all complete packets and keeps the rest.
+    fn packets(&self, mut bytes: Bytes) {
+        while !self.broken.get() {
+            match codec::frame_len(&bytes, self.worker.shared.settings.limits.max_packet_size) {
+                Ok(Some(len)) if len <= bytes.len() => {
+                    let frame = bytes.split_to(len);
+                    // A large payload must not pin the arena of everybody else.
+                    let large = len >= LARGE_PAYLOAD;
+                    self.packet(if large { Bytes::copy_from_slice(&frame) } else { frame });
+                }
+                Ok(len) => {
+                    self.reader.borrow_mut().rest(&bytes, len);
+                    return;
+                }
+                Err(violation) => self.broken(violation),
+            }
+        }
+    }
+
+    fn packet(&self, frame: Bytes) {
+        let settings = &self.worker.shared.settings;
+        let packet = codec::decode(self.version, frame, &settings.limits);
+        let packet = packet.and_then(|packet| {
+            codec::check_from_client(&packet)?;
+            Ok(packet)
+        });
+        match packet {
+            Ok(packet) => {
+                if let (true, Some(conn)) = (settings.log_packets, self.id.get()) {
+                    logging::received(conn, &packet);
+                }
+                self.submit(|conn| Event::Received { conn, packet });
+            }
+            Err(violation) => self.broken(violation),
+        }
+    }
+
+    fn broken(&self, violation: Violation) {
+        self.broken.set(true);
+        self.submit(|conn| Event::Broken { conn, violation });
+    }
+}
+
+impl Reader {
+    /// Takes what came behind the CONNECT, which is looked at when that is accepted.
+    pub(super) fn keep(&mut self, rest: Vec<u8>) {
+        self.unseen = !rest.is_empty();
+        self.partial = rest;
+    }
+
+    /// Keeps the beginning of a packet of `len` bytes.
+    fn rest(&mut self, bytes: &[u8], len: Option<usize>) {
+        self.partial = bytes.to_vec();
+        self.wanted = len.unwrap_or(0);
+    }
+
+    fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: &mut Box<dyn Stream>,
+        worker: &Worker,
+    ) -> Poll<io::Result<Filled>> {
+        if std::mem::take(&mut self.unseen) {
+            let bytes = Bytes::from(std::mem::take(&mut self.partial));
+            return Poll::Ready(Ok(Filled::Shared(bytes)));
+        }
+        if self.wanted >= LARGE_PAYLOAD || self.partial.len() > SMALL {
+            return self.poll_fill_own(cx, stream);
+        }
+        let bytes = ready!(worker.arena.poll_read(cx, stream, &self.partial))?;
+        self.partial = Vec::new();
+        Poll::Ready(Ok(if bytes.is_empty() { Filled::End } else { Filled::Shared(bytes) }))
+    }
+
+    fn poll_fill_own(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: &mut Box<dyn Stream>,
+    ) -> Poll<io::Result<Filled>> {
+        let missing = self.wanted.saturating_sub(self.partial.len());
+        if self.partial.len() == self.partial.capacity() {
+            // As much again as has come, so that a claimed length alone allocates nothing.
+            self.partial.reserve_exact(self.partial.len().max(GROW).min(missing));
+        }
+        let room = missing.min(self.partial.capacity() - self.partial.len());
+        let mut target = (&mut self.partial).limit(room);
+        let count = ready!(pin!(stream.read_buf(&mut target)).poll(cx))?;
+        Poll::Ready(Ok(if count == 0 {
+            Filled::End
+        } else if self.partial.len() == self.wanted {
+            Filled::Own(Bytes::from(std::mem::take(&mut self.partial)))
+        } else {
+            Filled::Part
+        }))
+    }
+}

@@ -1,0 +1,285 @@
+//! The engine behind its one lock, and all that must change together with it.
+//!
+//! A worker takes the lock once a turn: it hands in what its connections brought and leaves with
+//! everything there is to write on its connections, whoever caused it. The clock is read and
+//! packets are put into out-buffers under the lock; otherwise two workers could reorder what one
+//! client sees. System calls and text are made outside.
+
+mod chunked;
+mod frames;
+mod outbox;
+mod perform;
+mod slots;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use surewire_engine::Engine;
+use surewire_engine::action::Action;
+use surewire_engine::event::{Event, Peer};
+use surewire_engine::id::ConnId;
+use surewire_engine::packet::{Connect, Version};
+use surewire_engine::time::Time;
+use surewire_engine::violation::Violation;
+use tokio::sync::Notify;
+
+use crate::environment::Clock;
+use crate::histogram::Histogram;
+use crate::logging::Report;
+use crate::store::Store;
+use crate::timer::Deadline;
+
+use perform::Performer;
+use slots::Slots;
+
+pub(crate) use chunked::Table;
+pub(crate) use frames::{Frames, Piece};
+pub(crate) use outbox::{Entry, Outbox};
+
+/// The lock is let go after so many inputs or so much time, so that other workers get in.
+const BATCH_INPUTS: usize = 64;
+const BATCH_TIME: Duration = Duration::from_micros(50);
+
+/// The clock is read, and one step timed, every so many inputs.
+const SAMPLE: usize = 8;
+
+/// What a worker hands in.
+pub(crate) enum Input {
+    /// A connection's first packet; the answer in the outbox tells its number.
+    Open {
+        /// The worker that serves the connection.
+        worker: usize,
+        /// How the worker calls it.
+        key: u32,
+        /// What to write to it in.
+        version: Version,
+        /// The other end.
+        peer: Peer,
+        /// The CONNECT, or what is wrong with it.
+        first: Result<Box<Connect>, Violation>,
+    },
+    /// Anything that concerns the engine.
+    Event(Event),
+    /// The transport is gone: the number may be given to another connection.
+    Release(ConnId),
+}
+
+/// Somebody panicked under the lock: the engine's state is suspect and nothing goes on.
+#[derive(Debug)]
+pub(crate) struct Poisoned;
+
+/// The engine and what belongs under its lock.
+pub(crate) struct Core {
+    state: Mutex<State>,
+    waiting: AtomicUsize,
+    clock: Arc<dyn Clock>,
+    wakes: Box<[Notify]>,
+    /// When the engine wants a Timeout.
+    pub(crate) deadline: Deadline,
+    /// Notified when the engine panicked.
+    pub(crate) failed: Notify,
+}
+
+struct State {
+    engine: Engine,
+    store: Store,
+    actions: Vec<Action>,
+    slots: Slots,
+    outboxes: Vec<Outbox>,
+    report: Report,
+    /// Workers whose outbox was empty and is not any more.
+    woken: Vec<usize>,
+    lock_wait: Histogram,
+    lock_held: Histogram,
+    step: Histogram,
+}
+
+impl Core {
+    pub(crate) fn new(
+        engine: Engine,
+        clock: Arc<dyn Clock>,
+        workers: usize,
+        log_packets: bool,
+    ) -> Self {
+        let state = State {
+            engine,
+            store: Store::new(),
+            actions: Vec::new(),
+            slots: Slots::default(),
+            outboxes: (0..workers).map(|_| Outbox::default()).collect(),
+            report: Report::new(log_packets),
+            woken: Vec::new(),
+            lock_wait: Histogram::new(),
+            lock_held: Histogram::new(),
+            step: Histogram::new(),
+        };
+        Self {
+            state: Mutex::new(state),
+            waiting: AtomicUsize::new(0),
+            clock,
+            wakes: (0..workers).map(|_| Notify::new()).collect(),
+            deadline: Deadline::default(),
+            failed: Notify::new(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// Makes the worker take a turn soon.
+    pub(crate) fn wake(&self, worker: usize) {
+        if let Some(wake) = self.wakes.get(worker) {
+            wake.notify_one();
+        }
+    }
+
+    /// Returns when the worker is to take a turn.
+    pub(crate) async fn woken(&self, worker: usize) {
+        match self.wakes.get(worker) {
+            Some(wake) => wake.notified().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// One turn: hands in `inputs` in order and fills `outbox` and `report`, which must be empty,
+    /// with what there is for this worker.
+    pub(crate) fn turn(
+        &self,
+        worker: usize,
+        inputs: &mut Vec<Input>,
+        outbox: &mut Outbox,
+        report: &mut Report,
+    ) -> Result<(), Poisoned> {
+        let _fatal = OnPanic(&self.failed);
+        let mut inputs = inputs.drain(..);
+        loop {
+            let (mut state, since) = self.lock()?;
+            state.batch(&*self.clock, since, &mut inputs);
+            let done = inputs.as_slice().is_empty();
+            if done {
+                state.hand_out(worker, outbox, report);
+            }
+            let others = std::mem::take(&mut state.woken);
+            let rearm = self.deadline.set(state.engine.next_timeout());
+            state.lock_held.record(self.clock.now() - since);
+            drop(state);
+            self.tell(worker, &others, rearm);
+            if done {
+                return Ok(());
+            }
+        }
+    }
+
+    /// One line for each histogram.
+    pub(crate) fn histograms(&self) -> Result<Vec<String>, Poisoned> {
+        let (state, _) = self.lock()?;
+        let line = |name, histogram: &Histogram| format!("histogram {name} {histogram}");
+        Ok(vec![
+            line("lock_wait", &state.lock_wait),
+            line("lock_held", &state.lock_held),
+            line("step", &state.step),
+        ])
+    }
+
+    fn lock(&self) -> Result<(MutexGuard<'_, State>, Time), Poisoned> {
+        let asked = self.clock.now();
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let locked = self.state.lock();
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        let mut state = locked.map_err(|_| Poisoned)?;
+        let since = self.clock.now();
+        state.lock_wait.record(since - asked);
+        Ok((state, since))
+    }
+
+    fn tell(&self, worker: usize, others: &[usize], rearm: bool) {
+        for &other in others.iter().filter(|other| **other != worker) {
+            self.wake(other);
+        }
+        if rearm {
+            self.deadline.moved.notify_one();
+        }
+        // The standard library's lock is unfair: whoever lets it go is the first to have it again.
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl State {
+    /// Hands in as many inputs as one hold of the lock allows.
+    fn batch(&mut self, clock: &dyn Clock, since: Time, inputs: &mut std::vec::Drain<'_, Input>) {
+        let mut now = since;
+        for count in 1..=BATCH_INPUTS {
+            let Some(input) = inputs.next() else { return };
+            self.input(now, input);
+            if count % SAMPLE == 1 {
+                let after = clock.now();
+                self.step.record(after - now);
+                now = after;
+            } else if count % SAMPLE == 0 {
+                now = clock.now();
+                if now - since > BATCH_TIME {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn input(&mut self, now: Time, input: Input) {
+        match input {
+            Input::Open { worker, key, version, peer, first } => {
+                let conn = self.slots.occupy(worker, key, version);
+                self.report.opened(conn, peer.address);
+                if let Some(outbox) = self.outboxes.get_mut(worker) {
+                    outbox.opened.push((key, conn));
+                }
+                self.event(now, Event::Opened { conn, peer, first });
+            }
+            Input::Event(event) => self.event(now, event),
+            Input::Release(conn) => self.slots.release(conn),
+        }
+    }
+
+    fn event(&mut self, now: Time, event: Event) {
+        self.engine.handle(now, event, &mut self.actions);
+        self.perform();
+        while let Some(upto) = self.store.durable() {
+            self.engine.handle(now, Event::Durable { upto }, &mut self.actions);
+            self.perform();
+        }
+    }
+
+    fn perform(&mut self) {
+        let mut performer = Performer {
+            slots: &mut self.slots,
+            outboxes: &mut self.outboxes,
+            store: &mut self.store,
+            report: &mut self.report,
+            woken: &mut self.woken,
+        };
+        for action in self.actions.drain(..) {
+            performer.perform(action);
+        }
+    }
+
+    fn hand_out(&mut self, worker: usize, outbox: &mut Outbox, report: &mut Report) {
+        if let Some(full) = self.outboxes.get_mut(worker) {
+            std::mem::swap(full, outbox);
+        }
+        std::mem::swap(&mut self.report, report);
+    }
+}
+
+/// Tells that the engine failed when it is dropped by a panic.
+struct OnPanic<'a>(&'a Notify);
+
+impl Drop for OnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.notify_one();
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What there is for one worker to do after a turn.
+
+use surewire_engine::id::ConnId;
+
+use super::frames::Frames;
+use super::slots::Slot;
+
+/// Entries that are kept for the next turns.
+const KEEP: usize = 1_024;
+
+/// The output of a turn for one worker: an entry for each connection that has any.
+///
+/// Entries are used again with their buffers, so that a turn allocates nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    /// Numbers given to connections, by the worker's own key.
+    pub(crate) opened: Vec<(u32, ConnId)>,
+    entries: Vec<Entry>,
+    used: usize,
+}
+
+/// What there is to do for one connection, in this order.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// Which connection.
+    pub(crate) conn: ConnId,
+    /// How its worker calls it.
+    pub(crate) key: u32,
+    /// Its CONNECT was accepted.
+    pub(crate) admitted: bool,
+    /// Whether to read from it, if that changed.
+    pub(crate) read: Option<bool>,
+    /// What to write.
+    pub(crate) frames: Frames,
+    /// Then close it.
+    pub(crate) close: bool,
+}
+
+impl Outbox {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.used == 0 && self.opened.is_empty()
+    }
+
+    /// The connection's entry, made if it has none yet this turn.
+    pub(crate) fn entry(&mut self, conn: ConnId, slot: &mut Slot) -> &mut Entry {
+        let index = self.index_of(conn, slot);
+        slot.entry = u32::try_from(index).expect("an entry for each connection at most");
+        self.entries.get_mut(index).expect("index_of returns the index of an entry")
+    }
+
+    /// The entries of this turn, in the order in which their connections got their first output.
+    pub(crate) fn entries(&mut self) -> impl Iterator<Item = &mut Entry> {
+        self.entries.iter_mut().take(self.used)
+    }
+
+    /// Makes it ready for another turn.
+    pub(crate) fn clear(&mut self) {
+        self.opened.clear();
+        self.entries.truncate(KEEP);
+        for entry in self.entries.iter_mut().take(self.used) {
+            entry.frames.clear();
+        }
+        self.used = 0;
+    }
+
+    fn index_of(&mut self, conn: ConnId, slot: &Slot) -> usize {
+        let known = slot.entry as usize;
+        if known < self.used && self.entries.get(known).is_some_and(|entry| entry.conn == conn) {
+            return known;
+        }
+        match self.entries.get_mut(self.used) {
+            Some(entry) => entry.reset(conn, slot.key),
+            None => self.entries.push(Entry::new(conn, slot.key)),
+        }
+        self.used += 1;
+        self.used - 1
+    }
+}
+
+impl Entry {
+    fn new(conn: ConnId, key: u32) -> Self {
+        Self { conn, key, admitted: false, read: None, frames: Frames::default(), close: false }
+    }
+
+    fn reset(&mut self, conn: ConnId, key: u32) {
+        let frames = std::mem::take(&mut self.frames);
+        *self = Self { frames, ..Self::new(conn, key) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::slots::Slots;
+    use surewire_engine::packet::Version;
+
+    #[test]
+    fn a_connection_has_one_entry_a_turn_and_never_anothers() {
+        let (mut slots, mut outbox) = (Slots::default(), Outbox::default());
+        let conns = [0, 1].map(|key| slots.occupy(0, key, Version::V3_1_1));
+        for (conn, byte) in [(conns[0], b'a'), (conns[1], b'b'), (conns[0], b'c')] {
+            outbox.entry(conn, slots.get_mut(conn).unwrap()).frames.bytes.push(byte);
+        }
+        let written: Vec<_> = outbox.entries().map(|e| (e.key, e.frames.bytes.clone())).collect();
+        assert_eq!(written, [(0, b"ac".to_vec()), (1, b"b".to_vec())]);
+
+        outbox.clear();
+        outbox.entry(conns[1], slots.get_mut(conns[1]).unwrap()).close = true;
+        let entries: Vec<_> =
+            outbox.entries().map(|e| (e.conn, e.frames.is_empty(), e.close)).collect();
+        assert_eq!(entries, [(conns[1], true, true)]);
+    }
+}

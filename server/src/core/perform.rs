@@ -1,0 +1,75 @@
+//! The one place where the engine's actions become deeds.
+
+use surewire_engine::action::{Action, Outgoing};
+use surewire_engine::codec;
+use surewire_engine::id::ConnId;
+use surewire_engine::message::LARGE_PAYLOAD;
+use surewire_engine::packet::{Packet, ReasonCode, Version};
+
+use super::frames::Frames;
+use super::outbox::{Entry, Outbox};
+use super::slots::Slots;
+use crate::logging::Report;
+use crate::store::Store;
+
+/// Everything that an action can touch.
+pub(super) struct Performer<'a> {
+    pub(super) slots: &'a mut Slots,
+    pub(super) outboxes: &'a mut [Outbox],
+    pub(super) store: &'a mut Store,
+    pub(super) report: &'a mut Report,
+    pub(super) woken: &'a mut Vec<usize>,
+}
+
+impl Performer<'_> {
+    pub(super) fn perform(&mut self, action: Action) {
+        match action {
+            Action::Send { conn, outgoing } => self.send(conn, &outgoing),
+            Action::Read { conn, on } => {
+                self.entry(conn, |entry, _| entry.read = Some(on));
+            }
+            Action::Close { conn, reason: _ } => {
+                self.entry(conn, |entry, _| entry.close = true);
+            }
+            Action::Append { lsn, record } => self.store.append(lsn, record),
+            Action::Notice(notice) => self.report.notice(notice),
+        }
+    }
+
+    fn send(&mut self, conn: ConnId, outgoing: &Outgoing) {
+        self.report.sent(conn, outgoing);
+        self.entry(conn, |entry, version| {
+            entry.admitted |= is_acceptance(outgoing);
+            encode(version, outgoing, &mut entry.frames);
+        });
+    }
+
+    /// Nothing happens for a connection that is gone: its bytes have nowhere to go.
+    fn entry(&mut self, conn: ConnId, change: impl FnOnce(&mut Entry, Version)) {
+        let Some(slot) = self.slots.get_mut(conn) else { return };
+        let worker = usize::from(slot.worker);
+        let Some(outbox) = self.outboxes.get_mut(worker) else { return };
+        if outbox.is_empty() {
+            self.woken.push(worker);
+        }
+        change(outbox.entry(conn, slot), slot.version);
+    }
+}
+
+fn is_acceptance(outgoing: &Outgoing) -> bool {
+    matches!(outgoing, Outgoing::Packet(Packet::Connack(ack)) if ack.code == ReasonCode::Success)
+}
+
+/// Small packets are copied, which is cheaper than a slice of a vectored write; large payloads are
+/// shared between all their receivers.
+fn encode(version: Version, outgoing: &Outgoing, frames: &mut Frames) {
+    match outgoing {
+        Outgoing::Publish(delivery)
+            if delivery.message.content().payload.len() >= LARGE_PAYLOAD =>
+        {
+            codec::encode_delivery_head(version, delivery, &mut frames.bytes);
+            frames.push_shared(delivery.message.content().payload.clone());
+        }
+        Outgoing::Publish(_) | Outgoing::Packet(_) => outgoing.encode(version, &mut frames.bytes),
+    }
+}

@@ -1,0 +1,194 @@
+//! The broker from its listeners' opening to its stop.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use surewire_engine::Engine;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout, timeout_at};
+use tracing::{debug, info, warn};
+
+use crate::acceptor::Acceptor;
+use crate::core::Core;
+use crate::environment::Environment;
+use crate::error::RunError;
+use crate::settings::{ListenerSettings, Settings};
+use crate::shared::Shared;
+use crate::transport::Transport;
+use crate::worker::{self, Mail};
+
+/// How long connections may take to end once the broker stops.
+const DRAIN: Duration = Duration::from_secs(7);
+
+/// How long workers may take to return after that.
+const RETURN: Duration = Duration::from_millis(500);
+
+/// Binds everything, then serves until `shutdown` is ready, then stops gracefully within 8 s.
+///
+/// # Errors
+/// What keeps the broker from starting, or that its engine failed.
+pub async fn run(
+    settings: Settings,
+    environment: &dyn Environment,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), RunError> {
+    Server::bind(settings, environment).await?.serve(environment, shutdown).await
+}
+
+/// A broker whose listeners are bound, and which accepts nothing yet.
+pub struct Server {
+    settings: Settings,
+    acceptors: Vec<Acceptor>,
+    addresses: Vec<SocketAddr>,
+}
+
+impl Server {
+    /// Opens all listeners and reads their certificates.
+    ///
+    /// # Errors
+    /// The first listener that cannot be opened, by name.
+    pub async fn bind(settings: Settings, environment: &dyn Environment) -> Result<Self, RunError> {
+        let mut server = Self { settings, acceptors: Vec::new(), addresses: Vec::new() };
+        for listener in server.settings.listeners.clone() {
+            server.open(&listener, environment).await?;
+        }
+        Ok(server)
+    }
+
+    /// Where it listens, in the order of the listeners; a port 0 is replaced by the real one.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Serves until `shutdown` is ready, then stops gracefully within 8 s.
+    ///
+    /// # Errors
+    /// A worker cannot start, the system has no random numbers, or the engine failed.
+    pub async fn serve(
+        self,
+        environment: &dyn Environment,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), RunError> {
+        let Self { settings, acceptors, .. } = self;
+        let seed = environment.seed().map_err(RunError::Entropy)?;
+        let engine = Engine::new(settings.engine.clone(), seed);
+        let (workers, log_packets) = (settings.workers, settings.log_packets);
+        let core = Core::new(engine, environment.clock(), workers, log_packets);
+        let shared = Arc::new(Shared::new(core, settings));
+
+        let (mail, mut returned) = start_workers(&shared, environment)?;
+        // Dropped, and with it all listening sockets, when serving ends.
+        let mut accepting = JoinSet::new();
+        for acceptor in acceptors {
+            accepting.spawn_local(acceptor.accept(Arc::clone(&shared), Arc::clone(&mail)));
+        }
+        let asked = tokio::select! {
+            biased;
+            () = shared.core.failed.notified() => Err(RunError::Engine),
+            () = shutdown => Ok(()),
+            never = print_on_demand(&shared, environment) => match never {},
+        };
+        drop(accepting);
+        if asked.is_ok() {
+            stop(&shared, &mail, &mut returned).await;
+        }
+        asked
+    }
+
+    async fn open(
+        &mut self,
+        listener: &ListenerSettings,
+        environment: &dyn Environment,
+    ) -> Result<(), RunError> {
+        let name = || format!("{}://{}", listener.scheme(), listener.address);
+        let transport = Transport::new(listener, self.settings.limits.max_packet_size)
+            .map_err(|error| RunError::Tls { listener: name(), error: Box::new(error) })?;
+        let failed = |error| RunError::Bind { listener: name(), error };
+        for socket in environment.bind(&listener.address).await.map_err(failed)? {
+            let address = socket.local_addr().map_err(failed)?;
+            let name = format!("{}://{address}", listener.scheme());
+            info!(listener = name, anonymous = listener.allow_anonymous, "listening");
+            self.addresses.push(address);
+            self.acceptors.push(Acceptor {
+                listener: socket,
+                transport: Arc::clone(&transport),
+                anonymous: listener.allow_anonymous,
+                name,
+            });
+        }
+        Ok(())
+    }
+}
+
+type Mailboxes = Arc<[UnboundedSender<Mail>]>;
+
+/// Starts all workers; the receiver is closed when all of them have returned.
+fn start_workers(
+    shared: &Arc<Shared>,
+    environment: &dyn Environment,
+) -> Result<(Mailboxes, UnboundedReceiver<()>), RunError> {
+    let (alive, returned) = mpsc::unbounded_channel::<()>();
+    let mut mailboxes = Vec::new();
+    for index in 0..shared.settings.workers {
+        let (mailbox, mail) = mpsc::unbounded_channel();
+        mailboxes.push(mailbox);
+        let (shared, alive) = (Arc::clone(shared), alive.clone());
+        let body = move || {
+            let work = worker::work(shared, index, mail);
+            Box::pin(async move {
+                work.await;
+                drop(alive);
+            }) as crate::environment::LocalFuture<'static, ()>
+        };
+        environment
+            .start_worker(index, Box::new(body))
+            .map_err(|error| RunError::Worker { index, error })?;
+    }
+    Ok((mailboxes.into(), returned))
+}
+
+async fn stop(shared: &Shared, mail: &Mailboxes, returned: &mut UnboundedReceiver<()>) {
+    let deadline = Instant::now() + DRAIN;
+    info!(connections = shared.open(), "stopping");
+    tell(mail, || Mail::Stop);
+    while shared.open() > 0 {
+        if timeout_at(deadline, shared.drained.notified()).await.is_err() {
+            warn!(connections = shared.open(), "connections did not end in time and are dropped");
+            break;
+        }
+    }
+    tell(mail, || Mail::End);
+    if timeout(RETURN, returned.recv()).await.is_err() {
+        warn!("workers did not end in time");
+    }
+    print_histograms(shared, |line| debug!("{line}"));
+    info!(panics = shared.panics.load(Ordering::Relaxed), "stopped");
+}
+
+/// A worker that has returned already needs no telling.
+fn tell(mail: &Mailboxes, what: impl Fn() -> Mail) {
+    for mailbox in mail.iter() {
+        let _ = mailbox.send(what());
+    }
+}
+
+async fn print_on_demand(
+    shared: &Shared,
+    environment: &dyn Environment,
+) -> std::convert::Infallible {
+    loop {
+        environment.histograms_wanted().await;
+        print_histograms(shared, |line| info!("{line}"));
+    }
+}
+
+fn print_histograms(shared: &Shared, print: impl Fn(&str)) {
+    for line in shared.core.histograms().unwrap_or_default() {
+        print(&line);
+    }
+}

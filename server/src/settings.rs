@@ -1,0 +1,102 @@
+//! What the shell itself needs to know: the configuration, resolved for this machine.
+
+mod resolve;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use surewire_engine::codec::Limits;
+use surewire_engine::config::Config as EngineConfig;
+
+use crate::config::ListenAddress;
+
+pub use resolve::Machine;
+
+/// Everything that [`run`](crate::run) is told.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What the engine is told.
+    pub engine: EngineConfig,
+    /// Where clients come in.
+    pub listeners: Vec<ListenerSettings>,
+    /// Threads that serve connections, at least 1.
+    pub workers: usize,
+    /// From accept to a complete CONNECT, TLS and WebSocket handshakes included.
+    pub connect_timeout: Duration,
+    /// Idle time after which the system probes a connection; `None` is never.
+    pub tcp_keepalive: Option<Duration>,
+    /// What the decoder allows once a client is accepted.
+    pub limits: Limits,
+    /// Whether every packet is a line of the log.
+    pub log_packets: bool,
+}
+
+/// One listener.
+#[derive(Clone, Debug)]
+pub struct ListenerSettings {
+    /// What carries MQTT's bytes.
+    pub protocol: Carrier,
+    /// Where it listens.
+    pub address: ListenAddress,
+    /// TLS, where a certificate is given.
+    pub tls: Option<TlsFiles>,
+    /// Whether clients come in that nobody has authenticated.
+    pub allow_anonymous: bool,
+}
+
+/// What carries MQTT's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// The TCP or TLS stream itself.
+    Stream,
+    /// Binary WebSocket messages.
+    WebSocket,
+}
+
+/// The PEM files of a TLS listener.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// The certificate chain, the server's own first.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+impl Settings {
+    /// The built-in defaults on one listener.
+    #[must_use]
+    pub fn on(listener: ListenerSettings) -> Self {
+        Self {
+            engine: EngineConfig::default(),
+            listeners: vec![listener],
+            workers: 1,
+            connect_timeout: Duration::from_secs(10),
+            tcp_keepalive: Some(Duration::from_secs(60)),
+            limits: Limits {
+                max_packet_size: 2 << 20,
+                max_user_properties: 1_000,
+                reject_control_chars: false,
+            },
+            log_packets: false,
+        }
+    }
+}
+
+impl ListenerSettings {
+    /// Plain MQTT over TCP at `address`, open to everybody.
+    #[must_use]
+    pub fn plain(address: ListenAddress) -> Self {
+        Self { protocol: Carrier::Stream, address, tls: None, allow_anonymous: true }
+    }
+
+    /// As the log and errors call it: `mqtt`, `mqtts`, `ws` or `wss`.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        match (self.protocol, self.tls.is_some()) {
+            (Carrier::Stream, false) => "mqtt",
+            (Carrier::Stream, true) => "mqtts",
+            (Carrier::WebSocket, false) => "ws",
+            (Carrier::WebSocket, true) => "wss",
+        }
+    }
+}

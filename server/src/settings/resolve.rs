@@ -1,0 +1,142 @@
+//! From the configuration to what this machine can do of it.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use surewire_engine::codec::Limits;
+use surewire_engine::config::{Config as EngineConfig, QueueFullPolicy as EnginePolicy};
+
+use super::{Carrier, ListenerSettings, Settings, TlsFiles};
+use crate::config::{ByteSize, Config, Listener, Protocol, QueueFullPolicy, TimeSpan};
+
+/// File descriptors that are not for connections: listeners, log, runtimes, and a reserve.
+const RESERVED_FILES: u64 = 128;
+
+/// An output that nothing is taken from for so long is closed.
+const STALL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What the machine allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// Threads that run at a time.
+    pub cores: usize,
+    /// File descriptors that the process may have; `None` is no limit.
+    pub files: Option<u64>,
+}
+
+impl Settings {
+    /// The configuration with what it leaves to the machine filled in.
+    #[must_use]
+    pub fn resolve(config: &Config, machine: Machine) -> Self {
+        Self {
+            engine: engine(config, machine),
+            listeners: config.listener.iter().map(|one| listener(config, one)).collect(),
+            workers: config.workers.map_or(machine.cores.max(1), count),
+            connect_timeout: config.connect_timeout.get(),
+            tcp_keepalive: config.tcp_keepalive.map(TimeSpan::get),
+            limits: Limits {
+                max_packet_size: bytes(config.max_packet_size),
+                max_user_properties: widened(config.max_user_properties),
+                reject_control_chars: config.reject_control_chars,
+            },
+            log_packets: config.logging,
+        }
+    }
+}
+
+fn engine(config: &Config, machine: Machine) -> EngineConfig {
+    EngineConfig {
+        delivery_retry_interval: Duration::from_secs(
+            config.delivery_retry_interval.map_or(0, |seconds| seconds.get().into()),
+        ),
+        max_inflight_messages: config.max_inflight_messages.get(),
+        queue_qos0_messages: config.queue_qos0_messages,
+        max_msgqueue_messages: config.max_msgqueue_messages.map(count),
+        max_queued_bytes: bytes(config.max_queued_bytes),
+        queue_full_policy: policy(config.queue_full_policy),
+        max_connections: max_connections(config, machine),
+        receive_maximum: config.receive_maximum,
+        max_unsent_bytes: config.max_unsent_bytes.get(),
+        stall_timeout: STALL_TIMEOUT,
+        max_topic_levels: config.max_topic_levels.into(),
+        max_topic_length: config.max_topic_length.into(),
+        max_client_id_length: config.max_client_id_length.into(),
+        max_subscriptions_per_client: widened(config.max_subscriptions_per_client),
+        max_filters_per_subscribe: widened(config.max_filters_per_subscribe),
+        max_retained_messages: widened(config.retained.max_messages),
+        max_retained_bytes: bytes(config.retained.max_bytes),
+        max_keepalive: config.max_keepalive.map(whole_seconds),
+        keepalive_multiplier_milli: config.keepalive_multiplier.thousandths(),
+        session_expiry_interval: config.session_expiry_interval.map(TimeSpan::get),
+    }
+}
+
+fn listener(config: &Config, listener: &Listener) -> ListenerSettings {
+    ListenerSettings {
+        protocol: match listener.protocol {
+            Protocol::Mqtt => Carrier::Stream,
+            Protocol::Websocket => Carrier::WebSocket,
+        },
+        address: listener.addr.clone(),
+        tls: listener.tls().map(|(certificate, key)| TlsFiles {
+            certificate: certificate.clone(),
+            key: key.clone(),
+        }),
+        allow_anonymous: config.allows_anonymous(listener),
+    }
+}
+
+fn max_connections(config: &Config, machine: Machine) -> usize {
+    let possible = machine.files.map(|files| files.saturating_sub(RESERVED_FILES).max(1));
+    let possible =
+        possible.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX));
+    widened(config.max_connections).min(possible)
+}
+
+fn policy(policy: QueueFullPolicy) -> EnginePolicy {
+    match policy {
+        QueueFullPolicy::DropOldest => EnginePolicy::DropOldest,
+        QueueFullPolicy::DropNewest => EnginePolicy::DropNewest,
+        QueueFullPolicy::Disconnect => EnginePolicy::Disconnect,
+    }
+}
+
+fn whole_seconds(span: TimeSpan) -> u16 {
+    u16::try_from(span.as_secs()).unwrap_or(u16::MAX)
+}
+
+fn bytes(size: ByteSize) -> usize {
+    usize::try_from(size.get()).unwrap_or(usize::MAX)
+}
+
+fn count(number: NonZeroU32) -> usize {
+    widened(number.get())
+}
+
+fn widened(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MACHINE: Machine = Machine { cores: 3, files: Some(1_024) };
+
+    // contract: section 8
+    #[test]
+    fn the_defaults_are_the_engines_own_but_for_the_file_limit() {
+        let settings = Settings::resolve(&Config::default(), MACHINE);
+        let expected = EngineConfig { max_connections: 1_024 - 128, ..EngineConfig::default() };
+        assert_eq!(settings.engine, expected);
+        assert_eq!(settings.workers, 3);
+        assert_eq!(settings.connect_timeout, Duration::from_secs(10));
+        assert_eq!(settings.limits.max_packet_size, 2 << 20);
+    }
+
+    #[test]
+    fn without_a_file_limit_the_configured_number_holds() {
+        let settings = Settings::resolve(&Config::default(), Machine { cores: 1, files: None });
+        assert_eq!(settings.engine.max_connections, 1_000_000);
+    }
+}

@@ -1,0 +1,48 @@
+//! What lies between a socket and MQTT's bytes: nothing, TLS, WebSocket, or both.
+
+mod tls;
+mod websocket;
+
+use std::io;
+use std::sync::Arc;
+
+use tokio_rustls::TlsAcceptor;
+
+use crate::environment::Stream;
+use crate::settings::{Carrier, ListenerSettings};
+
+pub use tls::TlsError;
+
+/// How connections of one listener become streams of MQTT's bytes.
+#[derive(Clone)]
+pub(crate) struct Transport {
+    tls: Option<TlsAcceptor>,
+    carrier: Carrier,
+    max_packet_size: usize,
+}
+
+impl Transport {
+    /// Reads the listener's certificate and key, if it has them.
+    pub(crate) fn new(
+        settings: &ListenerSettings,
+        max_packet_size: usize,
+    ) -> Result<Arc<Self>, TlsError> {
+        let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
+        Ok(Arc::new(Self { tls, carrier: settings.protocol, max_packet_size }))
+    }
+
+    /// Does the handshakes on the server's side.
+    pub(crate) async fn establish(&self, socket: Box<dyn Stream>) -> io::Result<Box<dyn Stream>> {
+        let stream: Box<dyn Stream> = match &self.tls {
+            Some(acceptor) => Box::new(acceptor.accept(socket).await?),
+            None => socket,
+        };
+        match self.carrier {
+            Carrier::Stream => Ok(stream),
+            Carrier::WebSocket => {
+                let stream = websocket::accept(stream, self.max_packet_size).await?;
+                Ok(Box::new(stream))
+            }
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! MQTT's bytes in binary WebSocket messages (MQTT 5.0 section 6).
+//!
+//! Message borders mean nothing: a packet may span messages and a message may hold many packets.
+
+use std::io::{self, Read, Write};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_tungstenite::accept_hdr_async_with_config;
+use tokio_tungstenite::tungstenite::handshake::server::{
+    Callback, ErrorResponse, Request, Response,
+};
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{
+    CloseFrame, Role, WebSocketConfig, WebSocketContext,
+};
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use crate::connection::STRANGER_LIMIT;
+use crate::environment::Stream;
+
+/// Subprotocols that mean MQTT: today's name and the one of MQTT 3.1's time.
+const SUBPROTOCOLS: [&str; 2] = ["mqtt", "mqttv3.1"];
+
+/// Every connection has one such buffer, always.
+const READ_BUFFER: usize = 4 * 1024;
+
+/// The most bytes that one outgoing message holds.
+const WRITE_MESSAGE: usize = 64 * 1024;
+
+/// One message, and room for the automatic answers to Ping and Close.
+const WRITE_BUFFER: usize = WRITE_MESSAGE + 4 * 1024;
+
+/// Headers and mask of a frame, and a little for clients that add something to a packet.
+const FRAME_SLACK: usize = 1_024;
+
+/// A WebSocket as a stream of bytes.
+pub(super) struct WebSocketBytes {
+    socket: Box<dyn Stream>,
+    context: WebSocketContext,
+    /// What is left of the message being read.
+    rest: Bytes,
+    max_packet_size: usize,
+    /// Bytes may be waiting in the context.
+    unflushed: bool,
+    /// No Close frame has been sent yet.
+    open: bool,
+}
+
+/// Answers the client's upgrade request, whatever its path.
+pub(super) async fn accept(
+    stream: Box<dyn Stream>,
+    max_packet_size: usize,
+) -> io::Result<WebSocketBytes> {
+    let shaken = accept_hdr_async_with_config(stream, Subprotocol, Some(config(0))).await;
+    // The client may send nothing before it has our answer, so nothing is lost in the handshake.
+    let socket = shaken.map_err(io::Error::other)?.into_inner();
+    let limit = config(max_packet_size.min(STRANGER_LIMIT));
+    Ok(WebSocketBytes {
+        socket,
+        context: WebSocketContext::new(Role::Server, Some(limit)),
+        rest: Bytes::new(),
+        max_packet_size,
+        unflushed: false,
+        open: true,
+    })
+}
+
+fn config(max_packet_size: usize) -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(0)
+        .max_write_buffer_size(WRITE_BUFFER)
+        .max_message_size(Some(max_packet_size + FRAME_SLACK))
+        .max_frame_size(Some(max_packet_size + FRAME_SLACK))
+}
+
+/// Selects the first subprotocol of the client's list that we know; none is fine as well.
+struct Subprotocol;
+
+impl Callback for Subprotocol {
+    fn on_request(
+        self,
+        request: &Request,
+        mut response: Response,
+    ) -> Result<Response, ErrorResponse> {
+        let offered = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL).into_iter();
+        let mut offered =
+            offered.filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(','));
+        let known = |name: &str| SUBPROTOCOLS.into_iter().find(|known| *known == name.trim());
+        if let Some(selected) = offered.find_map(known) {
+            let value = HeaderValue::from_static(selected);
+            response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, value);
+        }
+        Ok(response)
+    }
+}
+
+impl Stream for WebSocketBytes {
+    fn admit(&mut self) {
+        let limit = self.max_packet_size + FRAME_SLACK;
+        self.context.set_config(|config| {
+            config.max_message_size = Some(limit);
+            config.max_frame_size = Some(limit);
+        });
+    }
+}
+
+impl WebSocketBytes {
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Error>> {
+        let read = self.context.read(&mut Blocking { socket: &mut self.socket, cx });
+        poll(read)
+    }
+
+    /// Takes one message.
+    fn take(&mut self, message: Message, cx: &mut Context<'_>) -> io::Result<()> {
+        match message {
+            Message::Binary(bytes) => self.rest = bytes,
+            Message::Text(_) => {
+                self.refuse_text(cx);
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "a text frame"));
+            }
+            // The answer to both leaves with the next read, which follows at once.
+            Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Says that only binary frames carry MQTT. Whether that arrives is the peer's business.
+    fn refuse_text(&mut self, cx: &mut Context<'_>) {
+        self.open = false;
+        let reason = "MQTT travels in binary frames".into();
+        let frame = CloseFrame { code: CloseCode::Unsupported, reason };
+        let mut socket = Blocking { socket: &mut self.socket, cx };
+        let _ = self.context.close(&mut socket, Some(frame));
+        let _ = self.context.flush(&mut socket);
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>, message: Message) -> Poll<io::Result<()>> {
+        let mut socket = Blocking { socket: &mut self.socket, cx };
+        match poll(self.context.write(&mut socket, message)) {
+            // Accepted, and in the context's buffer until it is flushed.
+            Poll::Pending => self.unflushed = true,
+            Poll::Ready(sent) => sent.map_err(into_io)?,
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_flush_context(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut socket = Blocking { socket: &mut self.socket, cx };
+        match ready!(poll(self.context.flush(&mut socket))) {
+            Ok(()) | Err(Error::ConnectionClosed | Error::AlreadyClosed) => {}
+            Err(error) => return Poll::Ready(Err(into_io(error))),
+        }
+        self.unflushed = false;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncRead for WebSocketBytes {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        while self.rest.is_empty() {
+            match ready!(self.poll_message(cx)) {
+                Ok(message) => self.take(message, cx)?,
+                Err(Error::ConnectionClosed | Error::AlreadyClosed) => return Poll::Ready(Ok(())),
+                Err(error) => return Poll::Ready(Err(into_io(error))),
+            }
+        }
+        let len = self.rest.len().min(buf.remaining());
+        buf.put_slice(&self.rest.split_to(len));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for WebSocketBytes {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        // One message at a time in the context, so that its buffer stays small.
+        if self.unflushed {
+            ready!(self.poll_flush_context(cx))?;
+        }
+        let part = buf.get(..WRITE_MESSAGE).unwrap_or(buf);
+        ready!(self.poll_send(cx, Message::Binary(Bytes::copy_from_slice(part))))?;
+        Poll::Ready(Ok(part.len()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_flush_context(cx))?;
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if std::mem::take(&mut this.open) {
+            let mut socket = Blocking { socket: &mut this.socket, cx: &mut *cx };
+            // Full or closed already: the flush below finds out.
+            let _ = this.context.close(&mut socket, None);
+        }
+        ready!(this.poll_flush_context(cx))?;
+        Pin::new(&mut this.socket).poll_shutdown(cx)
+    }
+}
+
+/// The socket as tungstenite wants it: an operation that would wait fails with `WouldBlock`, and
+/// the task is woken when it is worth another try.
+struct Blocking<'a, 'b> {
+    socket: &'a mut Box<dyn Stream>,
+    cx: &'a mut Context<'b>,
+}
+
+impl Read for Blocking<'_, '_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let mut buf = ReadBuf::new(buf);
+        unblocked(Pin::new(&mut *self.socket).poll_read(self.cx, &mut buf))?;
+        Ok(buf.filled().len())
+    }
+}
+
+impl Write for Blocking<'_, '_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        unblocked(Pin::new(&mut *self.socket).poll_write(self.cx, buf))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        unblocked(Pin::new(&mut *self.socket).poll_flush(self.cx))
+    }
+}
+
+fn unblocked<T>(poll: Poll<io::Result<T>>) -> io::Result<T> {
+    match poll {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+    }
+}
+
+fn poll<T>(result: Result<T, Error>) -> Poll<Result<T, Error>> {
+    match result {
+        Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+        result => Poll::Ready(result),
+    }
+}
+
+fn into_io(error: Error) -> io::Error {
+    if let Error::Io(error) = error {
+        return error;
+    }
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}

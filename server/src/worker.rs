@@ -1,0 +1,175 @@
+//! A worker: one thread's connections, and the turns that carry their packets to the engine.
+
+mod arena;
+mod turn;
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use surewire_engine::event::Event;
+use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::{JoinHandle, spawn_local};
+use tokio::time::Instant;
+
+use crate::connection::{self, Connection};
+use crate::core::{Input, Table};
+use crate::environment::Incoming;
+use crate::shared::{Seat, Shared};
+use crate::timer::keep_time;
+use crate::transport::Transport;
+
+use arena::Arena;
+use turn::Spare;
+
+/// What is sent to a worker.
+pub(crate) enum Mail {
+    /// A new connection.
+    Arrival(Box<Arrival>),
+    /// The broker stops: no new connection, and the engine is to end the others.
+    Stop,
+    /// Whatever is left is dropped.
+    End,
+}
+
+/// An accepted connection.
+pub(crate) struct Arrival {
+    pub(crate) incoming: Box<dyn Incoming>,
+    pub(crate) peer: SocketAddr,
+    pub(crate) transport: Arc<Transport>,
+    pub(crate) anonymous: bool,
+    pub(crate) accepted: Instant,
+    pub(crate) seat: Seat,
+}
+
+/// Everything on one worker's thread. Nothing in it is locked, nothing of it is shared.
+pub(crate) struct Worker {
+    index: usize,
+    pub(crate) shared: Arc<Shared>,
+    connections: RefCell<Table<Rc<Connection>>>,
+    pub(crate) arena: Arena,
+    inbox: RefCell<Vec<Input>>,
+    /// Connections with written bytes that the engine does not know of yet.
+    written: RefCell<Vec<Rc<Connection>>>,
+    /// Keys that are free after the next turn.
+    released: RefCell<Vec<u32>>,
+    spare: RefCell<Spare>,
+    turn_wanted: Cell<bool>,
+    timeout_wanted: Cell<bool>,
+    stopping: Cell<bool>,
+    stop: Notify,
+}
+
+/// Runs a worker until it is told to end.
+pub(crate) async fn work(shared: Arc<Shared>, index: usize, mut mail: UnboundedReceiver<Mail>) {
+    let worker = Rc::new(Worker::new(shared, index));
+    // Without tokio's budget, which would make the 129th write of a turn look like a full socket.
+    let turns = spawn_local(tokio::task::unconstrained(turn::take_turns(Rc::clone(&worker))));
+    let _turns = AbortOnDrop(turns);
+    let _timer = (index == 0).then(|| AbortOnDrop(spawn_local(time(Rc::clone(&worker)))));
+    while let Some(mail) = mail.recv().await {
+        match mail {
+            Mail::Arrival(arrival) => connection::start(&worker, *arrival),
+            Mail::Stop => worker.stop(),
+            Mail::End => break,
+        }
+    }
+    worker.abandon();
+}
+
+async fn time(worker: Rc<Worker>) {
+    keep_time(&worker.shared.core, || {
+        if !worker.timeout_wanted.replace(true) {
+            worker.submit(Input::Event(Event::Timeout));
+        }
+    })
+    .await;
+}
+
+impl Worker {
+    fn new(shared: Arc<Shared>, index: usize) -> Self {
+        let spare = Spare::new(shared.settings.log_packets);
+        Self {
+            index,
+            shared,
+            connections: RefCell::default(),
+            arena: Arena::default(),
+            inbox: RefCell::default(),
+            written: RefCell::default(),
+            released: RefCell::default(),
+            spare: RefCell::new(spare),
+            turn_wanted: Cell::new(false),
+            timeout_wanted: Cell::new(false),
+            stopping: Cell::new(false),
+            stop: Notify::new(),
+        }
+    }
+
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Gives the connection the key that the outbox calls it by.
+    pub(crate) fn register(&self, connection: &Rc<Connection>) -> u32 {
+        self.connections.borrow_mut().insert(Rc::clone(connection))
+    }
+
+    /// Hands something in with the next turn, which is soon.
+    pub(crate) fn submit(&self, input: Input) {
+        self.inbox.borrow_mut().push(input);
+        self.want_turn();
+    }
+
+    /// The connection's transport is gone. Called once for each registered connection.
+    pub(crate) fn release(&self, connection: &Connection) {
+        self.released.borrow_mut().push(connection.key());
+        if let Some(id) = connection.id() {
+            self.submit(Input::Release(id));
+        }
+    }
+
+    /// The engine is to learn what this connection has written.
+    pub(crate) fn report_written(&self, connection: &Rc<Connection>) {
+        self.written.borrow_mut().push(Rc::clone(connection));
+    }
+
+    /// Makes a turn happen soon.
+    pub(crate) fn want_turn(&self) {
+        if !self.turn_wanted.replace(true) {
+            self.shared.core.wake(self.index);
+        }
+    }
+
+    /// Returns when the broker stops.
+    pub(crate) async fn stopped(&self) {
+        let notified = self.stop.notified();
+        if !self.stopping.get() {
+            notified.await;
+        }
+    }
+
+    fn stop(&self) {
+        self.stopping.set(true);
+        self.stop.notify_waiters();
+        // One worker speaks for all.
+        if self.index == 0 {
+            self.submit(Input::Event(Event::Stop));
+        }
+    }
+
+    fn abandon(&self) {
+        for connection in self.connections.borrow().iter() {
+            connection.abandon();
+        }
+    }
+}
+
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -15,7 +15,9 @@ impl TopicName {
     #[must_use]
     pub fn new(text: ByteString) -> Option<Self> {
         let fits = !text.is_empty() && text.len() <= 65_535;
-        (fits && !text.bytes().any(|b| matches!(b, b'+' | b'#' | 0))).then_some(Self(text))
+        // Without a way out in the middle the loop is done sixteen bytes at a time.
+        let wrong = text.bytes().fold(false, |wrong, b| wrong | matches!(b, b'+' | b'#' | 0));
+        (fits && !wrong).then_some(Self(text))
     }
 
     /// The name as text.

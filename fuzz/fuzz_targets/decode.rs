@@ -8,8 +8,11 @@ use libfuzzer_sys::fuzz_target;
 use surewire_engine::codec::{self, Limits};
 use surewire_engine::packet::Version;
 
-const LIMITS: Limits =
-    Limits { max_packet_size: 1024 * 1024, max_user_properties: 1_000, reject_control_chars: false };
+const LIMITS: Limits = Limits {
+    max_packet_size: 1024 * 1024,
+    max_user_properties: 1_000,
+    reject_control_chars: false,
+};
 
 fuzz_target!(|input: &[u8]| {
     let Some((choice, bytes)) = input.split_first() else { return };

@@ -135,7 +135,7 @@ fn what_the_length_fields_cannot_hold_leaves_no_bytes() {
     assert_eq!(written(Version::V5, &packet), b"");
     let mut packet = row_packet("publish_qos0", Version::V3_1_1);
     let Packet::Publish(publish) = &mut packet else { panic!() };
-    publish.payload = Bytes::from(vec![0; 268_435_455]);
+    publish.payload = Bytes::from(vec![0; 268_435_451]);
     assert_eq!(codec::encoded_len(Version::V3_1_1, &packet), 0);
     let Packet::Publish(publish) = &mut packet else { panic!() };
     publish.payload.truncate(268_435_450);

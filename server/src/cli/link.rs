@@ -246,7 +246,10 @@ impl Link {
     }
 
     async fn part_if_closed(&mut self, event: &Event) {
-        let (Event::Closed(_), Some(mut wire)) = (event, self.wire.take()) else { return };
+        if !matches!(event, Event::Closed(_)) {
+            return;
+        }
+        let Some(mut wire) = self.wire.take() else { return };
         // A peer that does not even take the last bytes has nothing to say to us either.
         let _ = timeout(FAREWELL, wire.outward.finish()).await;
     }

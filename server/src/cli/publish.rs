@@ -23,7 +23,10 @@ const MAX_REMAINING: usize = 268_435_455;
 /// What a PUBLISH needs around topic and payload: two lengths and an id, and 5.0's empty properties.
 const PUBLISH_OVERHEAD: usize = 5;
 
-const EXAMPLES: &str = "\
+const NOTES: &str = "\
+Ends when every message of QoS 1 and 2 is acknowledged. With -c a lost connection is made again and
+unfinished messages are sent again; without it a lost connection is an error.
+
 Examples:
   surewire pub -t home/kitchen/temperature -m 21.5
   surewire pub -t home/kitchen/temperature -m 21.5 -q 1 -r -h broker.example
@@ -36,7 +39,7 @@ Exit codes: 0 all messages are published; 1 something failed, stderr says what; 
 /// Ends when every message of QoS 1 and 2 is acknowledged. With -c a lost connection is made again
 /// and unfinished messages are sent again; without it a lost connection is an error.
 #[derive(Clone, Debug, clap::Args)]
-#[command(disable_help_flag = true, after_help = EXAMPLES)]
+#[command(disable_help_flag = true, after_help = NOTES)]
 #[command(group = clap::ArgGroup::new("payload").required(true))]
 pub struct Args {
     /// Topic to publish to

@@ -18,7 +18,10 @@ use super::publish::seconds;
 use super::stop::{Stop, Stopped};
 use super::{block_on, lost_early, words};
 
-const EXAMPLES: &str = "\
+const NOTES: &str = "\
+Prints each payload as it is and a line break. Runs until Ctrl-C, or as -C and -W say; a lost
+connection is made again.
+
 Examples:
   surewire sub -t home/+/temperature -v
   surewire sub -t home/# -t garden/# -q 1 -h broker.example
@@ -33,7 +36,7 @@ Exit codes: 0 ended as asked; 1 something failed, stderr says what; 2 wrong usag
 /// Prints each payload as it is and a line break. Runs until Ctrl-C, or as -C and -W say; a lost
 /// connection is made again.
 #[derive(Clone, Debug, clap::Args)]
-#[command(disable_help_flag = true, after_help = EXAMPLES)]
+#[command(disable_help_flag = true, after_help = NOTES)]
 pub struct Args {
     /// Topic filter to subscribe to: `+` stands for one level, `#` for all that follow (repeatable)
     #[arg(short, long, value_name = "FILTER", required = true, value_parser = filter)]

@@ -171,6 +171,7 @@ impl Reader {
         Poll::Ready(Ok(if count == 0 {
             Filled::End
         } else if self.partial.len() == self.wanted {
+            self.wanted = 0;
             Filled::Own(Bytes::from(std::mem::take(&mut self.partial)))
         } else {
             Filled::Part

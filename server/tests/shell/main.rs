@@ -1,0 +1,10 @@
+//! The shell over real sockets: every listener kind, every limit before and after CONNECT, every
+//! way a connection ends. What the engine decides is tested with the engine.
+
+mod broker;
+mod limits;
+mod start;
+mod stop;
+mod tcp;
+mod tls;
+mod websocket;

@@ -4,6 +4,17 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test picks what it looks for")]
 
+mod connack;
+mod connect;
+mod data_representation;
+mod disconnect;
+mod fixed_header;
+mod publish;
 mod queue_policy;
+mod session;
+mod stop;
 #[path = "../support/mod.rs"]
 mod support;
+mod takeover;
+mod topics;
+mod will;

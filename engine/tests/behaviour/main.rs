@@ -9,6 +9,7 @@ mod connect;
 mod data_representation;
 mod disconnect;
 mod fixed_header;
+mod keep_alive;
 mod publish;
 mod queue_policy;
 mod session;

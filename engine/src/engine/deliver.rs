@@ -254,17 +254,18 @@ impl Engine {
             return Retained::Untouched;
         }
         let topic = content.topic.clone();
-        if content.payload.is_empty() {
-            let cleared = self.retained.clear(topic.as_str());
-            return if cleared { Retained::Cleared } else { Retained::Untouched };
+        let has_room = self.retained.has_room(content, &self.config);
+        if !content.payload.is_empty() && has_room {
+            self.retained.store(message.keep());
+            return Retained::Stored;
         }
-        if !self.retained.has_room(content, &self.config) {
+        // What was retained before is outdated, whether or not its successor is stored.
+        let cleared = self.retained.clear(topic.as_str());
+        if !content.payload.is_empty() {
             let why = PublishRefusal::RetainedLimit;
             self.notice(Notice::NotRetained { topic, why });
-            return Retained::Untouched;
         }
-        self.retained.store(message.keep());
-        Retained::Stored
+        if cleared { Retained::Cleared } else { Retained::Untouched }
     }
 
     pub(super) fn add_target(

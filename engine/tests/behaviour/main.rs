@@ -12,6 +12,7 @@ mod fixed_header;
 mod keep_alive;
 mod publish;
 mod queue_policy;
+mod retained;
 mod session;
 mod stop;
 #[path = "../support/mod.rs"]

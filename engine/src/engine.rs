@@ -123,6 +123,7 @@ impl Engine {
             Event::Closed { conn, why } => self.depart(conn, CloseReason::Lost(why)),
             Event::Stop => self.stop(),
         }
+        self.close_full();
         std::mem::swap(&mut self.out, actions);
     }
 

@@ -25,7 +25,7 @@ pub(super) struct Route {
     targets: Vec<Target>,
     /// Stored messages that went to make room; their records follow the message's own.
     removed: Vec<Removed>,
-    /// Connections to end because their queue is full.
+    /// Connections to end, when the event is over, because their queue is full.
     full: Vec<ConnId>,
 }
 
@@ -293,8 +293,8 @@ impl Engine {
         self.route.removed.push(removed);
     }
 
-    /// Appends the one record of a routing, if anything of it is durable, and what follows from
-    /// full backlogs.
+    /// Appends the one record of a routing, if anything of it is durable, and those of what went
+    /// to make room.
     pub(super) fn record_route(
         &mut self,
         message: &mut Message,
@@ -320,9 +320,14 @@ impl Engine {
                 }
             }
         }
-        for conn in std::mem::take(&mut self.route.full) {
+        after
+    }
+
+    /// Ends the connections whose queue was full when the event at hand came to it. One by one and
+    /// only now: the Will of one can fill the queue of the next.
+    pub(super) fn close_full(&mut self) {
+        while let Some(conn) = self.route.full.pop() {
             self.close(conn, CloseReason::QueueFull);
         }
-        after
     }
 }

@@ -1,8 +1,9 @@
 //! Wills: MQTT 3.1.1 section 3.1.2.5, contract.md section 5.
 
 use crate::support::{Bench, Client, SECOND, connect, will};
+use surewire_engine::config::{Config, QueueFullPolicy};
 use surewire_engine::event::{Event, Lost};
-use surewire_engine::notice::Notice;
+use surewire_engine::notice::{CloseReason, Notice};
 use surewire_engine::packet::{Connect, Packet};
 
 /// A watcher of everything, and a client with a Will at QoS 1 and a keep alive of 10 s.
@@ -198,6 +199,42 @@ fn a_will_of_the_largest_size_is_published_whole() {
     let largest = Connect { will: will("will", &payload, 0, false), ..connect("client") };
     bench.open(largest).lose();
     assert_eq!(watcher.messages(), [format!("will={payload} q0")]);
+}
+
+// A Will can end another connection whose queue is full, and so on: a chain costs no stack.
+#[test]
+fn wills_that_end_one_connection_after_the_other_are_all_published() {
+    let small = std::thread::Builder::new().stack_size(192 * 1024);
+    small.spawn(publish_a_chain_of_wills).unwrap().join().unwrap();
+}
+
+fn publish_a_chain_of_wills() {
+    const CHAIN: usize = 300;
+    let bench = Bench::with(Config {
+        max_inflight_messages: 1,
+        max_msgqueue_messages: Some(1),
+        queue_full_policy: QueueFullPolicy::Disconnect,
+        ..Config::default()
+    });
+    let links: Vec<Client> = (0..CHAIN).map(|n| link(&bench, n)).collect();
+    let publisher = bench.connect("publisher");
+    publisher.publish("fill", 1, "in flight");
+    publisher.publish("fill", 1, "queued");
+    bench.notices();
+    publisher.publish("link/0", 1, "one too many");
+    assert!(links.iter().all(|link| link.closed() == Some(CloseReason::QueueFull)));
+    let published = |notice: &Notice| matches!(notice, Notice::WillPublished { .. });
+    assert_eq!(bench.notices().iter().filter(|notice| published(notice)).count(), CHAIN);
+}
+
+/// A client of the chain, whose Will goes to the next one.
+fn link(bench: &Bench, n: usize) -> Client {
+    let id = format!("link/{n}");
+    let will = will(&format!("link/{}", n + 1), "gone", 1, false);
+    let client = bench.open(Connect { will, ..connect(&id) });
+    client.expect_connack(false);
+    client.subscribe_as(1, &[("fill", 1), (&id, 1)]);
+    client
 }
 
 // Contract: who is told of a Will can see whose it was.

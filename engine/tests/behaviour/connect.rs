@@ -335,6 +335,19 @@ fn assigned_ids_are_random_and_of_22_letters_and_digits() {
     }
 }
 
+// Contract: an assigned id is never that of a session that is there, however unlikely.
+#[test]
+fn an_assigned_id_is_not_one_that_is_in_use() {
+    let first = Bench::new();
+    first.connect("");
+    let assigned = connected_ids(&first).remove(0);
+    // The same randomness again, and somebody has that id.
+    let bench = Bench::new();
+    let owner = bench.connect(&assigned);
+    bench.connect("").ping();
+    owner.ping();
+}
+
 // conformance: v3.1.1 MQTT-3.1.3-7, v3.1.1 MQTT-3.1.3-8, v3.1.1 MQTT-3.2.2-4
 // conformance: v3.1.1 MQTT-3.2.2-5
 #[test]

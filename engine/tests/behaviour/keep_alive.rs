@@ -171,6 +171,18 @@ fn after_a_stall_a_silent_client_is_closed_within_a_second() {
     assert_closes_in(&bench, &client, SECOND);
 }
 
+// A broker that is a little late for its timer but handled other events has not stalled.
+#[test]
+fn a_late_timer_alone_is_no_stall() {
+    let bench = Bench::new();
+    let client = connect_alive(&bench, 10);
+    bench.advance(SECOND * 14);
+    bench.connect("other");
+    bench.stall(SECOND * 2);
+    bench.settle();
+    assert_eq!(client.closed(), Some(CloseReason::KeepAlive));
+}
+
 // An idle broker that wakes up on time has not stalled.
 #[test]
 fn an_idle_broker_closes_on_time() {

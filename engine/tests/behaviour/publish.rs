@@ -1,9 +1,9 @@
 //! PUBLISH: MQTT 3.1.1 section 3.3, without its retained messages (`retained`).
 
 use crate::support::raw::{field, packet};
-use crate::support::{Bench, puback, pubcomp, pubrec, pubrel, show};
+use crate::support::{Bench, connect, puback, pubcomp, pubrec, pubrel, show};
 use surewire_engine::notice::{CloseReason, Notice, PublishRefusal};
-use surewire_engine::packet::Packet;
+use surewire_engine::packet::{Connect, Packet};
 use surewire_engine::violation::Violation;
 
 // conformance: v3.1.1 MQTT-3.3.4-1
@@ -54,6 +54,27 @@ fn what_was_queued_but_never_sent_has_dup_0() {
     publisher.publish("t", 1, "a");
     publisher.publish("t", 2, "b");
     assert_eq!(bench.connect_persistent("subscriber", true).messages(), ["t=a q1", "t=b q2"]);
+}
+
+// conformance: v3.1.1 MQTT-3.3.1-1, v3.1.1 MQTT-3.3.1-3
+#[test]
+fn what_was_held_back_for_the_store_has_dup_0_when_it_is_first_sent() {
+    let bench = Bench::new();
+    let subscriber = bench.connect_persistent("subscriber", false);
+    subscriber.subscribe("t", 2);
+    let publisher = bench.connect("publisher");
+    bench.hold_store();
+    publisher.publish("t", 2, "x");
+    assert_eq!(subscriber.take(), [], "its identifier is not stored yet");
+    subscriber.lose();
+    let back = bench.open(Connect { clean_start: false, ..connect("subscriber") });
+    bench.sync();
+    back.expect_connack(true);
+    assert_eq!(back.messages(), ["t=x q2"]);
+    let again = bench.open(Connect { clean_start: false, ..connect("subscriber") });
+    bench.sync();
+    again.expect_connack(true);
+    assert_eq!(again.messages(), ["t=x q2 dup"]);
 }
 
 // conformance: v3.1.1 MQTT-3.3.1-2

@@ -1,9 +1,12 @@
 //! The fixed header and the packet identifier: MQTT 3.1.1 chapter 2.
 
+use std::collections::BTreeSet;
+
 use crate::support::raw::{
     CLEAN, connect_packet, field, first_bytes, packet, subscribe_packet, unsubscribe_packet,
 };
 use crate::support::{Bench, Client, connect, ids, puback, pubcomp, pubrec, pubrel, will};
+use surewire_engine::config::Config;
 use surewire_engine::notice::CloseReason;
 use surewire_engine::packet::{Connect, Packet};
 use surewire_engine::violation::Violation;
@@ -102,6 +105,32 @@ fn packet_identifier_0_closes_the_connection() {
         client.expect_silent_close();
         assert_eq!(client.closed(), Some(CloseReason::Violation(Violation::PacketIdZero)));
     }
+}
+
+// conformance: v3.1.1 MQTT-2.3.1-4
+#[test]
+fn an_identifier_is_free_again_only_when_its_exchange_is_over() {
+    let bench = Bench::with(Config { max_inflight_messages: 3, ..Config::default() });
+    let (subscriber, publisher) = (bench.connect("subscriber"), bench.connect("publisher"));
+    subscriber.subscribe("t", 2);
+    for qos in [1, 2, 1] {
+        publisher.publish("t", qos, "kept");
+    }
+    assert_eq!(ids(&subscriber.take()), BTreeSet::from([1, 2, 3]));
+    subscriber.send(pubrec(2));
+    assert_eq!(subscriber.take(), [pubrel(2)]);
+    subscriber.send(puback(3));
+    for expected in [4, 5, 6] {
+        publisher.publish("t", 1, "");
+        assert_eq!(ids(&subscriber.take()), BTreeSet::from([expected]));
+        subscriber.send(puback(expected));
+    }
+    // Two slots of the window are taken, also behind PUBREC: one is left.
+    publisher.publish("t", 1, "");
+    publisher.publish("t", 1, "");
+    assert_eq!(subscriber.messages().len(), 1);
+    subscriber.send(pubcomp(2));
+    assert_eq!(subscriber.messages().len(), 1, "PUBCOMP frees the slot");
 }
 
 // conformance: v3.1.1 MQTT-2.3.1-5, v3.1.1 MQTT-4.3.1-1

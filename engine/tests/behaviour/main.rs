@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test picks what it looks for")]
 
+mod broken_input;
 mod connack;
 mod connect;
 mod data_representation;

@@ -3,6 +3,7 @@
 use crate::support::{Bench, Client, SECOND, connect, will};
 use surewire_engine::config::{Config, QueueFullPolicy};
 use surewire_engine::event::{Event, Lost};
+use surewire_engine::log::record::Record;
 use surewire_engine::notice::{CloseReason, Notice};
 use surewire_engine::packet::{Connect, Packet};
 
@@ -235,6 +236,20 @@ fn link(bench: &Bench, n: usize) -> Client {
     client.expect_connack(false);
     client.subscribe_as(1, &[("fill", 1), (&id, 1)]);
     client
+}
+
+// Design: a Will survives our own end, so it is stored before its client is told that it is in.
+#[test]
+fn a_will_is_stored_before_its_client_is_accepted_and_until_it_is_spent() {
+    let bench = Bench::new();
+    bench.hold_store();
+    let client = bench.open(with_will(1, false));
+    assert_eq!(client.take(), []);
+    assert!(matches!(bench.records()[..], [Record::WillSet { delay: 0, .. }]));
+    bench.sync();
+    client.expect_connack(false);
+    client.disconnect();
+    assert!(matches!(bench.records()[..], [Record::WillCleared { .. }]));
 }
 
 // Contract: who is told of a Will can see whose it was.

@@ -178,7 +178,7 @@ fn overlapping_filters_bring_a_retained_message_each() {
     assert_eq!(subscriber.messages(), ["a/b=x q0 retain"; 2]);
 }
 
-// `$` topics are left out by opening wildcards; share groups get no retained messages.
+// Retained messages are for each subscriber; a share group gets none (MQTT 5.0 section 4.8.2).
 #[test]
 fn a_share_group_gets_no_retained_messages() {
     let bench = Bench::new();

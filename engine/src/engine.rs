@@ -48,6 +48,8 @@ pub struct Engine {
     rng: ChaCha12Rng,
     /// The time of the event at hand.
     now: Time,
+    /// No client counts as silent before this: the process has only just gone on after a stall.
+    grace_until: Time,
     /// The actions of the event at hand.
     out: Vec<Action>,
     connections: Connections,
@@ -85,6 +87,7 @@ impl Engine {
             config,
             rng,
             now: Time::ZERO,
+            grace_until: Time::ZERO,
             out: Vec::new(),
             connections: Connections::default(),
             sessions: Table::default(),
@@ -107,6 +110,7 @@ impl Engine {
     /// Takes one event and appends to `actions` what is to be done, in order. `now` never goes
     /// back from one call to the next; if it does, the engine stays at the later time.
     pub fn handle(&mut self, now: Time, event: Event, actions: &mut Vec<Action>) {
+        self.note_stall(now);
         self.now = self.now.max(now);
         std::mem::swap(&mut self.out, actions);
         match event {
@@ -119,6 +123,7 @@ impl Engine {
             Event::Closed { conn, why } => self.depart(conn, CloseReason::Lost(why)),
             Event::Stop => self.stop(),
         }
+        self.close_full();
         std::mem::swap(&mut self.out, actions);
     }
 

@@ -50,8 +50,8 @@ impl Timers {
         self.0.first().map(|(due, _)| *due)
     }
 
-    /// Takes the first timer that is due at `now`, with the time it was due at.
-    pub(crate) fn pop_due(&mut self, now: Time) -> Option<(Time, Timer)> {
-        if self.next()? > now { None } else { self.0.pop_first() }
+    /// Takes the first timer that is due at `now`.
+    pub(crate) fn pop_due(&mut self, now: Time) -> Option<Timer> {
+        if self.next()? > now { None } else { self.0.pop_first().map(|(_, timer)| timer) }
     }
 }

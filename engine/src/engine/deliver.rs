@@ -25,7 +25,7 @@ pub(super) struct Route {
     targets: Vec<Target>,
     /// Stored messages that went to make room; their records follow the message's own.
     removed: Vec<Removed>,
-    /// Connections to end because their queue is full.
+    /// Connections to end, when the event is over, because their queue is full.
     full: Vec<ConnId>,
 }
 
@@ -254,17 +254,18 @@ impl Engine {
             return Retained::Untouched;
         }
         let topic = content.topic.clone();
-        if content.payload.is_empty() {
-            let cleared = self.retained.clear(topic.as_str());
-            return if cleared { Retained::Cleared } else { Retained::Untouched };
+        let has_room = self.retained.has_room(content, &self.config);
+        if !content.payload.is_empty() && has_room {
+            self.retained.store(message.keep());
+            return Retained::Stored;
         }
-        if !self.retained.has_room(content, &self.config) {
+        // What was retained before is outdated, whether or not its successor is stored.
+        let cleared = self.retained.clear(topic.as_str());
+        if !content.payload.is_empty() {
             let why = PublishRefusal::RetainedLimit;
             self.notice(Notice::NotRetained { topic, why });
-            return Retained::Untouched;
         }
-        self.retained.store(message.keep());
-        Retained::Stored
+        if cleared { Retained::Cleared } else { Retained::Untouched }
     }
 
     pub(super) fn add_target(
@@ -292,8 +293,8 @@ impl Engine {
         self.route.removed.push(removed);
     }
 
-    /// Appends the one record of a routing, if anything of it is durable, and what follows from
-    /// full backlogs.
+    /// Appends the one record of a routing, if anything of it is durable, and those of what went
+    /// to make room.
     pub(super) fn record_route(
         &mut self,
         message: &mut Message,
@@ -319,9 +320,14 @@ impl Engine {
                 }
             }
         }
-        for conn in std::mem::take(&mut self.route.full) {
+        after
+    }
+
+    /// Ends the connections whose queue was full when the event at hand came to it. One by one and
+    /// only now: the Will of one can fill the queue of the next.
+    pub(super) fn close_full(&mut self) {
+        while let Some(conn) = self.route.full.pop() {
             self.close(conn, CloseReason::QueueFull);
         }
-        after
     }
 }

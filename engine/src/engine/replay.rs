@@ -9,7 +9,7 @@ use crate::log::record::{Record, Retained};
 use crate::message::Message;
 use crate::packet::QoS;
 use crate::retained::{Cursor, Found};
-use crate::session::Replay;
+use crate::session::{Replay, Session};
 use crate::timers::Timer;
 
 /// Retained messages looked at in one step.
@@ -111,9 +111,14 @@ impl Engine {
         false
     }
 
-    /// Whether a message at up to this QoS could be sent at once, so that none has to queue.
+    /// Whether a message at up to this QoS could be sent at once, so that no more than one has to
+    /// queue.
     fn has_room(&mut self, slot: u32, conn: ConnId, granted: QoS) -> bool {
         let limit = self.config.max_unsent_bytes;
+        // One that did not fit the connection queues; the walk must not heap more upon it.
+        if !self.sessions.get(slot).is_some_and(Session::backlog_is_empty) {
+            return false;
+        }
         let Some(connection) = self.connections.get(conn) else { return false };
         if connection.unsent >= limit {
             self.watch_progress(conn);

@@ -15,21 +15,32 @@ const BUDGET: usize = 256;
 /// Connections closed in one step of a stop.
 const STOP_BUDGET: usize = 256;
 
-/// A timer that fires this much late tells of a stall of the whole process.
+/// This long without any event, with a timer that is [`LATE`], is a stall of the whole process.
 const STALL: Duration = Duration::from_secs(5);
+
+/// More than waking up for a timer takes.
+const LATE: Duration = Duration::from_millis(100);
 
 /// What clients get after a stall, so that what they sent meanwhile is read first.
 const GRACE: Duration = Duration::from_secs(1);
 
 impl Engine {
+    /// Sees whether the process stood still before the event at `now`, whichever event it is.
+    pub(super) fn note_stall(&mut self, now: Time) {
+        let stood_still = now - self.now > STALL;
+        if stood_still && self.timers.next().is_some_and(|due| now - due > LATE) {
+            self.grace_until = now + GRACE;
+        }
+    }
+
     pub(super) fn timeout(&mut self) {
         for _ in 0..BUDGET {
-            let Some((due, timer)) = self.timers.pop_due(self.now) else { return };
+            let Some(timer) = self.timers.pop_due(self.now) else { return };
             match timer {
                 Timer::Clean => self.clean(),
                 Timer::Stop => self.stop(),
                 Timer::Replay(session) => self.go_on_replaying(session),
-                Timer::KeepAlive(conn) => self.keep_alive(conn, due),
+                Timer::KeepAlive(conn) => self.keep_alive(conn),
                 Timer::Stall(conn) => self.stalled(conn),
                 Timer::Redeliver(session) => self.redeliver(session),
                 Timer::Expiry(session) => self.expire(session),
@@ -51,17 +62,13 @@ impl Engine {
 
     /// Ends a connection whose client has been silent for too long, or looks again when it could
     /// have been.
-    fn keep_alive(&mut self, conn: ConnId, due: Time) {
-        let now = self.now;
+    fn keep_alive(&mut self, conn: ConnId) {
+        let (now, grace_until) = (self.now, self.grace_until);
         let Some(connection) = self.connections.get_mut(conn) else { return };
         let Some(patience) = connection.patience else { return };
-        let mut deadline = connection.heard + patience;
-        if connection.paused {
-            // We are not listening, so it cannot be heard.
-            deadline = deadline.max(now + patience);
-        } else if now - due > STALL {
-            deadline = deadline.max(now + GRACE);
-        }
+        // While we are not listening, it cannot be heard.
+        let since = if connection.paused { now } else { connection.heard };
+        let deadline = (since + patience).max(grace_until);
         if deadline <= now {
             return self.close(conn, CloseReason::KeepAlive);
         }

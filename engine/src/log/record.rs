@@ -172,7 +172,7 @@ pub enum Retained {
     Untouched,
     /// It becomes the retained message.
     Stored,
-    /// Its payload is empty: the retained message goes.
+    /// The retained message goes: the payload is empty, or its successor is over the limits.
     Cleared,
 }
 

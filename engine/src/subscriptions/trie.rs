@@ -200,3 +200,77 @@ impl Equivalent<Child> for ChildRef<'_> {
         self.parent == key.parent && self.level == key.level.as_ref()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topic;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn trie(filters: &[&str]) -> Trie {
+        let mut trie = Trie::new((1, 2));
+        for (pattern, filter) in (0..).zip(filters) {
+            trie.insert(filter, pattern);
+        }
+        trie.check(filters.len());
+        trie
+    }
+
+    fn found<'a>(trie: &Trie, filters: &[&'a str], topic: &str) -> Vec<&'a str> {
+        let mut found = Vec::new();
+        trie.matching(topic, |pattern| found.push(filters[pattern as usize]));
+        found.sort_unstable();
+        found
+    }
+
+    // conformance: v3.1.1 MQTT-4.7.2-1, v5 MQTT-4.7.2-1
+    #[test]
+    fn a_wildcard_in_the_first_level_does_not_find_dollar_topics() {
+        let filters = ["#", "$SYS/#", "$SYS/+", "+/#", "+/x"];
+        let trie = trie(&filters);
+        assert_eq!(found(&trie, &filters, "$SYS/x"), ["$SYS/#", "$SYS/+"]);
+        assert_eq!(found(&trie, &filters, "$SYS"), ["$SYS/#"]);
+        assert_eq!(found(&trie, &filters, "$other/x"), [""; 0]);
+        assert_eq!(found(&trie, &filters, "a/x"), ["#", "+/#", "+/x"]);
+    }
+
+    fn level() -> impl Strategy<Value = &'static str> {
+        prop::sample::select(vec!["", "a", "b", "$a"])
+    }
+
+    fn filter() -> impl Strategy<Value = String> {
+        let levels = prop::collection::vec(prop_oneof![level(), Just("+")], 0..4);
+        (levels, any::<bool>())
+            .prop_map(|(mut levels, hash)| {
+                levels.extend(hash.then_some("#"));
+                levels.join("/")
+            })
+            .prop_filter("not empty", |text| !text.is_empty())
+    }
+
+    proptest! {
+        #[test]
+        fn the_tree_finds_what_each_filter_alone_matches(
+            filters in prop::collection::btree_set(filter(), 0..12),
+            removed in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+            topic in prop::collection::vec(level(), 1..5),
+        ) {
+            let topic = topic.join("/");
+            let all: Vec<&str> = filters.iter().map(String::as_str).collect();
+            let mut trie = trie(&all);
+            let mut left: BTreeSet<&str> = all.iter().copied().collect();
+            for index in removed.iter().filter(|_| !all.is_empty()) {
+                let gone = all[index.index(all.len())];
+                if left.remove(gone) {
+                    trie.remove(gone);
+                }
+                trie.check(left.len());
+                prop_assert_eq!(trie.find(gone), None);
+            }
+            left.retain(|filter| topic::matches(filter, &topic));
+            let expected: Vec<&str> = left.into_iter().collect();
+            prop_assert_eq!(found(&trie, &all, &topic), expected);
+        }
+    }
+}

@@ -4,6 +4,20 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test picks what it looks for")]
 
+mod broken_input;
+mod connack;
+mod connect;
+mod data_representation;
+mod disconnect;
+mod fixed_header;
+mod keep_alive;
+mod publish;
 mod queue_policy;
+mod retained;
+mod session;
+mod stop;
 #[path = "../support/mod.rs"]
 mod support;
+mod takeover;
+mod topics;
+mod will;

@@ -255,6 +255,7 @@ impl Client {
     }
 
     /// Takes the CONNACK, which must be the first packet, accept, and say this of the session.
+    #[track_caller]
     pub fn expect_connack(&self, session_present: bool) {
         let first = self
             .bench
@@ -271,6 +272,13 @@ impl Client {
     /// Whether and why the server ended the connection.
     pub fn closed(&self) -> Option<CloseReason> {
         self.bench.with_wire(self.conn, |wire| wire.closed)
+    }
+
+    /// The server must have ended the connection without any packet since the last look.
+    #[track_caller]
+    pub fn expect_silent_close(&self) {
+        assert_eq!(self.take(), [], "an answer");
+        assert!(!self.is_open(), "still open");
     }
 
     pub fn is_open(&self) -> bool {

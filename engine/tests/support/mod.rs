@@ -16,6 +16,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "packets read best when made in place")]
 
 mod client;
+pub mod raw;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};

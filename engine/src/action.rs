@@ -24,6 +24,12 @@ pub enum Action {
         /// Whether to read.
         on: bool,
     },
+    /// A message waits for room on the connection: report what was written with the next
+    /// [`Event::Written`](crate::event::Event) now, not only when more has come together.
+    Report {
+        /// Of which connection.
+        conn: ConnId,
+    },
     /// Write what was sent before, then close the connection. The engine has forgotten it.
     Close {
         /// Which one.

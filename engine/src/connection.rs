@@ -26,6 +26,8 @@ pub(crate) struct Connection {
     pub(crate) progressed: Time,
     /// Whether a timer watches for progress.
     pub(crate) stall_set: bool,
+    /// Whether the shell was asked to tell at once what it has written.
+    pub(crate) report_asked: bool,
     /// Whether the shell was told to stop reading.
     pub(crate) paused: bool,
     pub(crate) gate: Gate,

@@ -34,6 +34,8 @@ pub enum Event {
         violation: Violation,
     },
     /// Bytes of the connection's output that the transport has taken since the last such event.
+    /// It may be told late, with whatever else there is, except after
+    /// [`Action::Report`](crate::action::Action).
     Written {
         /// Of which connection.
         conn: ConnId,

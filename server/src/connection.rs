@@ -134,6 +134,9 @@ impl Connection {
         if !entry.frames.is_empty() {
             self.write(&entry.frames);
         }
+        if entry.report && self.unreported.get() > 0 {
+            self.worker.want_turn();
+        }
         if entry.close {
             self.finish(End::Asked);
         }

@@ -65,6 +65,7 @@ impl Engine {
         let now = self.now;
         let Some(connection) = self.connections.get_mut(conn) else { return };
         connection.unsent = connection.unsent.saturating_sub(bytes);
+        connection.report_asked = false;
         connection.progressed = now;
         let session = connection.session;
         self.regulate(conn);
@@ -98,6 +99,9 @@ impl Engine {
     pub(super) fn watch_progress(&mut self, conn: ConnId) {
         let due = self.now + self.config.stall_timeout;
         let Some(connection) = self.connections.get_mut(conn) else { return };
+        if !std::mem::replace(&mut connection.report_asked, true) {
+            self.out.push(Action::Report { conn });
+        }
         if !connection.stall_set {
             connection.stall_set = true;
             connection.progressed = self.now;

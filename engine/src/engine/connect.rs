@@ -213,6 +213,7 @@ impl Engine {
             unsent: 0,
             progressed: self.now,
             stall_set: false,
+            report_asked: false,
             paused: false,
             gate: Gate::default(),
         });

@@ -205,7 +205,7 @@ impl Client {
     /// The client's transport takes nothing more, or takes everything again.
     pub fn stuck(&self, stuck: bool) {
         self.bench.with_wire(self.conn, |wire| wire.stuck = stuck);
-        self.bench.report_written();
+        while self.bench.report_written(|wire| wire.report) {}
     }
 
     // -- from the server

@@ -81,6 +81,8 @@ struct Wire {
     /// Whether the client's transport takes no more.
     stuck: bool,
     untaken: u64,
+    /// Whether the engine waits to hear what was taken.
+    report: bool,
 }
 
 impl Bench {
@@ -218,8 +220,15 @@ impl Bench {
         world.next_packet_id
     }
 
-    /// Hands one event to the engine and does what it asks for.
+    /// Hands one event to the engine and does what it asks for. As a shell would, it tells of
+    /// written bytes late: with the next event, unless the engine asked for them.
     pub fn event(&self, event: Event) {
+        self.report_written(|_| true);
+        self.step(event);
+        while self.report_written(|wire| wire.report) {}
+    }
+
+    fn step(&self, event: Event) {
         let mut world = self.0.borrow_mut();
         let mut actions = Vec::new();
         let now = world.now;
@@ -233,22 +242,25 @@ impl Bench {
         let durable = (!world.store_holds && upto > before).then_some(upto);
         drop(world);
         if let Some(upto) = durable {
-            self.event(Event::Durable { upto });
+            self.step(Event::Durable { upto });
         }
-        self.report_written();
     }
 
-    /// What transports took is told to the engine, connection by connection.
-    fn report_written(&self) {
+    /// Tells the engine what the transports took on these wires; whether there was anything.
+    fn report_written(&self, due: impl Fn(&Wire) -> bool) -> bool {
         let taken: Vec<(ConnId, u64)> = {
             let mut world = self.0.borrow_mut();
-            let flowing = world.wires.iter_mut().filter(|(_, wire)| !wire.stuck);
-            let taken = flowing.map(|(conn, wire)| (*conn, std::mem::take(&mut wire.untaken)));
+            let wires = world.wires.iter_mut().filter(|(_, wire)| !wire.stuck && due(wire));
+            let taken = wires.map(|(conn, wire)| {
+                wire.report = false;
+                (*conn, std::mem::take(&mut wire.untaken))
+            });
             taken.filter(|(_, bytes)| *bytes > 0).collect()
         };
-        for (conn, bytes) in taken {
-            self.event(Event::Written { conn, bytes });
+        for (conn, bytes) in &taken {
+            self.step(Event::Written { conn: *conn, bytes: *bytes });
         }
+        !taken.is_empty()
     }
 
     fn with_wire<T>(&self, conn: ConnId, f: impl FnOnce(&mut Wire) -> T) -> T {
@@ -271,6 +283,7 @@ impl World {
                 let packet = codec::decode(version, Bytes::from(bytes), &LIMITS);
                 wire.inbox.push(packet.expect("what we send decodes"));
             }
+            Action::Report { conn } => self.wires.get_mut(&conn).unwrap().report = true,
             Action::Read { conn, on } => self.wires.get_mut(&conn).unwrap().paused = !on,
             Action::Close { conn, reason } => {
                 let wire = self.wires.get_mut(&conn).expect("closed a connection that exists");

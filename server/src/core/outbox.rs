@@ -32,6 +32,8 @@ pub(crate) struct Entry {
     pub(crate) read: Option<bool>,
     /// What to write.
     pub(crate) frames: Frames,
+    /// Then tell the engine at once what was written.
+    pub(crate) report: bool,
     /// Then close it.
     pub(crate) close: bool,
 }
@@ -79,7 +81,15 @@ impl Outbox {
 
 impl Entry {
     fn new(conn: ConnId, key: u32) -> Self {
-        Self { conn, key, admitted: false, read: None, frames: Frames::default(), close: false }
+        Self {
+            conn,
+            key,
+            admitted: false,
+            read: None,
+            frames: Frames::default(),
+            report: false,
+            close: false,
+        }
     }
 
     fn reset(&mut self, conn: ConnId, key: u32) {

@@ -28,6 +28,9 @@ impl Performer<'_> {
             Action::Read { conn, on } => {
                 self.entry(conn, |entry, _| entry.read = Some(on));
             }
+            Action::Report { conn } => {
+                self.entry(conn, |entry, _| entry.report = true);
+            }
             Action::Close { conn, reason: _ } => {
                 self.entry(conn, |entry, _| entry.close = true);
             }

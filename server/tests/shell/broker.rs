@@ -179,10 +179,9 @@ impl<S: Read + Write> Client<S> {
     /// The topic and payload of the next packet, a PUBLISH.
     #[track_caller]
     pub(crate) fn message(&mut self) -> (String, Bytes) {
-        match self.packet() {
-            Packet::Publish(publish) => (publish.topic.unwrap().to_string(), publish.payload),
-            other => panic!("{other:?} is no PUBLISH"),
-        }
+        let packet = self.packet();
+        let Packet::Publish(publish) = packet else { panic!("{packet:?} is no PUBLISH") };
+        (publish.topic.unwrap().to_string(), publish.payload)
     }
 
     /// Nothing more comes but the end.

@@ -72,7 +72,7 @@ fn messages_of_every_size_cross_tls_of_both_versions() {
 fn a_handshake_that_never_ends_is_cut_off() {
     let certificate = certificate();
     let mut settings = Settings { connect_timeout: Duration::from_millis(200), ..plain() };
-    settings.listeners[0].tls = Some(certificate.files.clone());
+    settings.listeners[0].tls = Some(certificate.files);
     let broker = Broker::start(settings);
     let mut client = broker.connect();
     // The head of a TLS record of 512 bytes that never come.
@@ -85,7 +85,7 @@ fn a_handshake_that_never_ends_is_cut_off() {
 fn plain_mqtt_on_a_tls_listener_is_refused() {
     let certificate = certificate();
     let mut settings = plain();
-    settings.listeners[0].tls = Some(certificate.files.clone());
+    settings.listeners[0].tls = Some(certificate.files);
     let broker = Broker::start(settings);
     let mut client = broker.connect();
     client.send(&connect_bytes("c"));

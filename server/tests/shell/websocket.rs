@@ -48,11 +48,12 @@ struct Bytes<S> {
 impl<S: Read + Write> Read for Bytes<S> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         while self.rest.is_empty() {
-            match self.socket.read().map_err(io::Error::other)? {
-                Message::Binary(bytes) => self.rest.extend(bytes),
-                Message::Close(_) => return Ok(0),
-                other => panic!("{other:?}"),
+            let message = self.socket.read().map_err(io::Error::other)?;
+            if message.is_close() {
+                return Ok(0);
             }
+            assert!(message.is_binary(), "{message:?}");
+            self.rest.extend(message.into_data());
         }
         self.rest.read(buf)
     }
@@ -108,10 +109,9 @@ fn a_text_frame_closes_with_1003() {
             assert_eq!(socket.read().unwrap(), Message::binary(vec![0x20, 2, 0, 0]));
         }
         socket.send(Message::text("hello")).unwrap();
-        match socket.read().unwrap() {
-            Message::Close(Some(frame)) => assert_eq!(frame.code, CloseCode::Unsupported),
-            other => panic!("{other:?}"),
-        }
+        let answer = socket.read().unwrap();
+        let Message::Close(Some(frame)) = answer else { panic!("{answer:?}") };
+        assert_eq!(frame.code, CloseCode::Unsupported);
     }
 }
 

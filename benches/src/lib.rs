@@ -1,1 +1,24 @@
-//! Placeholder of the first commit.
+//! Surewire measured from outside: a broker is another process, reached over TCP on loopback.
+//!
+//! Nothing here knows how a broker works inside, so every tool takes any MQTT 3.1.1 broker. The
+//! programs in `bin/` are thin; what they do lives in the module of the same name.
+
+pub mod broker;
+pub mod certificate;
+pub mod clock;
+pub mod compare;
+pub mod dial;
+pub mod error;
+pub mod histograms;
+pub mod idle;
+pub mod link;
+pub mod load;
+pub mod machine;
+pub mod process;
+pub mod relay;
+pub mod slow;
+pub mod stats;
+pub mod transport;
+pub mod wire;
+
+pub use error::Error;

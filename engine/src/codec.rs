@@ -79,10 +79,11 @@ pub fn frame_len(buf: &[u8], max_packet_size: usize) -> Result<Option<usize>, Vi
 ///
 /// # Errors
 /// What is wrong with it.
+#[expect(clippy::needless_pass_by_value, reason = "called as decode is: the frame is given away")]
 pub fn decode_connect(frame: Bytes, limits: &Limits) -> Result<Box<Connect>, Violation> {
     check_first_byte(*frame.first().ok_or(Violation::Truncated)?)?;
-    let (_, body) = header::split(frame, limits.max_packet_size)?;
-    connect::decode(Reader::new(body, limits)).map(Box::new)
+    let header = header::of_frame(&frame, limits.max_packet_size)?;
+    connect::decode(Reader::new(&frame, header.len, limits)).map(Box::new)
 }
 
 /// Decodes one whole packet of a connection whose version is known. Payload and text are views
@@ -91,11 +92,11 @@ pub fn decode_connect(frame: Bytes, limits: &Limits) -> Result<Box<Connect>, Vio
 /// # Errors
 /// What is wrong with it.
 pub fn decode(version: Version, frame: Bytes, limits: &Limits) -> Result<Packet, Violation> {
-    let (first, body) = header::split(frame, limits.max_packet_size)?;
-    let packet_type = header::packet_type(version, first)?;
-    let reader = Reader::new(body, limits);
+    let header = header::of_frame(&frame, limits.max_packet_size)?;
+    let packet_type = header::packet_type(version, header.first)?;
+    let reader = Reader::new(&frame, header.len, limits);
     Ok(match packet_type {
-        PacketType::Publish => Packet::Publish(publish::decode(version, first, reader)?),
+        PacketType::Publish => Packet::Publish(publish::decode(version, &header, frame, limits)?),
         PacketType::Puback => Packet::Puback(ack::decode(version, reason::PUBACK, reader)?),
         PacketType::Pubrec => Packet::Pubrec(ack::decode(version, reason::PUBACK, reader)?),
         PacketType::Pubrel => Packet::Pubrel(ack::decode(version, reason::PUBREL, reader)?),

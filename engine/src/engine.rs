@@ -20,6 +20,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_core::{RngCore, SeedableRng};
 
 use crate::action::Action;
+use crate::codec;
 use crate::config::Config;
 use crate::connection::Connections;
 use crate::counters::Counters;
@@ -147,6 +148,9 @@ impl Engine {
     fn received(&mut self, conn: ConnId, packet: Packet) {
         let Some(connection) = self.connections.get_mut(conn) else { return };
         connection.heard = self.now;
+        if let Err(violation) = codec::check_from_client(&packet) {
+            return self.violated(conn, violation);
+        }
         match packet {
             Packet::Publish(publish) => self.publish(conn, publish),
             Packet::Puback(ack) => self.puback(conn, &ack),
@@ -160,11 +164,9 @@ impl Engine {
                 self.close(conn, CloseReason::ByClient(disconnect.code));
             }
             Packet::Connect(_) => self.violated(conn, Violation::SecondConnect),
-            Packet::Connack(_) => self.violated(conn, Violation::WrongDirection { packet: 2 }),
-            Packet::Suback(_) => self.violated(conn, Violation::WrongDirection { packet: 9 }),
-            Packet::Unsuback(_) => self.violated(conn, Violation::WrongDirection { packet: 11 }),
-            Packet::Pingresp => self.violated(conn, Violation::WrongDirection { packet: 13 }),
             Packet::Auth(_) => self.violated(conn, Violation::UnexpectedAuth),
+            // Only servers send these: refused above.
+            Packet::Connack(_) | Packet::Suback(_) | Packet::Unsuback(_) | Packet::Pingresp => {}
         }
     }
 

@@ -150,18 +150,31 @@ impl Inflight {
         self.exchanges.iter().position(|exchange| exchange.packet_id == packet_id)
     }
 
-    /// Identifiers go round; one that is still busy after a whole round is passed over. Only then
-    /// is there anything to search: until the oldest exchange is a round behind, none can be busy.
+    /// Identifiers go round; one that is still busy after a whole round is passed over. Until the
+    /// oldest exchange is a round behind, none can be busy and there is nothing to search.
     fn free_id(&mut self) -> (PacketId, u64) {
-        loop {
-            let (id, number) = (self.next_id, self.issued);
-            self.next_id = id.next();
-            self.issued += 1;
-            let oldest = self.exchanges.front().map(|exchange| exchange.number);
-            let fresh_round = oldest.is_none_or(|oldest| number - oldest < u64::from(u16::MAX));
-            if fresh_round || self.position(id).is_none() {
-                return (id, number);
+        let oldest = self.exchanges.front().map(|exchange| exchange.number);
+        let round_done = oldest.is_some_and(|oldest| self.issued - oldest >= u64::from(u16::MAX));
+        if round_done {
+            self.pass_over_busy();
+        }
+        let (id, number) = (self.next_id, self.issued);
+        self.next_id = id.next();
+        self.issued += 1;
+        (id, number)
+    }
+
+    /// One look at the window, whatever its size.
+    fn pass_over_busy(&mut self) {
+        let mut busy = vec![false; usize::from(u16::MAX) + 1];
+        for exchange in &self.exchanges {
+            if let Some(place) = busy.get_mut(usize::from(exchange.packet_id.get())) {
+                *place = true;
             }
+        }
+        while busy.get(usize::from(self.next_id.get())) == Some(&true) {
+            self.next_id = self.next_id.next();
+            self.issued += 1;
         }
     }
 

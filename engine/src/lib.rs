@@ -13,8 +13,10 @@
 //! * [`engine`]: the broker, one behaviour a file, over `session`, `queue`, `inflight`,
 //!   `subscriptions`, `retained`, `gate` and `timers`.
 //! * [`config`], [`notice`], [`violation`], [`log`]: what it is told, what it tells, what it stores.
+//! * [`client`]: the other end of the protocol, pure as well.
 
 pub mod action;
+pub mod client;
 pub mod codec;
 pub mod config;
 mod connection;

@@ -67,7 +67,7 @@ fn hash_of<Q: Hash + ?Sized>(key: (u64, u64), value: &Q) -> u64 {
 
 /// The table inside a shard uses the top 7 and the low bits; these are from the middle.
 fn shard(hash: u64) -> usize {
-    (hash >> 40) as u16 as usize % SHARDS
+    (hash >> 40 & (SHARDS as u64 - 1)) as usize
 }
 
 #[cfg(test)]

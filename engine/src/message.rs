@@ -91,6 +91,7 @@ impl Content {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::packet::PropertySet;
     use bytestring::ByteString;
 
     fn passing(payload: Bytes) -> Message {
@@ -111,6 +112,27 @@ mod tests {
         drop(message);
         assert!(arena.is_unique(), "the arena is still referenced by the kept payload");
         assert_eq!(kept.payload, vec![7; 10]);
+    }
+
+    #[test]
+    fn kept_properties_pin_no_read_buffer() {
+        let arena = Bytes::from(vec![b'x'; 64 * 1024]);
+        let text = |at: usize| ByteString::try_from(arena.slice(at..at + 3)).unwrap();
+        let mut content = passing(Bytes::new()).content().clone();
+        let set = PropertySet {
+            content_type: Some(text(0)),
+            response_topic: TopicName::new(text(10)),
+            correlation_data: Some(arena.slice(20..30)),
+            reason_string: Some(text(30)),
+            user_properties: vec![(text(40), text(50))],
+            message_expiry_interval: Some(7),
+            ..PropertySet::NONE
+        };
+        content.properties = set.clone().into();
+        let kept = Message::Passing(content).keep();
+        assert_eq!(kept.properties.get(), &set);
+        drop(set);
+        assert!(arena.is_unique(), "the arena is still referenced by the kept properties");
     }
 
     #[test]

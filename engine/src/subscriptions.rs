@@ -292,3 +292,143 @@ impl Equivalent<GroupName> for GroupNameRef<'_> {
         self.pattern == key.pattern && self.name == key.name.as_ref()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topic;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    const FILTERS: [&str; 14] = [
+        "#",
+        "+",
+        "a",
+        "a/#",
+        "a/+",
+        "+/b",
+        "a/b",
+        "/",
+        "/#",
+        "+/+",
+        "$a/#",
+        "a/+/b/#",
+        "$share/g/a/#",
+        "$share/h/+",
+    ];
+    const TOPICS: [&str; 10] = ["a", "b", "a/b", "a/b/c", "/", "/a", "a/", "$a", "$a/b", "a/x/b"];
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Add { session: u32, filter: usize, online: bool },
+        Remove { session: u32, filter: usize },
+        Online { session: u32, filter: usize, online: bool },
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let session = 0_u32..5;
+        let filter = 0..FILTERS.len();
+        prop_oneof![
+            3 => (session.clone(), filter.clone(), any::<bool>())
+                .prop_map(|(session, filter, online)| Step::Add { session, filter, online }),
+            2 => (session.clone(), filter.clone())
+                .prop_map(|(session, filter)| Step::Remove { session, filter }),
+            2 => (session, filter, any::<bool>())
+                .prop_map(|(session, filter, online)| Step::Online { session, filter, online }),
+        ]
+    }
+
+    fn filter(at: usize) -> TopicFilter {
+        TopicFilter::parse(FILTERS[at].into()).unwrap()
+    }
+
+    /// Session and filter of every subscription, with whether its client is connected.
+    type List = BTreeMap<(u32, usize), bool>;
+
+    fn apply(index: &mut Subscriptions, list: &mut List, step: &Step) {
+        match *step {
+            Step::Add { session, filter: at, online } => {
+                let is_new = !list.contains_key(&(session, at));
+                assert_eq!(index.find(session, &filter(at)).is_none(), is_new);
+                if is_new {
+                    list.insert((session, at), online);
+                    let slot = index.add(session, &filter(at), online);
+                    assert_eq!(index.filter(slot), Some(filter(at)));
+                }
+            }
+            Step::Remove { session, filter: at } => {
+                let found = index.find(session, &filter(at));
+                assert_eq!(found.is_some(), list.remove(&(session, at)).is_some());
+                if let Some(slot) = found {
+                    let ended = index.remove(slot);
+                    let left = list.keys().any(|(_, other)| *other == at);
+                    let shared = filter(at).share_name().is_some();
+                    assert_eq!(ended.is_some(), shared && !left, "the group's end");
+                }
+            }
+            Step::Online { session, filter: at, online } => {
+                if let Some(slot) = index.find(session, &filter(at)) {
+                    index.set_online(slot, online);
+                    list.insert((session, at), online);
+                }
+            }
+        }
+    }
+
+    /// What the index finds for a topic, as (session, filter), with groups by their filter and
+    /// connected members.
+    fn found(index: &Subscriptions, name: &str) -> Vec<(u32, String)> {
+        let mut matches = Matches::default();
+        index.matching(name, &mut matches);
+        let of = |slot: u32| {
+            let session = index.get(slot).unwrap().session;
+            (session, index.filter(slot).unwrap().as_str().to_owned())
+        };
+        let groups = matches.groups.iter().map(|group| index.group(*group).unwrap());
+        let members = groups.flat_map(Group::candidates);
+        let mut all: Vec<_> = matches.plain.iter().copied().chain(members).map(of).collect();
+        all.sort();
+        all
+    }
+
+    fn expected(list: &List, name: &str) -> Vec<(u32, String)> {
+        let is_due = |at: usize, online: bool| {
+            let filter = filter(at);
+            topic::matches(filter.filter(), name) && (online || filter.share_name().is_none())
+        };
+        let due = list.iter().filter(|((_, at), online)| is_due(*at, **online));
+        let mut all: Vec<_> =
+            due.map(|((session, at), _)| (*session, FILTERS[*at].to_owned())).collect();
+        all.sort();
+        all
+    }
+
+    proptest! {
+        #[test]
+        fn the_index_finds_what_a_list_finds(steps in prop::collection::vec(step(), 0..80)) {
+            let mut index = Subscriptions::new(|| (1, 2));
+            let mut list = List::new();
+            for step in &steps {
+                apply(&mut index, &mut list, step);
+                index.check();
+            }
+            for name in TOPICS {
+                prop_assert_eq!(found(&index, name), expected(&list, name), "{}", name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_topic_of_65_535_slashes_is_matched_without_recursion() {
+        let mut index = Subscriptions::new(|| (1, 2));
+        let deep = "/".repeat(65_535);
+        for text in [deep.as_str(), "#", "/#"] {
+            index.add(1, &TopicFilter::parse(text.into()).unwrap(), true);
+        }
+        let pluses = vec!["+"; 32_768].join("/");
+        let slot = index.add(2, &TopicFilter::parse(pluses.into()).unwrap(), true);
+        assert_eq!(found(&index, &deep).len(), 3);
+        index.remove(slot);
+        index.check();
+    }
+}

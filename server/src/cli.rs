@@ -1,9 +1,28 @@
-//! The command line.
+//! The command line: the broker itself, `check`, and `pub` and `sub`, small but complete clients.
+//!
+//! `connect_args` turns the flags that the clients share into what client and transport need; `link`
+//! runs the pure client over a transport; `publish` and `subscribe` are the two commands.
+
+mod connect_args;
+mod dial_error;
+mod failure;
+mod link;
+mod payload;
+pub mod publish;
+mod stop;
+pub mod subscribe;
+mod tls;
+mod transport;
+mod websocket;
+mod words;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use failure::Failure;
+use link::Link;
 
 /// An MQTT broker that never says "acknowledged" about something a power cut could undo.
 ///
@@ -28,6 +47,10 @@ pub enum Command {
         /// The configuration file; without it, the one that would be served.
         path: Option<PathBuf>,
     },
+    /// Publish messages to a broker.
+    Pub(publish::Args),
+    /// Subscribe at a broker and print what comes.
+    Sub(subscribe::Args),
 }
 
 impl Arguments {
@@ -51,6 +74,28 @@ fn respelled(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
         }
     }
     arguments
+}
+
+/// Runs a client command on a runtime of its own.
+fn block_on(command: impl Future<Output = Result<(), Failure>>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(command),
+        Err(error) => Err(Failure::Runtime(error)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+/// The end of a connection that the broker never answered on.
+fn lost_early(link: &Link) -> Failure {
+    Failure::LostEarly {
+        address: link.authority(),
+        version: words::version(link.version()),
+        hint: link.hint(),
+    }
 }
 
 #[cfg(test)]
@@ -80,7 +125,7 @@ mod tests {
     fn check_takes_a_path_or_none() {
         let path = |line| match read(line).unwrap().command {
             Some(Command::Check { path }) => path,
-            None => panic!("{line} is no check"),
+            _ => panic!("{line} is no check"),
         };
         assert_eq!(path("surewire check"), None);
         assert_eq!(path("surewire check a.yaml"), Some(PathBuf::from("a.yaml")));

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use surewire_server::cli::{Arguments, Command};
+use surewire_server::cli::{Arguments, Command, publish, subscribe};
 use surewire_server::config::{self, Config, ConfigError, Loaded};
 use surewire_server::environment::RealEnvironment;
 use surewire_server::settings::{Machine, Settings};
@@ -23,6 +23,8 @@ fn main() -> ExitCode {
     let arguments = Arguments::read(std::env::args_os());
     match arguments.command {
         Some(Command::Check { path }) => check(path.as_deref()),
+        Some(Command::Pub(args)) => publish::run(args),
+        Some(Command::Sub(args)) => subscribe::run(args),
         None => match load(arguments.config.as_deref()) {
             Ok(loaded) => serve(&loaded),
             Err(error) => complain(&error),

@@ -1,6 +1,6 @@
 //! The fixed header: packet type, flags and Remaining Length (MQTT 5.0 section 2.1).
 
-use bytes::{Buf, Bytes};
+use std::cmp::Ordering;
 
 use super::reader;
 use crate::packet::Version;
@@ -75,9 +75,10 @@ impl PacketType {
 
 /// A complete fixed header.
 pub(super) struct Header {
-    first: u8,
+    /// Packet type and flags.
+    pub(super) first: u8,
     /// Bytes of the fixed header itself, 2 to 5.
-    len: usize,
+    pub(super) len: usize,
     /// Remaining Length.
     remaining: usize,
 }
@@ -100,18 +101,15 @@ pub(super) fn parse(buf: &[u8]) -> Result<Option<Header>, Violation> {
     Ok(Some(Header { first: *first, len: 1 + len, remaining }))
 }
 
-/// The first byte and the body of a frame that must hold exactly one packet.
-pub(super) fn split(mut frame: Bytes, max_packet_size: usize) -> Result<(u8, Bytes), Violation> {
-    let header = parse(&frame)?.ok_or(Violation::Truncated)?;
+/// The fixed header of a frame that must hold exactly one packet.
+pub(super) fn of_frame(frame: &[u8], max_packet_size: usize) -> Result<Header, Violation> {
+    let header = parse(frame)?.ok_or(Violation::Truncated)?;
     header.check_size(max_packet_size)?;
-    if frame.len() < header.packet_len() {
-        return Err(Violation::Truncated);
+    match frame.len().cmp(&header.packet_len()) {
+        Ordering::Less => Err(Violation::Truncated),
+        Ordering::Equal => Ok(header),
+        Ordering::Greater => Err(Violation::TrailingBytes),
     }
-    if frame.len() > header.packet_len() {
-        return Err(Violation::TrailingBytes);
-    }
-    frame.advance(header.len);
-    Ok((header.first, frame))
 }
 
 /// The packet type, with its flags checked; those of a PUBLISH are its own business.

@@ -1,6 +1,9 @@
 //! PUBLISH (MQTT 5.0 section 3.3).
 
-use super::header::PacketType;
+use bytes::{Buf, Bytes};
+
+use super::Limits;
+use super::header::{Header, PacketType};
 use super::properties::{self, Carrier};
 use super::reader::Reader;
 use super::writer::{Length, Sink};
@@ -15,14 +18,17 @@ const DUP: u8 = 1 << 3;
 
 pub(super) fn decode(
     version: Version,
-    first: u8,
-    mut reader: Reader<'_>,
+    header: &Header,
+    mut frame: Bytes,
+    limits: &Limits,
 ) -> Result<Publish, Violation> {
+    let first = header.first;
     let qos = QoS::from_bits(first >> QOS_SHIFT & 3).ok_or(Violation::QoS3)?;
     let dup = first & DUP != 0;
     if dup && qos == QoS::AtMostOnce {
         return Err(Violation::DupWithoutQoS);
     }
+    let mut reader = Reader::new(&frame, header.len, limits);
     let topic = reader.topic()?;
     let packet_id = match qos {
         QoS::AtMostOnce => None,
@@ -33,7 +39,10 @@ pub(super) fn decode(
         return Err(Violation::EmptyTopic);
     }
     let retain = first & RETAIN != 0;
-    Ok(Publish { dup, qos, retain, topic, packet_id, properties, payload: reader.rest() })
+    // The frame itself becomes the payload, which saves counting one owner more and one less.
+    let payload_len = reader.len();
+    frame.advance(frame.len() - payload_len);
+    Ok(Publish { dup, qos, retain, topic, packet_id, properties, payload: frame })
 }
 
 /// All of a PUBLISH that stands before its payload.

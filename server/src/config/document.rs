@@ -158,7 +158,7 @@ fn refuse_control_characters(text: &str, origin: &Origin) -> Result<(), Problem>
     let line = before.matches('\n').count() + 1;
     let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
     let code = rest.chars().next().map_or(0, u32::from);
-    Err(syntax(origin.place(line, column), format!("the control character U+{code:04X}")))
+    Err(syntax(origin.place(line, column), format!("found the control character U+{code:04X}")))
 }
 
 fn syntax(place: Place, what: String) -> Problem {
@@ -219,14 +219,14 @@ impl<'a> Builder<'a> {
     fn start_document(&mut self, place: Place) -> Result<(), Problem> {
         self.documents += 1;
         if self.documents > 1 {
-            return Err(syntax(place, "a second document; one file holds one".to_owned()));
+            return Err(syntax(place, "found a second document; one file holds one".to_owned()));
         }
         Ok(())
     }
 
     fn enter(&mut self, place: Place, anchor: usize, kind: OpenKind) -> Result<(), Problem> {
         if self.open.len() == MAX_DEPTH {
-            let what = format!("more than {MAX_DEPTH} lists and maps inside each other");
+            let what = format!("found more than {MAX_DEPTH} lists and maps inside each other");
             return Err(syntax(place, what));
         }
         self.open.push(Open { place, anchor, kind });
@@ -244,7 +244,7 @@ impl<'a> Builder<'a> {
 
     fn repeat(&mut self, place: Place, anchor: usize) -> Result<(), Problem> {
         let Some(node) = self.anchors.get(&anchor) else {
-            return Err(syntax(place, "an alias of a value that is not complete".to_owned()));
+            return Err(syntax(place, "found an alias of a value that is not complete".to_owned()));
         };
         let (size, node) = (node.size(), node.clone());
         // `attach` counts one of them.
@@ -262,7 +262,7 @@ impl<'a> Builder<'a> {
     fn attach(&mut self, node: Node) -> Result<(), Problem> {
         self.nodes = self.nodes.saturating_add(1);
         if self.nodes > MAX_NODES {
-            return Err(syntax(node.place, format!("more than {MAX_NODES} values")));
+            return Err(syntax(node.place, format!("found more than {MAX_NODES} values")));
         }
         match self.open.last_mut().map(|open| &mut open.kind) {
             None => self.root = Some(node),
@@ -278,10 +278,10 @@ impl<'a> Builder<'a> {
 
 fn key_of(entries: &[Entry], node: Node) -> Result<(String, Place), Problem> {
     let Content::Scalar(Text { text, plain }) = node.content else {
-        return Err(syntax(node.place, "a list or map where a key is expected".to_owned()));
+        return Err(syntax(node.place, "found a list or map where a key is expected".to_owned()));
     };
     if plain && text.is_empty() {
-        return Err(syntax(node.place, "a value without a key".to_owned()));
+        return Err(syntax(node.place, "found a value without a key".to_owned()));
     }
     match entries.iter().find(|entry| entry.name == text) {
         Some(first) => {
@@ -295,7 +295,7 @@ fn key_of(entries: &[Entry], node: Node) -> Result<(String, Place), Problem> {
 fn only_standard_tag(place: &Place, tag: Option<&Tag>) -> Result<(), Problem> {
     match tag {
         Some(tag) if !tag.is_yaml_core_schema() => {
-            Err(syntax(place.clone(), format!("the tag {tag}; tags have no meaning here")))
+            Err(syntax(place.clone(), format!("found the tag {tag}; tags have no meaning here")))
         }
         Some(_) | None => Ok(()),
     }

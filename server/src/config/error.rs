@@ -149,7 +149,7 @@ impl fmt::Display for Problem {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Syntax(what) => write!(f, "found {what}"),
+            Self::Syntax(what) => f.write_str(what),
             Self::DuplicateKey { first } => write!(f, "given twice; first at {first}"),
             Self::WrongType { found, expected } | Self::NotAllowed { found, expected } => {
                 write!(f, "found {found}, expected {expected}")

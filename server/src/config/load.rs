@@ -151,7 +151,8 @@ fn text_of<'a>(bytes: &'a [u8], origin: &Origin) -> Result<&'a str, Problem> {
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
         let last = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
         let column = String::from_utf8_lossy(last).chars().count() + 1;
-        let fault = Fault::Syntax("bytes that are not UTF-8; save the file as UTF-8".to_owned());
+        let fault =
+            Fault::Syntax("found bytes that are not UTF-8; save the file as UTF-8".to_owned());
         Problem { place: origin.place(line, column), path: String::new(), fault }
     })?;
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))

@@ -90,13 +90,12 @@ impl Reader {
         &mut self,
         given: Given<'a>,
         keys: &'static [Key],
-        kind: &Kind,
     ) -> Option<Entries<'a>> {
         let Some(node) = given.node.filter(|node| !node.is_null()) else {
             return Some(Entries { entries: &[], place: given.around.clone() });
         };
         let Content::Map(entries) = &node.content else {
-            self.wrong_type(node, kind, None);
+            self.wrong_type(node, &Kind::Section(keys), None);
             return None;
         };
         for entry in entries.iter().filter(|entry| keys.iter().all(|key| key.name != entry.name)) {

@@ -57,8 +57,8 @@ macro_rules! section {
         }
 
         impl Field for $name {
-            fn read(reader: &mut Reader, given: Given<'_>, key: &Key) -> Option<Self> {
-                let entries = reader.entries(given, Self::KEYS, &key.kind)?;
+            fn read(reader: &mut Reader, given: Given<'_>, _: &Key) -> Option<Self> {
+                let entries = reader.entries(given, Self::KEYS)?;
                 // All are read, and their problems noted, before the first failure ends this.
                 $( let $field = reader.field(&entries, Self::KEYS, stringify!($field)); )+
                 let section = Self { $( $field: $field?, )+ };

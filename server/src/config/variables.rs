@@ -69,13 +69,15 @@ fn is_service_link(name: &str) -> bool {
 fn setting(name: &str, value: OsString) -> Result<Option<Setting>, Problem> {
     let place = Place::Variable { name: Arc::from(name), at: None };
     let problem = |fault| Problem { place: place.clone(), path: String::new(), fault };
-    let target = name.strip_prefix(PREFIX).and_then(resolve);
-    let Some((path, composite)) = target else {
-        let nearest = nearest(name, all_names());
+    let key = name.strip_prefix(PREFIX).unwrap_or_default();
+    let Some((path, composite)) = resolve(key) else {
+        let names = all_names();
+        let keys = names.iter().filter_map(|name| name.strip_prefix(PREFIX));
+        let nearest = nearest(key, keys).map(|key| format!("{PREFIX}{key}"));
         return Err(problem(Fault::UnknownVariable { nearest }));
     };
     let Ok(value) = value.into_string() else {
-        return Err(problem(Fault::Syntax("bytes that are not UTF-8".to_owned())));
+        return Err(problem(Fault::Syntax("found bytes that are not UTF-8".to_owned())));
     };
     if value.is_empty() {
         return Ok(None);

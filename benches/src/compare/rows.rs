@@ -1,0 +1,103 @@
+//! The loads of a comparison, by name.
+
+use std::time::Duration;
+
+use crate::load::{Limit, Pacing, Shape, Workload};
+use crate::wire::Qos;
+
+/// The rows that a comparison runs when nobody names any.
+pub const USUAL: [&str; 9] =
+    ["fanin0", "fanin1", "fanin2", "fanout0", "fanout1", "fanout2", "pairs0", "pairs1", "pairs2"];
+
+/// One load.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// Shape and QoS.
+    pub name: &'static str,
+    /// One line about it.
+    pub about: &'static str,
+    /// The load.
+    pub workload: Workload,
+}
+
+/// Every row, each publishing for `time`. The digit of a name is the QoS; payloads are 64 bytes
+/// where nothing else is said.
+#[must_use]
+pub fn all(time: Duration) -> Vec<Row> {
+    use Qos::{AtLeastOnce, AtMostOnce, ExactlyOnce};
+    let row = |name, about, shape, clients, qos| {
+        let pacing = Pacing::Closed { outstanding: outstanding(shape), burst: Workload::BURST };
+        let workload = Workload {
+            shape,
+            clients,
+            qos,
+            payload: Workload::PAYLOAD,
+            window: Workload::WINDOW,
+            pacing,
+            limit: Limit::Time(time),
+            patience: Workload::PATIENCE,
+        };
+        Row { name, about, workload }
+    };
+    let fan_in = |name, qos| row(name, "100 publishers, 1 subscriber", Shape::Fanin, 100, qos);
+    let fan_out = |name, qos| row(name, "1 publisher, 500 subscribers", Shape::Fanout, 500, qos);
+    let pairs = |name, qos| row(name, "100 pairs", Shape::Pairs, 100, qos);
+    vec![
+        fan_in("fanin0", AtMostOnce),
+        fan_in("fanin1", AtLeastOnce),
+        fan_in("fanin2", ExactlyOnce),
+        fan_out("fanout0", AtMostOnce),
+        fan_out("fanout1", AtLeastOnce),
+        fan_out("fanout2", ExactlyOnce),
+        pairs("pairs0", AtMostOnce),
+        pairs("pairs1", AtLeastOnce),
+        pairs("pairs2", ExactlyOnce),
+        single(fan_in("single0", AtMostOnce)),
+        deep(fan_in("deep0", AtMostOnce), 10_000),
+        deep(fan_out("deepout0", AtMostOnce), 1_000),
+        big(pairs("big0", AtMostOnce)),
+    ]
+}
+
+/// Few enough that no broker drops QoS 0: a fan-out holds them once for each subscriber.
+const fn outstanding(shape: Shape) -> u64 {
+    match shape {
+        Shape::Fanin | Shape::Pairs => Workload::OUTSTANDING,
+        Shape::Fanout => 100,
+    }
+}
+
+fn single(mut row: Row) -> Row {
+    row.about = "100 publishers, 1 subscriber, one message a write";
+    row.workload.pacing = Pacing::Closed { outstanding: 1_000, burst: 1 };
+    row
+}
+
+fn deep(mut row: Row, outstanding: u64) -> Row {
+    row.about = "like without deep, in bursts of 64";
+    row.workload.pacing = Pacing::Closed { outstanding, burst: 64 };
+    row
+}
+
+fn big(mut row: Row) -> Row {
+    row.about = "100 pairs, payloads of 16 KiB";
+    row.workload.payload = 16 << 10;
+    row.workload.pacing = Pacing::Closed { outstanding: 1_000, burst: 4 };
+    row
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_makes_sense_and_has_a_name_of_its_own() {
+        let rows = all(Duration::from_secs(1));
+        for row in &rows {
+            row.workload.check().unwrap();
+            let twins = rows.iter().filter(|other| other.name == row.name).count();
+            assert_eq!(twins, 1, "{}", row.name);
+        }
+        assert!(USUAL.iter().all(|name| rows.iter().any(|row| row.name == *name)));
+    }
+}

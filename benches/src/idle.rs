@@ -1,0 +1,134 @@
+//! What an idle connection costs the broker in resident memory.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+
+use crate::dial::{self, Target};
+use crate::process::Process;
+use crate::transport::{Route, Transport};
+use crate::wire::Qos;
+use crate::{Error, machine};
+
+/// Connections from one source address, well below the ephemeral ports that Linux hands out.
+const PER_SOURCE: u32 = 25_000;
+/// Files the generator needs besides its connections; a hand-shake holds its socket twice.
+const SPARE_FILES: u64 = 100;
+
+/// The result for one kind of connection.
+#[derive(Debug, Clone, Copy, serde::Serialize)]
+pub struct Row {
+    /// What carries the packets.
+    pub transport: Transport,
+    /// How many connections were held.
+    pub connections: u32,
+    /// Resident bytes of the broker before the first.
+    pub empty_bytes: u64,
+    /// Resident bytes of the broker with all.
+    pub full_bytes: u64,
+}
+
+impl Row {
+    /// Resident bytes a connection above the empty broker, rounded up.
+    #[must_use]
+    pub fn bytes_each(&self) -> u64 {
+        self.full_bytes.saturating_sub(self.empty_bytes).div_ceil(u64::from(self.connections))
+    }
+
+    /// The row with its result, as one JSON object.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        let mut json = serde_json::json!(self);
+        if let Some(object) = json.as_object_mut() {
+            object.insert("bytes_each".into(), self.bytes_each().into());
+        }
+        json
+    }
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { transport, connections, empty_bytes, full_bytes } = self;
+        let (each, name) = (self.bytes_each(), format!("{transport:?}").to_lowercase());
+        let (empty, full) = (empty_bytes / 1024, full_bytes / 1024);
+        write!(f, "{name:<4} {each:>7} bytes each  ")?;
+        write!(f, "({connections} connections: {empty} KiB empty, {full} KiB full)")
+    }
+}
+
+/// Opens `connections`, each with a clean session, no keep alive and one subscription, holds
+/// them all, and compares the broker's memory before and after.
+///
+/// # Errors
+/// [`Error::Usage`] for more connections than open files are allowed, and what a hand-shake
+/// returns.
+pub fn measure(
+    addr: SocketAddr,
+    broker: &Process,
+    route: &Route,
+    connections: u32,
+) -> Result<Row, Error> {
+    check_files(connections)?;
+    let empty_bytes = broker.resident_bytes()?;
+    let held = hold(addr, route, connections)?;
+    let full_bytes = broker.resident_bytes()?;
+    drop(held);
+    Ok(Row { transport: route.transport, connections, empty_bytes, full_bytes })
+}
+
+fn hold(addr: SocketAddr, route: &Route, connections: u32) -> Result<Vec<TcpStream>, Error> {
+    (0..connections)
+        .map(|number| {
+            let target = Target { source: source(addr, number), ..Target::new(addr) };
+            route.open(&target, |mut stream| {
+                dial::connect(&mut stream, &format!("idle{number}"))?;
+                dial::subscribe(&mut stream, &format!("idle/{number}"), Qos::AtMostOnce)
+            })
+        })
+        .collect()
+}
+
+/// Further addresses of loopback once the ports of the first run short.
+fn source(addr: SocketAddr, number: u32) -> Option<Ipv4Addr> {
+    let block = u8::try_from(number / PER_SOURCE).ok().filter(|block| *block > 0)?;
+    addr.ip().is_loopback().then_some(Ipv4Addr::new(127, 0, 1, block))
+}
+
+fn check_files(connections: u32) -> Result<(), Error> {
+    let allowed = machine::raise_open_files()?;
+    if connections == 0 {
+        return Err(Error::Usage("--connections 0: there must be at least one".into()));
+    }
+    if u64::from(connections) + SPARE_FILES > allowed {
+        return Err(Error::Usage(format!(
+            "--connections {connections}: this process may open {allowed} files; raise \
+             `ulimit -Hn` or ask for at most {}",
+            allowed.saturating_sub(SPARE_FILES)
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_rounded_up_and_never_below_zero() {
+        let row = |empty_bytes, full_bytes| Row {
+            transport: Transport::Tcp,
+            connections: 1_000,
+            empty_bytes,
+            full_bytes,
+        };
+        assert_eq!(row(5_000, 2_005_001).bytes_each(), 2_001);
+        assert_eq!(row(5_000, 4_000).bytes_each(), 0);
+    }
+
+    #[test]
+    fn only_loopback_has_further_addresses() {
+        let (near, far) = ("127.0.0.1:1".parse().unwrap(), "10.0.0.1:1".parse().unwrap());
+        assert_eq!(source(near, PER_SOURCE - 1), None);
+        assert_eq!(source(near, 2 * PER_SOURCE), Some(Ipv4Addr::new(127, 0, 1, 2)));
+        assert_eq!(source(far, 2 * PER_SOURCE), None);
+    }
+}

@@ -1,0 +1,193 @@
+//! One publishing connection: its window, its hand-shakes, its sequence numbers.
+
+use std::io;
+
+use crate::clock::Clock;
+use crate::link::{Link, invalid};
+use crate::load::stamp::Stamp;
+use crate::load::workload::Workload;
+use crate::wire::{Frame, PublishTemplate, Qos, kind, put_ack};
+
+/// What is still to come for a Packet Identifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Awaiting {
+    Nothing,
+    Puback,
+    Pubrec,
+    Pubcomp,
+}
+
+/// A client that publishes to one topic.
+#[derive(Debug)]
+pub(super) struct Publisher {
+    /// The connection.
+    pub(super) link: Link,
+    number: u32,
+    qos: Qos,
+    template: PublishTemplate,
+    /// Messages published so far: the next sequence number.
+    published: u64,
+    window: Window,
+}
+
+impl Publisher {
+    /// Publisher `number` of `workload`, on a connection that is past CONNACK.
+    pub(super) fn new(link: Link, number: u32, workload: &Workload) -> Self {
+        let filler_len = workload.payload - Stamp::LEN;
+        let topic = workload.topic(number);
+        Self {
+            link,
+            number,
+            qos: workload.qos,
+            template: PublishTemplate::new(&topic, workload.qos, Stamp::LEN, filler_len),
+            published: 0,
+            window: Window::new(workload.window),
+        }
+    }
+
+    /// Messages published so far.
+    pub(super) const fn published(&self) -> u64 {
+        self.published
+    }
+
+    /// Whether every message has been acknowledged as its QoS asks.
+    pub(super) fn is_settled(&self) -> bool {
+        self.window.is_empty()
+    }
+
+    /// How many messages may be published now.
+    pub(super) fn room(&self) -> u64 {
+        if self.link.is_waiting() {
+            return 0;
+        }
+        match self.qos {
+            Qos::AtMostOnce => u64::MAX,
+            Qos::AtLeastOnce | Qos::ExactlyOnce => self.window.room(),
+        }
+    }
+
+    /// Puts the next message into the link's buffer. There must be [`Publisher::room`].
+    pub(super) fn publish(&mut self, intended_ns: u64) {
+        let stamp = Stamp { publisher: self.number, sequence: self.published, intended_ns };
+        let id = match self.qos {
+            Qos::AtMostOnce => 0,
+            Qos::AtLeastOnce => self.window.take(Awaiting::Puback),
+            Qos::ExactlyOnce => self.window.take(Awaiting::Pubrec),
+        };
+        self.template.put(self.link.out(), id, &stamp.to_bytes());
+        self.published += 1;
+    }
+
+    /// Reads and answers acknowledgements.
+    ///
+    /// # Errors
+    /// `InvalidData` for an acknowledgement of nothing, or what the link reports.
+    pub(super) fn on_readable(&mut self, scratch: &mut [u8], clock: &Clock) -> io::Result<()> {
+        let Self { link, window, .. } = self;
+        link.read_frames(scratch, clock, |frame, _, out| window.on_frame(frame, out))?;
+        link.flush()
+    }
+}
+
+/// The Packet Identifiers from 1 to the size of the window.
+#[derive(Debug)]
+struct Window {
+    free: Vec<u16>,
+    /// By identifier less 1.
+    awaiting: Vec<Awaiting>,
+}
+
+impl Window {
+    fn new(size: u16) -> Self {
+        let free = (1..=size).rev().collect();
+        Self { free, awaiting: vec![Awaiting::Nothing; usize::from(size)] }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.free.len() == self.awaiting.len()
+    }
+
+    fn room(&self) -> u64 {
+        self.free.len() as u64
+    }
+
+    fn take(&mut self, first: Awaiting) -> u16 {
+        let id = self.free.pop().expect("the caller has asked for room");
+        self.advance(id, Awaiting::Nothing, first).expect("a free identifier awaits nothing");
+        id
+    }
+
+    fn on_frame(&mut self, frame: Frame<'_>, out: &mut Vec<u8>) -> io::Result<()> {
+        let id = frame.packet_id().map_err(invalid)?;
+        match frame.kind() {
+            kind::PUBACK => self.finish(id, Awaiting::Puback),
+            kind::PUBCOMP => self.finish(id, Awaiting::Pubcomp),
+            kind::PUBREC => {
+                self.advance(id, Awaiting::Pubrec, Awaiting::Pubcomp)?;
+                put_ack(out, kind::PUBREL, id);
+                Ok(())
+            }
+            other => Err(invalid(format!("a packet of type {other} to a publisher"))),
+        }
+    }
+
+    fn finish(&mut self, id: u16, from: Awaiting) -> io::Result<()> {
+        self.advance(id, from, Awaiting::Nothing)?;
+        self.free.push(id);
+        Ok(())
+    }
+
+    fn advance(&mut self, id: u16, from: Awaiting, to: Awaiting) -> io::Result<()> {
+        let slot = usize::from(id).checked_sub(1).and_then(|at| self.awaiting.get_mut(at));
+        match slot {
+            Some(state) if *state == from => {
+                *state = to;
+                Ok(())
+            }
+            Some(state) => {
+                Err(invalid(format!("Packet Identifier {id} awaits {state:?}, not {from:?}")))
+            }
+            None => Err(invalid(format!("Packet Identifier {id} was never used"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ack(window: &mut Window, kind: u8, id: u16) -> io::Result<Vec<u8>> {
+        let mut out = Vec::new();
+        let body = id.to_be_bytes();
+        window.on_frame(Frame { header: kind << 4, body: &body }, &mut out).map(|()| out)
+    }
+
+    #[test]
+    fn puback_makes_room_once() {
+        let mut window = Window::new(2);
+        let (first, second) = (window.take(Awaiting::Puback), window.take(Awaiting::Puback));
+        assert_eq!((first, second, window.room()), (1, 2, 0));
+        ack(&mut window, kind::PUBACK, first).unwrap();
+        assert_eq!((window.room(), window.is_empty()), (1, false));
+        assert!(ack(&mut window, kind::PUBACK, first).is_err());
+    }
+
+    #[test]
+    fn qos_2_takes_three_answers() {
+        let mut window = Window::new(1);
+        let id = window.take(Awaiting::Pubrec);
+        assert!(ack(&mut window, kind::PUBCOMP, id).is_err());
+        assert_eq!(ack(&mut window, kind::PUBREC, id).unwrap(), [0x62, 2, 0, 1]);
+        assert!(!window.is_empty());
+        ack(&mut window, kind::PUBCOMP, id).unwrap();
+        assert!(window.is_empty());
+    }
+
+    #[test]
+    fn an_identifier_out_of_the_window_is_refused() {
+        let mut window = Window::new(1);
+        assert!(ack(&mut window, kind::PUBACK, 0).is_err());
+        assert!(ack(&mut window, kind::PUBACK, 2).is_err());
+        assert!(ack(&mut window, kind::SUBACK, 1).is_err());
+    }
+}

@@ -1,0 +1,9 @@
+//! The broker's behaviour in virtual time, one file for each chapter of the standard and each part
+//! of the contract. Tests cite the statements they show.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test picks what it looks for")]
+
+mod queue_policy;
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,321 @@
+//! A bench for the engine: scripted clients in virtual time, microseconds each.
+//!
+//! Everything goes through the codec, both ways, so what a test sees is what a socket would. After
+//! every event the engine checks all its invariants.
+//!
+//! ```ignore
+//! let bench = Bench::new();
+//! let (a, b) = (bench.connect("a"), bench.connect("b"));
+//! a.subscribe("x/#", 1);
+//! b.publish("x/1", 1, "hello");
+//! assert_eq!(a.messages(), ["x/1=hello q1"]);
+//! bench.advance(30 * SECOND);
+//! ```
+
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "each test binary uses its part")]
+#![allow(clippy::needless_pass_by_value, reason = "packets read best when made in place")]
+
+mod client;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use surewire_engine::action::Action;
+use surewire_engine::codec::{self, Limits};
+use surewire_engine::config::Config;
+use surewire_engine::event::{Event, Lost, Peer};
+use surewire_engine::id::{ConnId, Lsn};
+use surewire_engine::log::record::Record;
+use surewire_engine::notice::{CloseReason, Notice};
+use surewire_engine::packet::{Connect, Packet, Properties, Version};
+use surewire_engine::time::Time;
+use surewire_engine::violation::Violation;
+use surewire_engine::{Engine, engine::Sizes};
+
+pub use client::{Client, puback, pubcomp, pubrec, pubrel, show, will};
+
+/// One second of virtual time.
+pub const SECOND: Duration = Duration::from_secs(1);
+
+/// What every bench connection decodes with.
+pub const LIMITS: Limits =
+    Limits { max_packet_size: 2 << 20, max_user_properties: 1_000, reject_control_chars: false };
+
+/// An engine with its surroundings: a clock, a store and any number of clients.
+#[derive(Clone)]
+pub struct Bench(Rc<RefCell<World>>);
+
+struct World {
+    engine: Engine,
+    now: Time,
+    next_slot: u32,
+    wires: BTreeMap<ConnId, Wire>,
+    /// Records appended and not yet durable are held by a test that wants to.
+    store_holds: bool,
+    appended: Lsn,
+    records: Vec<Record>,
+    notices: Vec<Notice>,
+    next_packet_id: u16,
+}
+
+/// One connection as the client's end sees it.
+#[derive(Default)]
+struct Wire {
+    version: Option<Version>,
+    /// Everything the server sent, as bytes.
+    sent: Vec<u8>,
+    /// The same, decoded; taken by the test.
+    inbox: Vec<Packet>,
+    /// Bytes of an incomplete packet towards the server.
+    partial: Vec<u8>,
+    opened: bool,
+    /// Whether the server ended it, and why.
+    closed: Option<CloseReason>,
+    /// Whether the server reads; what it did not read waits.
+    paused: bool,
+    unread: Vec<Packet>,
+    /// Whether the client's transport takes no more.
+    stuck: bool,
+    untaken: u64,
+}
+
+impl Bench {
+    /// An engine with the default configuration.
+    pub fn new() -> Self {
+        Self::with(Config::default())
+    }
+
+    /// An engine with this configuration.
+    pub fn with(config: Config) -> Self {
+        Self(Rc::new(RefCell::new(World {
+            engine: Engine::new(config, [7; 32]),
+            now: Time::from_secs(1_700_000_000),
+            next_slot: 0,
+            wires: BTreeMap::new(),
+            store_holds: false,
+            appended: Lsn::NONE,
+            records: Vec::new(),
+            notices: Vec::new(),
+            next_packet_id: 0,
+        })))
+    }
+
+    /// A 3.1.1 client with a clean session and no keep alive, accepted.
+    pub fn connect(&self, id: &str) -> Client {
+        let client = self.open(connect(id));
+        client.expect_connack(false);
+        client
+    }
+
+    /// The same with Clean Session 0, accepted; `present` is the Session Present to expect.
+    pub fn connect_persistent(&self, id: &str, present: bool) -> Client {
+        let client = self.open(Connect { clean_start: false, ..connect(id) });
+        client.expect_connack(present);
+        client
+    }
+
+    /// Opens a connection and sends this CONNECT; the answer is in the client's inbox.
+    pub fn open(&self, connect: Connect) -> Client {
+        let client = self.dial();
+        client.set_version(connect.version);
+        client.send(Packet::Connect(Box::new(connect)));
+        client
+    }
+
+    /// Opens a connection and sends nothing.
+    pub fn dial(&self) -> Client {
+        self.dial_as(true)
+    }
+
+    /// The same; `anonymous` tells whether the listener lets unknown clients in.
+    pub fn dial_as(&self, anonymous: bool) -> Client {
+        let mut world = self.0.borrow_mut();
+        let conn = ConnId { slot: world.next_slot, generation: 0 };
+        world.next_slot += 1;
+        world.wires.insert(conn, Wire::default());
+        Client::new(self.clone(), conn, anonymous)
+    }
+
+    /// Lets time pass, handling every deadline at its time.
+    pub fn advance(&self, by: Duration) {
+        let end = self.now() + by;
+        loop {
+            let due = self.0.borrow().engine.next_timeout().filter(|due| *due <= end);
+            let Some(due) = due else { break };
+            {
+                let mut world = self.0.borrow_mut();
+                world.now = world.now.max(due);
+            }
+            self.event(Event::Timeout);
+        }
+        self.0.borrow_mut().now = end;
+    }
+
+    /// Lets time pass in which the process does nothing at all, then handles what is due.
+    pub fn stall(&self, by: Duration) {
+        let end = self.now() + by;
+        self.0.borrow_mut().now = end;
+    }
+
+    /// Handles what is due now.
+    pub fn settle(&self) {
+        self.advance(Duration::ZERO);
+    }
+
+    pub fn now(&self) -> Time {
+        self.0.borrow().now
+    }
+
+    /// From here on records become durable only by [`Bench::sync`].
+    pub fn hold_store(&self) {
+        self.0.borrow_mut().store_holds = true;
+    }
+
+    /// Everything appended so far becomes durable.
+    pub fn sync(&self) {
+        let upto = self.0.borrow().appended;
+        self.event(Event::Durable { upto });
+    }
+
+    /// The broker stops.
+    pub fn stop(&self) {
+        self.event(Event::Stop);
+        self.settle();
+    }
+
+    /// The notices since the last call.
+    pub fn notices(&self) -> Vec<Notice> {
+        std::mem::take(&mut self.0.borrow_mut().notices)
+    }
+
+    /// The records since the last call.
+    pub fn records(&self) -> Vec<Record> {
+        std::mem::take(&mut self.0.borrow_mut().records)
+    }
+
+    pub fn sizes(&self) -> Sizes {
+        self.0.borrow().engine.sizes()
+    }
+
+    /// The topics of the retained messages as a fresh subscriber to `filter` gets them, sorted.
+    pub fn retained(&self, filter: &str) -> Vec<String> {
+        let client = self.connect("retained-reader");
+        client.subscribe(filter, 2);
+        self.settle();
+        let mut messages = client.messages();
+        messages.sort();
+        client.disconnect();
+        messages
+    }
+
+    pub fn next_packet_id(&self) -> u16 {
+        let mut world = self.0.borrow_mut();
+        world.next_packet_id = world.next_packet_id % 65_535 + 1;
+        world.next_packet_id
+    }
+
+    /// Hands one event to the engine and does what it asks for.
+    pub fn event(&self, event: Event) {
+        let mut world = self.0.borrow_mut();
+        let mut actions = Vec::new();
+        let now = world.now;
+        let before = world.appended;
+        world.engine.handle(now, event, &mut actions);
+        for action in actions {
+            world.perform(action);
+        }
+        world.engine.check();
+        let upto = world.appended;
+        let durable = (!world.store_holds && upto > before).then_some(upto);
+        drop(world);
+        if let Some(upto) = durable {
+            self.event(Event::Durable { upto });
+        }
+        self.report_written();
+    }
+
+    /// What transports took is told to the engine, connection by connection.
+    fn report_written(&self) {
+        let taken: Vec<(ConnId, u64)> = {
+            let mut world = self.0.borrow_mut();
+            let flowing = world.wires.iter_mut().filter(|(_, wire)| !wire.stuck);
+            let taken = flowing.map(|(conn, wire)| (*conn, std::mem::take(&mut wire.untaken)));
+            taken.filter(|(_, bytes)| *bytes > 0).collect()
+        };
+        for (conn, bytes) in taken {
+            self.event(Event::Written { conn, bytes });
+        }
+    }
+
+    fn with_wire<T>(&self, conn: ConnId, f: impl FnOnce(&mut Wire) -> T) -> T {
+        f(self.0.borrow_mut().wires.get_mut(&conn).unwrap())
+    }
+}
+
+impl World {
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Send { conn, outgoing } => {
+                let wire = self.wires.get_mut(&conn).expect("sent to a connection that exists");
+                assert!(wire.closed.is_none(), "sent after close");
+                let version = wire.version.unwrap_or(Version::V3_1_1);
+                let mut bytes = Vec::new();
+                outgoing.encode(version, &mut bytes);
+                assert_eq!(bytes.len(), outgoing.encoded_len(version), "encoded_len");
+                wire.untaken += bytes.len() as u64;
+                wire.sent.extend_from_slice(&bytes);
+                let packet = codec::decode(version, Bytes::from(bytes), &LIMITS);
+                wire.inbox.push(packet.expect("what we send decodes"));
+            }
+            Action::Read { conn, on } => self.wires.get_mut(&conn).unwrap().paused = !on,
+            Action::Close { conn, reason } => {
+                let wire = self.wires.get_mut(&conn).expect("closed a connection that exists");
+                assert!(wire.closed.is_none(), "closed twice");
+                wire.closed = Some(reason);
+            }
+            Action::Append { lsn, record } => {
+                assert_eq!(lsn, self.appended.next(), "log positions are dense");
+                self.appended = lsn;
+                self.records.push(record);
+            }
+            Action::Notice(notice) => self.notices.push(notice),
+        }
+    }
+}
+
+/// A 3.1.1 CONNECT with Clean Session 1 and nothing else.
+pub fn connect(id: &str) -> Connect {
+    Connect {
+        version: Version::V3_1_1,
+        clean_start: true,
+        keep_alive: 0,
+        client_id: id.into(),
+        will: None,
+        user_name: None,
+        password: None,
+        properties: Properties::NONE,
+    }
+}
+
+/// Packet identifiers of a list of packets, for tests about their reuse.
+pub fn ids(packets: &[Packet]) -> BTreeSet<u16> {
+    let id = |packet: &Packet| match packet {
+        Packet::Publish(publish) => publish.packet_id.map(|id| id.get()),
+        _ => None,
+    };
+    packets.iter().filter_map(id).collect()
+}
+
+/// How a test client lost its connection.
+pub const GONE: Lost = Lost::ByPeer;
+
+/// The peer of every bench connection.
+pub fn peer(anonymous: bool) -> Peer {
+    Peer { address: "192.0.2.1:50000".parse().unwrap(), anonymous }
+}
+
+/// What the server made of bytes.
+pub type Parsed = Result<Packet, Violation>;

@@ -1,0 +1,50 @@
+//! Why no transport came up, with what to check.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Why no transport came up.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DialError {
+    #[error("cannot find the host `{host}`: {error}; check -h")]
+    Resolve { host: String, error: io::Error },
+    #[error("the host `{host}` has no address; check -h")]
+    NoAddress { host: String },
+    #[error("cannot connect to {}: {error}; {}", tried(.addresses), hint(.error))]
+    Connect { addresses: Vec<SocketAddr>, error: io::Error },
+    #[error(
+        "{address} did not answer within {} s; check -h and -p, and a firewall between",
+        .waited.as_secs()
+    )]
+    TimedOut { address: SocketAddr, waited: Duration },
+    #[error("cannot read --cafile {}: {reason}", path.display())]
+    CaFile { path: PathBuf, reason: String },
+    #[error("the host `{host}` is no name that a certificate can be for; check -h")]
+    ServerName { host: String },
+    #[error("cannot set TLS up: {0}")]
+    Tls(#[from] tokio_rustls::rustls::Error),
+    #[error(
+        "TLS with {address} failed: {error}; check that this port speaks TLS, and that --cafile \
+         has the certificate that signed the broker's"
+    )]
+    Handshake { address: SocketAddr, error: io::Error },
+    #[error(
+        "the WebSocket handshake with {address} failed: {error}; check that this port is a \
+         WebSocket listener with the path /mqtt"
+    )]
+    WebSocket { address: SocketAddr, error: Box<tokio_tungstenite::tungstenite::Error> },
+}
+
+fn tried(addresses: &[SocketAddr]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
+}
+
+fn hint(error: &io::Error) -> &'static str {
+    if error.kind() == io::ErrorKind::ConnectionRefused {
+        "is a broker running there? Check -h and -p"
+    } else {
+        "check -h and -p"
+    }
+}

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use surewire_engine::codec::{self, Limits};
 use surewire_engine::packet::{Packet, Version};
-use surewire_server::environment::RealEnvironment;
+use surewire_server::environment::{Environment, RealEnvironment};
 use surewire_server::settings::{ListenerSettings, Settings};
 use surewire_server::{RunError, Server};
 use tokio::sync::oneshot;
@@ -33,11 +33,18 @@ pub(crate) struct Broker {
 
 impl Broker {
     pub(crate) fn start(settings: Settings) -> Self {
+        Self::start_in(RealEnvironment::new, settings)
+    }
+
+    pub(crate) fn start_in<E: Environment>(
+        environment: impl FnOnce() -> E + Send + 'static,
+        settings: Settings,
+    ) -> Self {
         let (bound, addresses) = std::sync::mpsc::channel();
         let (shutdown, asked) = oneshot::channel();
         let thread = std::thread::spawn(move || {
             runtime().block_on(async {
-                let environment = RealEnvironment::new();
+                let environment = environment();
                 let server = Server::bind(settings, &environment).await?;
                 bound.send(server.addresses().to_vec()).unwrap();
                 let asked = async {
@@ -72,6 +79,11 @@ impl Broker {
 
     pub(crate) fn stop(mut self) -> Result<(), RunError> {
         self.ask_to_stop();
+        self.wait()
+    }
+
+    /// What it ends with by itself.
+    pub(crate) fn wait(mut self) -> Result<(), RunError> {
         self.thread.take().unwrap().join().unwrap()
     }
 }

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod broker;
+mod faults;
 mod limits;
 mod start;
 mod stop;

@@ -3,7 +3,8 @@
 //! The simulation replaces only the [`Environment`]: sockets are turmoil's, time is the simulated
 //! host's, randomness comes from the seed, and workers are tasks of the host.
 
-#[cfg(not(tokio_unstable))]
+// Documentation is made with flags of its own, and runs nothing.
+#[cfg(not(any(tokio_unstable, doc, doctest)))]
 compile_error!(
     "the simulation needs `--cfg tokio_unstable`: without it tokio chooses at random and \
      swallows panics; build inside the workspace, whose .cargo/config.toml sets it"

@@ -144,6 +144,15 @@ pub(crate) fn publish_bytes(topic: &str, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// Everything up to the end, which must come before the deadline.
+pub(crate) fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    match stream.read_to_end(&mut bytes) {
+        Err(error) if error.kind() != ErrorKind::ConnectionReset => panic!("{error}"),
+        Ok(_) | Err(_) => bytes,
+    }
+}
+
 /// A client on any stream of bytes.
 pub(crate) struct Client<S> {
     pub(crate) stream: S,

@@ -12,7 +12,9 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Message, WebSocket, client};
 
-use crate::broker::{Broker, Client, connect_bytes, plain, publish_bytes, subscribe_bytes, tcp};
+use crate::broker::{
+    Broker, Client, connect_bytes, plain, publish_bytes, read_to_end, subscribe_bytes, tcp,
+};
 use crate::tls::{certificate, over_tls};
 
 fn settings() -> Settings {
@@ -171,8 +173,7 @@ fn a_frame_beyond_64_kib_is_refused_before_connect() {
     // A masked binary frame that claims 1 MiB, and nothing of it.
     let head = [0x82, 0xFF, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0];
     stream.get_mut().write_all(&head).unwrap();
-    let mut answer = Vec::new();
-    let _ = stream.get_mut().read_to_end(&mut answer);
+    read_to_end(stream.get_mut());
 }
 
 #[test]

@@ -25,7 +25,7 @@ use surewire_engine::packet::Version;
 use tokio::task::spawn_local;
 
 use crate::core::{Entry, Input};
-use crate::environment::Stream;
+use crate::environment::{LocalFuture, Stream};
 use crate::shared::Seat;
 use crate::worker::{Arrival, Worker};
 
@@ -73,13 +73,15 @@ enum End {
 pub(crate) fn start(worker: &Rc<Worker>, arrival: Arrival) {
     // Boxed and gone after CONNECT, so that the task of an idle connection is small.
     let opening = Box::pin(open::open(Rc::clone(worker), arrival));
-    spawn_local(async move {
-        if let Some(connection) = opening.await {
-            let watch = Watch(connection);
-            let end = poll_fn(|cx| watch.0.poll_end(cx)).await;
-            Box::pin(close::close(&watch.0, end)).await;
-        }
-    });
+    spawn_local(live(opening));
+}
+
+async fn live(opening: LocalFuture<'static, Option<Rc<Connection>>>) {
+    if let Some(connection) = opening.await {
+        let watch = Watch(connection);
+        let end = poll_fn(|cx| watch.0.poll_end(cx)).await;
+        Box::pin(close::close(&watch.0, end)).await;
+    }
 }
 
 impl Connection {
@@ -211,5 +213,18 @@ impl Drop for Watch {
             self.0.worker.shared.panics.fetch_add(1, Ordering::Relaxed);
             close::panicked(&self.0);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_connection_is_small() {
+        let task = size_of_val(&live(Box::pin(async { None })));
+        assert!(task <= 64, "the task of an idle connection takes {task} bytes");
+        let connection = size_of::<Connection>();
+        assert!(connection <= 208, "a connection takes {connection} bytes");
     }
 }

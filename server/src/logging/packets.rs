@@ -143,7 +143,7 @@ mod tests {
             dup: true,
             qos: QoS::AtLeastOnce,
             retain: true,
-            topic: TopicName::new(ByteString::from_static("a\nb")).ok(),
+            topic: TopicName::new(ByteString::from_static("a\nb")),
             packet_id: PacketId::new(7),
             properties: Properties::default(),
             payload: Bytes::from_static(b"secret"),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use surewire_engine::codec::{self, Limits};
 use surewire_engine::packet::{Packet, Version};
-use surewire_server::environment::RealEnvironment;
+use surewire_server::environment::{Environment, RealEnvironment};
 use surewire_server::settings::{ListenerSettings, Settings};
 use surewire_server::{RunError, Server};
 use tokio::sync::oneshot;
@@ -33,11 +33,18 @@ pub(crate) struct Broker {
 
 impl Broker {
     pub(crate) fn start(settings: Settings) -> Self {
+        Self::start_in(RealEnvironment::new, settings)
+    }
+
+    pub(crate) fn start_in<E: Environment>(
+        environment: impl FnOnce() -> E + Send + 'static,
+        settings: Settings,
+    ) -> Self {
         let (bound, addresses) = std::sync::mpsc::channel();
         let (shutdown, asked) = oneshot::channel();
         let thread = std::thread::spawn(move || {
             runtime().block_on(async {
-                let environment = RealEnvironment::new();
+                let environment = environment();
                 let server = Server::bind(settings, &environment).await?;
                 bound.send(server.addresses().to_vec()).unwrap();
                 let asked = async {
@@ -72,6 +79,11 @@ impl Broker {
 
     pub(crate) fn stop(mut self) -> Result<(), RunError> {
         self.ask_to_stop();
+        self.wait()
+    }
+
+    /// What it ends with by itself.
+    pub(crate) fn wait(mut self) -> Result<(), RunError> {
         self.thread.take().unwrap().join().unwrap()
     }
 }
@@ -132,6 +144,15 @@ pub(crate) fn publish_bytes(topic: &str, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// Everything up to the end, which must come before the deadline.
+pub(crate) fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    match stream.read_to_end(&mut bytes) {
+        Err(error) if error.kind() != ErrorKind::ConnectionReset => panic!("{error}"),
+        Ok(_) | Err(_) => bytes,
+    }
+}
+
 /// A client on any stream of bytes.
 pub(crate) struct Client<S> {
     pub(crate) stream: S,
@@ -179,10 +200,9 @@ impl<S: Read + Write> Client<S> {
     /// The topic and payload of the next packet, a PUBLISH.
     #[track_caller]
     pub(crate) fn message(&mut self) -> (String, Bytes) {
-        match self.packet() {
-            Packet::Publish(publish) => (publish.topic.unwrap().to_string(), publish.payload),
-            other => panic!("{other:?} is no PUBLISH"),
-        }
+        let packet = self.packet();
+        let Packet::Publish(publish) = packet else { panic!("{packet:?} is no PUBLISH") };
+        (publish.topic.unwrap().to_string(), publish.payload)
     }
 
     /// Nothing more comes but the end.

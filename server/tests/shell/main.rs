@@ -1,7 +1,10 @@
 //! The shell over real sockets: every listener kind, every limit before and after CONNECT, every
 //! way a connection ends. What the engine decides is tested with the engine.
 
+#![cfg(test)]
+
 mod broker;
+mod faults;
 mod limits;
 mod start;
 mod stop;

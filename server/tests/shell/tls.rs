@@ -11,7 +11,9 @@ use tokio_rustls::rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion, version,
 };
 
-use crate::broker::{Broker, Client, connect_bytes, plain, publish_bytes, subscribe_bytes, tcp};
+use crate::broker::{
+    Broker, Client, connect_bytes, plain, publish_bytes, read_to_end, subscribe_bytes, tcp,
+};
 
 pub(crate) struct Certificate {
     der: CertificateDer<'static>,
@@ -72,7 +74,7 @@ fn messages_of_every_size_cross_tls_of_both_versions() {
 fn a_handshake_that_never_ends_is_cut_off() {
     let certificate = certificate();
     let mut settings = Settings { connect_timeout: Duration::from_millis(200), ..plain() };
-    settings.listeners[0].tls = Some(certificate.files.clone());
+    settings.listeners[0].tls = Some(certificate.files);
     let broker = Broker::start(settings);
     let mut client = broker.connect();
     // The head of a TLS record of 512 bytes that never come.
@@ -85,12 +87,10 @@ fn a_handshake_that_never_ends_is_cut_off() {
 fn plain_mqtt_on_a_tls_listener_is_refused() {
     let certificate = certificate();
     let mut settings = plain();
-    settings.listeners[0].tls = Some(certificate.files.clone());
+    settings.listeners[0].tls = Some(certificate.files);
     let broker = Broker::start(settings);
     let mut client = broker.connect();
     client.send(&connect_bytes("c"));
     // A TLS alert may come first; what matters is that it ends without a CONNACK.
-    let mut answer = Vec::new();
-    let _ = std::io::Read::read_to_end(&mut client.stream, &mut answer);
-    assert_ne!(answer.first(), Some(&0x20));
+    assert_ne!(read_to_end(&mut client.stream).first(), Some(&0x20));
 }

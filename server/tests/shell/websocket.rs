@@ -12,7 +12,9 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Message, WebSocket, client};
 
-use crate::broker::{Broker, Client, connect_bytes, plain, publish_bytes, subscribe_bytes, tcp};
+use crate::broker::{
+    Broker, Client, connect_bytes, plain, publish_bytes, read_to_end, subscribe_bytes, tcp,
+};
 use crate::tls::{certificate, over_tls};
 
 fn settings() -> Settings {
@@ -48,11 +50,12 @@ struct Bytes<S> {
 impl<S: Read + Write> Read for Bytes<S> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         while self.rest.is_empty() {
-            match self.socket.read().map_err(io::Error::other)? {
-                Message::Binary(bytes) => self.rest.extend(bytes),
-                Message::Close(_) => return Ok(0),
-                other => panic!("{other:?}"),
+            let message = self.socket.read().map_err(io::Error::other)?;
+            if message.is_close() {
+                return Ok(0);
             }
+            assert!(message.is_binary(), "{message:?}");
+            self.rest.extend(message.into_data());
         }
         self.rest.read(buf)
     }
@@ -108,10 +111,9 @@ fn a_text_frame_closes_with_1003() {
             assert_eq!(socket.read().unwrap(), Message::binary(vec![0x20, 2, 0, 0]));
         }
         socket.send(Message::text("hello")).unwrap();
-        match socket.read().unwrap() {
-            Message::Close(Some(frame)) => assert_eq!(frame.code, CloseCode::Unsupported),
-            other => panic!("{other:?}"),
-        }
+        let answer = socket.read().unwrap();
+        let Message::Close(Some(frame)) = answer else { panic!("{answer:?}") };
+        assert_eq!(frame.code, CloseCode::Unsupported);
     }
 }
 
@@ -171,8 +173,7 @@ fn a_frame_beyond_64_kib_is_refused_before_connect() {
     // A masked binary frame that claims 1 MiB, and nothing of it.
     let head = [0x82, 0xFF, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0];
     stream.get_mut().write_all(&head).unwrap();
-    let mut answer = Vec::new();
-    let _ = stream.get_mut().read_to_end(&mut answer);
+    read_to_end(stream.get_mut());
 }
 
 #[test]

@@ -4,10 +4,18 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test picks what it looks for")]
 
+mod errors;
+mod ordering;
+mod overlap;
 mod qos1;
 mod qos2;
 mod queue_policy;
+mod redelivery;
+mod replay;
+mod resume;
+mod shared;
 mod subscribe;
 #[path = "../support/mod.rs"]
 mod support;
 mod unsubscribe;
+mod window;

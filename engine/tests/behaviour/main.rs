@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test picks what it looks for")]
 
+mod back_pressure;
 mod errors;
+mod gate;
 mod ordering;
 mod overlap;
 mod qos1;
@@ -13,6 +15,7 @@ mod queue_policy;
 mod redelivery;
 mod replay;
 mod resume;
+mod session_end;
 mod shared;
 mod subscribe;
 #[path = "../support/mod.rs"]

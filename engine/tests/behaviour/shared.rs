@@ -18,7 +18,9 @@ fn members(bench: &Bench, count: usize, qos: u8) -> Vec<Client> {
 
 fn publish(bench: &Bench, qos: u8, range: std::ops::Range<u32>) {
     let publisher = bench.connect("p");
-    range.for_each(|n| drop(publisher.publish("t/x", qos, &n.to_string())));
+    for n in range {
+        publisher.publish("t/x", qos, &n.to_string());
+    }
     publisher.disconnect();
 }
 
@@ -153,6 +155,23 @@ fn a_qos_2_exchange_that_began_is_not_handed_on() {
     assert_eq!(heir.ack_all(), ["t/x=2 q2"], "only what was never sent");
 }
 
+// README: QoS 2 not yet started may go to another member
+#[test]
+fn a_qos_2_message_that_never_left_the_gate_is_handed_on() {
+    let bench = Bench::new();
+    let leaver = bench.connect_persistent("leaver", false);
+    leaver.subscribe(FILTER, 2);
+    let heir = bench.connect("heir");
+    heir.subscribe("$share/g/t/#", 2);
+    bench.hold_store();
+    publish(&bench, 2, 0..2);
+    assert_eq!(heir.ack_all(), ["t/x=1 q2"]);
+    leaver.lose();
+    bench.open(crate::support::connect("leaver"));
+    bench.sync();
+    assert_eq!(heir.ack_all(), ["t/x=0 q2"]);
+}
+
 // README: what is in flight to a persistent member stays with it
 #[test]
 fn a_persistent_member_keeps_what_it_has_when_it_goes_offline() {
@@ -263,8 +282,10 @@ fn subscribing_again_adds_no_weight() {
 fn an_opening_wildcard_in_a_group_matches_no_dollar_topic() {
     let bench = Bench::new();
     let client = bench.connect("c");
-    assert_eq!(client.subscribe_many(&[("$share/g/#", 0), ("$share//t", 0), ("$share/+/t", 0)]),
-        [0, 0x80, 0x80]);
+    assert_eq!(
+        client.subscribe_many(&[("$share/g/#", 0), ("$share//t", 0), ("$share/+/t", 0)]),
+        [0, 0x80, 0x80]
+    );
     publish(&bench, 0, 0..1);
     assert_eq!(client.messages(), ["t/x=0 q0"]);
 }

@@ -5,11 +5,8 @@ use surewire_engine::config::Config;
 
 /// A subscriber `c` with this window that has not acknowledged `count` messages of `qos`.
 fn busy(window: u16, qos: u8, count: u32) -> (Bench, Client) {
-    let config = Config {
-        max_inflight_messages: window,
-        max_msgqueue_messages: None,
-        ..Config::default()
-    };
+    let config =
+        Config { max_inflight_messages: window, max_msgqueue_messages: None, ..Config::default() };
     let bench = Bench::with(config);
     let (client, publisher) = (bench.connect("c"), bench.connect("p"));
     client.subscribe("t", 2);

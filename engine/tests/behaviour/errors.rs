@@ -60,7 +60,7 @@ fn every_type_with_every_wrong_nibble_closes() {
     for first in 0..=255_u8 {
         let (packet_type, flags) = (first >> 4, first & 15);
         let body = body(packet_type);
-        let packet = [&[first, body.len() as u8], body].concat();
+        let packet = [&[first, u8::try_from(body.len()).unwrap()], body].concat();
         let right = right_flags(packet_type).contains(&flags);
         assert_eq!(violates(&packet), !right, "first byte {first:#04x}");
     }

@@ -248,7 +248,7 @@ impl Bench {
             world.perform(action);
         }
         world.events += 1;
-        if world.events % world.check_every == 0 {
+        if world.events.is_multiple_of(world.check_every) {
             world.engine.check();
         }
         let upto = world.appended;

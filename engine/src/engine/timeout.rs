@@ -26,9 +26,11 @@ impl Engine {
         for _ in 0..BUDGET {
             let Some((due, timer)) = self.timers.pop_due(self.now) else { return };
             match timer {
-                Timer::Clean => self.clean(),
-                Timer::Stop => self.stop(),
-                Timer::Replay(session) => self.go_on_replaying(session),
+                // A piece of bulk work is a step's worth, and its next piece is due at once: going
+                // on here would make one long step of all of them.
+                Timer::Clean => return self.clean(),
+                Timer::Stop => return self.stop(),
+                Timer::Replay(session) => return self.go_on_replaying(session),
                 Timer::KeepAlive(conn) => self.keep_alive(conn, due),
                 Timer::Stall(conn) => self.stalled(conn),
                 Timer::Redeliver(session) => self.redeliver(session),

@@ -76,7 +76,10 @@ impl Engine {
         let (now, patience) = (self.now, self.config.stall_timeout);
         let limit = self.config.max_unsent_bytes;
         let Some(connection) = self.connections.get_mut(conn) else { return };
-        if connection.unsent <= limit / 2 {
+        let Some(session) = self.session_of(conn) else { return };
+        let has_work = self.has_work(session);
+        // Below half the limit it is no stall, unless something still waits for room.
+        if connection.unsent == 0 || (connection.unsent <= limit / 2 && !has_work) {
             connection.stall_set = false;
             return;
         }

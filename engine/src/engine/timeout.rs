@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::connection::Connection;
 use crate::engine::Engine;
 use crate::id::ConnId;
 use crate::notice::{CloseReason, SessionEnd};
@@ -75,9 +76,9 @@ impl Engine {
     fn stalled(&mut self, conn: ConnId) {
         let (now, patience) = (self.now, self.config.stall_timeout);
         let limit = self.config.max_unsent_bytes;
-        let Some(connection) = self.connections.get_mut(conn) else { return };
         let Some(session) = self.session_of(conn) else { return };
         let has_work = self.has_work(session);
+        let Some(connection) = self.connections.get_mut(conn) else { return };
         // Below half the limit it is no stall, unless something still waits for room.
         if connection.unsent == 0 || (connection.unsent <= limit / 2 && !has_work) {
             connection.stall_set = false;
@@ -99,9 +100,14 @@ impl Engine {
         let Some(outbox) = session.outbox.as_mut() else { return };
         outbox.redelivery_set = false;
         let Some(conn) = conn else { return };
-        let limit = self.config.max_unsent_bytes;
-        if self.connections.get(conn).is_some_and(|connection| connection.unsent < limit) {
-            self.resend(reference.slot, |sent| sent + after <= now);
+        let (limit, durable) = (self.config.max_unsent_bytes, self.durable);
+        let may_send =
+            |connection: &Connection| connection.unsent < limit && !connection.gate.has_barrier();
+        if self.connections.get(conn).is_some_and(may_send) {
+            // What waits for its record is in the gate and has not been sent yet.
+            self.resend(reference.slot, |exchange| {
+                exchange.at + after <= now && exchange.after <= durable
+            });
         }
         let Some(outbox) = self.sessions.get_mut(reference.slot).and_then(|s| s.outbox.as_mut())
         else {

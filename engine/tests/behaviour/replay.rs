@@ -107,6 +107,21 @@ fn an_unsubscribe_stops_it() {
     assert_eq!(client.seen(), [""; 0]);
 }
 
+// conformance: v3.1.1 MQTT-3.3.2-3
+#[test]
+fn another_subscription_does_not_go_on_with_it() {
+    let bench = retained(Config::default(), 100, 1);
+    let client = bench.connect("c");
+    client.subscribe("#", 1);
+    let in_flight = client.take();
+    client.unsubscribe(&["#"]);
+    client.subscribe("r/00099", 1);
+    for id in ids(&in_flight) {
+        client.send(puback(id));
+    }
+    assert_eq!(client.ack_all(), ["r/00099=x q1 retain"]);
+}
+
 // conformance: v3.1.1 MQTT-3.8.4-3
 #[test]
 fn subscribing_again_meanwhile_begins_it_anew() {

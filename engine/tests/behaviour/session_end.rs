@@ -4,7 +4,7 @@ use crate::support::{Bench, Client};
 use surewire_engine::config::Config;
 use surewire_engine::event::Event;
 
-/// Subscribes to `count` filters `s/0`, `s/1`, .. and a share group.
+/// Subscribes to `count` filters `s/0`, `s/1`, ..
 fn subscribe_to_many(client: &Client, count: usize) {
     let filters: Vec<String> = (0..count).map(|n| format!("s/{n}")).collect();
     for part in filters.chunks(10_000) {
@@ -61,7 +61,7 @@ fn what_is_being_taken_apart_matches_nothing() {
     assert_eq!(new.ack_all(), ["s/1=still q1"]);
 }
 
-// design: no step is long: joining a group costs nothing for the other subscriptions
+// design: dropping big sessions has a budget per step, however many there are
 #[test]
 fn sessions_that_end_together_share_the_budget() {
     let bench = Bench::with(Config { max_filters_per_subscribe: 10_000, ..Config::default() });

@@ -22,6 +22,8 @@ pub(crate) struct Connection {
     pub(crate) keep_alive_due: Time,
     /// Bytes sent that the transport has not taken yet.
     pub(crate) unsent: u64,
+    /// Bytes that wait in the gate: they too are output that others cause.
+    pub(crate) held: u64,
     /// When the transport last took some.
     pub(crate) progressed: Time,
     /// Whether a timer watches for progress.
@@ -36,7 +38,8 @@ pub(crate) struct Connection {
 impl Connection {
     /// Whether a delivery of `len` bytes stays within `limit`. One always fits an empty output.
     pub(crate) fn fits(&self, len: usize, limit: u64) -> bool {
-        self.unsent == 0 || self.unsent + len as u64 <= limit
+        let pending = self.unsent + self.held;
+        pending == 0 || pending + len as u64 <= limit
     }
 }
 

@@ -90,6 +90,11 @@ impl Gate {
         self.0.as_ref().map_or(0, |held| held.len())
     }
 
+    /// Whether a packet waits that nothing may overtake.
+    pub(crate) fn has_barrier(&self) -> bool {
+        self.0.iter().flat_map(|held| held.iter()).any(|item| item.lane == Lane::Barrier)
+    }
+
     /// Whether nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()

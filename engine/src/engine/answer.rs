@@ -16,9 +16,11 @@ impl Engine {
     pub(super) fn send(&mut self, conn: ConnId, outgoing: Outgoing, after: Lsn) {
         let Some(connection) = self.connections.get_mut(conn) else { return };
         let was_empty = connection.gate.is_empty();
+        let len = outgoing.encoded_len(connection.version) as u64;
         match connection.gate.offer(outgoing, after, self.durable) {
             Some(outgoing) => self.send_now(conn, outgoing),
             None => {
+                connection.held += len;
                 if was_empty {
                     self.gated.push(conn);
                 }
@@ -50,6 +52,9 @@ impl Engine {
         for conn in std::mem::take(&mut self.gated) {
             let Some(connection) = self.connections.get_mut(conn) else { continue };
             let released = connection.gate.release(self.durable);
+            let version = connection.version;
+            let len = |outgoing: &Outgoing| outgoing.encoded_len(version) as u64;
+            connection.held -= released.iter().map(len).sum::<u64>();
             if !connection.gate.is_empty() {
                 self.gated.push(conn);
             }

@@ -40,6 +40,7 @@ impl Engine {
             let session = self.sessions.get(connection.session).expect("a connection's session");
             assert_eq!(session.presence, Presence::Online(connection.id), "session and connection");
             connection.gate.check(self.durable);
+            assert!(connection.held == 0 || !connection.gate.is_empty(), "bytes held of nothing");
             let listed = self.gated.contains(&connection.id);
             assert_eq!(listed, !connection.gate.is_empty(), "connections with held packets");
         }
@@ -75,7 +76,8 @@ impl Engine {
         let next = outbox.queue.front().filter(|_| online.is_some());
         if let Some(next) = next {
             let full = next.qos != QoS::AtMostOnce && outbox.inflight.len() >= window;
-            let congested = online.is_some_and(|connection| connection.unsent > 0);
+            let congested =
+                online.is_some_and(|connection| connection.unsent + connection.held > 0);
             assert!(full || congested, "the backlog could move up");
         }
     }

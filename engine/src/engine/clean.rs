@@ -93,8 +93,8 @@ fn leavings(outbox: Outbox) -> Leavings {
         let entry = exchange.entry;
         match exchange.awaiting {
             Awaiting::Pubcomp => left.delivered += 1,
-            Awaiting::Pubrec => left.dropped += 1,
-            Awaiting::Puback => left.add(entry),
+            Awaiting::Pubrec if exchange.sent => left.dropped += 1,
+            Awaiting::Puback | Awaiting::Pubrec => left.add(entry),
         }
     }
     while let Some(entry) = queue.pop() {

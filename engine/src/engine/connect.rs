@@ -211,6 +211,7 @@ impl Engine {
             heard: self.now,
             keep_alive_due: due.unwrap_or_default(),
             unsent: 0,
+            held: 0,
             progressed: self.now,
             stall_set: false,
             report_asked: false,

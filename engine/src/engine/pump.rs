@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use crate::action::{Delivery, Outgoing};
 use crate::engine::Engine;
 use crate::id::{ConnId, Lsn, PacketId};
-use crate::inflight::Awaiting;
+use crate::inflight::{Awaiting, Exchange};
 use crate::log::record::{Record, Seq};
 use crate::message::Message;
 use crate::packet::{Ack, Packet, QoS};
@@ -15,18 +15,19 @@ impl Engine {
     /// The client is back: what was in flight is sent again in its first order, then the backlog.
     pub(super) fn return_to(&mut self, slot: u32) {
         self.resend(slot, |_| true);
+        self.set_redelivery_if_inflight(slot);
         self.members_online(slot, true);
         self.pump(slot);
     }
 
-    /// Sends again what is in flight and for which `is_due` says so by the time it was sent.
-    pub(super) fn resend(&mut self, slot: u32, is_due: impl Fn(crate::time::Time) -> bool) {
+    /// Sends again what is in flight and for which `is_due` says so.
+    pub(super) fn resend(&mut self, slot: u32, is_due: impl Fn(&Exchange) -> bool) {
         let (now, durable) = (self.now, self.durable);
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let Some(conn) = session.connection() else { return };
         let Some(outbox) = session.outbox.as_mut() else { return };
         let mut again = Vec::new();
-        for exchange in outbox.inflight.iter_mut().filter(|exchange| is_due(exchange.at)) {
+        for exchange in outbox.inflight.iter_mut().filter(|exchange| is_due(exchange)) {
             exchange.at = now;
             let packet = match exchange.awaiting {
                 Awaiting::Pubcomp => Outgoing::Packet(Packet::Pubrel(Ack::new(exchange.packet_id))),
@@ -41,12 +42,12 @@ impl Engine {
         for (packet, after) in again {
             self.send(conn, packet, waiting(after));
         }
-        self.set_redelivery_if_inflight(slot, conn);
     }
 
-    fn set_redelivery_if_inflight(&mut self, slot: u32, conn: ConnId) {
-        let outbox = self.sessions.get(slot).and_then(|session| session.outbox.as_ref());
-        if outbox.is_some_and(|outbox| outbox.inflight.len() > 0) {
+    fn set_redelivery_if_inflight(&mut self, slot: u32) {
+        let Some(session) = self.sessions.get(slot) else { return };
+        let Some(conn) = session.connection() else { return };
+        if session.outbox.as_ref().is_some_and(|outbox| outbox.inflight.len() > 0) {
             self.set_redelivery(slot, conn);
         }
     }

@@ -17,11 +17,14 @@ const LOOKS: usize = 256;
 
 impl Engine {
     /// The subscription is to bring the retained messages of its filter.
-    pub(super) fn start_replay(&mut self, slot: u32, subscription: u32) {
+    pub(super) fn start_replay(&mut self, slot: u32, subscription: u32, is_new: bool) {
         let Some(filter) = self.subscriptions.filter(subscription) else { return };
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let replays = session.replays.get_or_insert_default();
-        replays.walks.retain(|walk| walk.subscription != subscription);
+        // A new subscription has no walk yet: no search for it through thousands of others.
+        if !is_new {
+            replays.walks.retain(|walk| walk.subscription != subscription);
+        }
         replays.walks.push_back(Replay {
             subscription,
             cursor: Cursor::new(filter),
@@ -124,6 +127,8 @@ impl Engine {
             self.watch_progress(conn);
             return false;
         }
-        granted == QoS::AtMostOnce || self.window_has_room(slot)
+        // A message that did not fit waits in the backlog: the next ones must not follow it there.
+        let in_turn = self.sessions.get(slot).is_some_and(|session| session.backlog_is_empty());
+        in_turn && (granted == QoS::AtMostOnce || self.window_has_room(slot))
     }
 }

@@ -21,6 +21,7 @@ impl Engine {
         let before = self.lsn;
         let mut codes = SmallVec::new();
         let mut replays = Vec::new();
+        let mut joined = Vec::new();
         let many = filters.len() > self.config.max_filters_per_subscribe;
         for asked in filters {
             let checked = if many {
@@ -34,8 +35,9 @@ impl Engine {
                     let (subscription, is_new) =
                         self.add_subscription(slot, &filter, asked.options, identifier);
                     if wants_retained(asked.options, is_new, &filter) {
-                        replays.push(subscription);
+                        replays.push((subscription, is_new));
                     }
+                    joined.extend(self.subscriptions.get(subscription).and_then(|s| s.group));
                 }
                 Err(why) => codes.push(self.refuse_filter(slot, &asked, why)),
             }
@@ -43,10 +45,12 @@ impl Engine {
         let after = if self.lsn == before { Lsn::NONE } else { self.lsn };
         let suback = Suback { packet_id, codes, properties: Properties::NONE };
         self.answer(conn, Packet::Suback(Box::new(suback)), after);
-        for subscription in replays {
-            self.start_replay(slot, subscription);
+        for (subscription, is_new) in replays {
+            self.start_replay(slot, subscription, is_new);
         }
-        self.drain_joined(slot);
+        for group in joined {
+            self.drain_group(group);
+        }
         self.pump(slot);
     }
 
@@ -163,14 +167,6 @@ impl Engine {
         let moved = session.subscriptions.get(place as usize).copied();
         if let Some(moved) = moved.and_then(|moved| self.subscriptions.get_mut(moved)) {
             moved.place_in_session = place;
-        }
-    }
-
-    /// The session may just have joined share groups in which messages wait.
-    fn drain_joined(&mut self, slot: u32) {
-        let Some(session) = self.sessions.get(slot) else { return };
-        if session.shared > 0 {
-            self.members_online(slot, true);
         }
     }
 }

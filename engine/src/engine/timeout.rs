@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::connection::Connection;
 use crate::engine::Engine;
 use crate::id::ConnId;
 use crate::notice::{CloseReason, SessionEnd};
@@ -37,9 +38,11 @@ impl Engine {
         for _ in 0..BUDGET {
             let Some(timer) = self.timers.pop_due(self.now) else { return };
             match timer {
-                Timer::Clean => self.clean(),
-                Timer::Stop => self.stop(),
-                Timer::Replay(session) => self.go_on_replaying(session),
+                // A piece of bulk work is a step's worth, and its next piece is due at once: going
+                // on here would make one long step of all of them.
+                Timer::Clean => return self.clean(),
+                Timer::Stop => return self.stop(),
+                Timer::Replay(session) => return self.go_on_replaying(session),
                 Timer::KeepAlive(conn) => self.keep_alive(conn),
                 Timer::Stall(conn) => self.stalled(conn),
                 Timer::Redeliver(session) => self.redeliver(session),
@@ -80,8 +83,11 @@ impl Engine {
     fn stalled(&mut self, conn: ConnId) {
         let (now, patience) = (self.now, self.config.stall_timeout);
         let limit = self.config.max_unsent_bytes;
+        let Some(session) = self.session_of(conn) else { return };
+        let has_work = self.has_work(session);
         let Some(connection) = self.connections.get_mut(conn) else { return };
-        if connection.unsent <= limit / 2 {
+        // Below half the limit it is no stall, unless something still waits for room.
+        if connection.unsent == 0 || (connection.unsent <= limit / 2 && !has_work) {
             connection.stall_set = false;
             return;
         }
@@ -101,9 +107,14 @@ impl Engine {
         let Some(outbox) = session.outbox.as_mut() else { return };
         outbox.redelivery_set = false;
         let Some(conn) = conn else { return };
-        let limit = self.config.max_unsent_bytes;
-        if self.connections.get(conn).is_some_and(|connection| connection.unsent < limit) {
-            self.resend(reference.slot, |sent| sent + after <= now);
+        let (limit, durable) = (self.config.max_unsent_bytes, self.durable);
+        let may_send =
+            |connection: &Connection| connection.unsent < limit && !connection.gate.has_barrier();
+        if self.connections.get(conn).is_some_and(may_send) {
+            // What waits for its record is in the gate and has not been sent yet.
+            self.resend(reference.slot, |exchange| {
+                exchange.at + after <= now && exchange.after <= durable
+            });
         }
         let Some(outbox) = self.sessions.get_mut(reference.slot).and_then(|s| s.outbox.as_mut())
         else {

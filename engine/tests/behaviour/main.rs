@@ -4,20 +4,35 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test picks what it looks for")]
 
+mod back_pressure;
 mod broken_input;
 mod connack;
 mod connect;
 mod data_representation;
 mod disconnect;
+mod errors;
 mod fixed_header;
+mod gate;
 mod keep_alive;
+mod ordering;
+mod overlap;
 mod publish;
+mod qos1;
+mod qos2;
 mod queue_policy;
+mod redelivery;
+mod replay;
+mod resume;
 mod retained;
 mod session;
+mod session_end;
+mod shared;
 mod stop;
+mod subscribe;
 #[path = "../support/mod.rs"]
 mod support;
 mod takeover;
 mod topics;
+mod unsubscribe;
 mod will;
+mod window;

@@ -226,6 +226,11 @@ impl Client {
         self.take().iter().map(show).collect()
     }
 
+    /// Takes everything that came, each packet in words: see [`describe`].
+    pub fn seen(&self) -> Vec<String> {
+        self.take().iter().map(describe).collect()
+    }
+
     /// Takes what came and goes through all exchanges it asks for until nothing more comes; returns
     /// the messages as [`Client::messages`] does.
     pub fn ack_all(&self) -> Vec<String> {
@@ -285,6 +290,17 @@ impl Client {
         self.closed().is_none()
     }
 
+    /// Bytes that the server has sent and the client's transport has not taken.
+    pub fn untaken(&self) -> u64 {
+        self.bench.with_wire(self.conn, |wire| wire.untaken)
+    }
+
+    /// The client's transport, which is stuck, takes this many bytes.
+    pub fn take_bytes(&self, bytes: u64) {
+        self.bench.with_wire(self.conn, |wire| wire.untaken -= bytes);
+        self.bench.event(Event::Written { conn: self.conn, bytes });
+    }
+
     /// Whether the server has stopped reading from this client.
     pub fn is_paused(&self) -> bool {
         self.bench.with_wire(self.conn, |wire| wire.paused)
@@ -313,6 +329,28 @@ pub fn show(packet: &Packet) -> String {
     let dup = if publish.dup { " dup" } else { "" };
     let retain = if publish.retain { " retain" } else { "" };
     format!("{topic}={payload} q{}{dup}{retain}", publish.qos as u8)
+}
+
+/// Any packet in a few words: `topic=payload qN #id`, `pubrel 3`, `suback 3 [0, 128]`.
+pub fn describe(packet: &Packet) -> String {
+    match packet {
+        Packet::Publish(publish) => match publish.packet_id {
+            Some(id) => format!("{} #{id}", show(packet)),
+            None => show(packet),
+        },
+        Packet::Connack(_) => "connack".into(),
+        Packet::Puback(ack) => format!("puback {}", ack.packet_id),
+        Packet::Pubrec(ack) => format!("pubrec {}", ack.packet_id),
+        Packet::Pubrel(ack) => format!("pubrel {}", ack.packet_id),
+        Packet::Pubcomp(ack) => format!("pubcomp {}", ack.packet_id),
+        Packet::Suback(ack) => {
+            let codes: Vec<u8> = ack.codes.iter().map(|code| code.byte()).collect();
+            format!("suback {} {codes:?}", ack.packet_id)
+        }
+        Packet::Unsuback(ack) => format!("unsuback {}", ack.packet_id),
+        Packet::Pingresp => "pingresp".into(),
+        other => format!("{other:?}"),
+    }
 }
 
 /// A Will at this topic.

@@ -36,7 +36,7 @@ use surewire_engine::time::Time;
 use surewire_engine::violation::Violation;
 use surewire_engine::{Engine, engine::Sizes};
 
-pub use client::{Client, puback, pubcomp, pubrec, pubrel, show, will};
+pub use client::{Client, describe, puback, pubcomp, pubrec, pubrel, show, will};
 
 /// One second of virtual time.
 pub const SECOND: Duration = Duration::from_secs(1);
@@ -60,6 +60,11 @@ struct World {
     records: Vec<Record>,
     notices: Vec<Notice>,
     next_packet_id: u16,
+    /// How many events pass from one check of the invariants to the next.
+    check_every: u64,
+    events: u64,
+    /// The most packets that one event has sent.
+    largest_step: usize,
 }
 
 /// One connection as the client's end sees it.
@@ -103,6 +108,9 @@ impl Bench {
             records: Vec::new(),
             notices: Vec::new(),
             next_packet_id: 0,
+            check_every: 1,
+            events: 0,
+            largest_step: 0,
         })))
     }
 
@@ -214,6 +222,16 @@ impl Bench {
         messages
     }
 
+    /// Checks the invariants only after every so many events: a check looks at everything there is.
+    pub fn check_every(&self, events: u64) {
+        self.0.borrow_mut().check_every = events;
+    }
+
+    /// The most packets that one event has sent since the last call.
+    pub fn largest_step(&self) -> usize {
+        std::mem::take(&mut self.0.borrow_mut().largest_step)
+    }
+
     pub fn next_packet_id(&self) -> u16 {
         let mut world = self.0.borrow_mut();
         world.next_packet_id = world.next_packet_id % 65_535 + 1;
@@ -228,16 +246,26 @@ impl Bench {
         while self.report_written(|wire| wire.report) {}
     }
 
+    /// Tells the engine of everything that was written, as the next event would.
+    pub fn report(&self) {
+        self.report_written(|_| true);
+    }
+
     fn step(&self, event: Event) {
         let mut world = self.0.borrow_mut();
         let mut actions = Vec::new();
         let now = world.now;
         let before = world.appended;
         world.engine.handle(now, event, &mut actions);
+        let sends = actions.iter().filter(|action| matches!(action, Action::Send { .. })).count();
+        world.largest_step = world.largest_step.max(sends);
         for action in actions {
             world.perform(action);
         }
-        world.engine.check();
+        world.events += 1;
+        if world.events.is_multiple_of(world.check_every) {
+            world.engine.check();
+        }
         let upto = world.appended;
         let durable = (!world.store_holds && upto > before).then_some(upto);
         drop(world);

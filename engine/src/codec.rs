@@ -158,8 +158,16 @@ impl Outgoing {
     pub fn encoded_len(&self, version: Version) -> usize {
         match self {
             Self::Packet(packet) => encoded_len(version, packet),
-            Self::Publish(delivery) => Head::of_delivery(version, delivery).packet_len(),
+            Self::Publish(delivery) => delivery.encoded_len(version),
         }
+    }
+}
+
+impl Delivery {
+    /// The number of bytes of the PUBLISH, payload included.
+    #[must_use]
+    pub fn encoded_len(&self, version: Version) -> usize {
+        Head::of_delivery(version, self).packet_len()
     }
 }
 

@@ -37,9 +37,9 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Whether a delivery of `len` bytes stays within `limit`. One always fits an empty output.
-    pub(crate) fn fits(&self, len: usize, limit: u64) -> bool {
+    pub(crate) fn fits(&self, len: u64, limit: u64) -> bool {
         let pending = self.unsent + self.held;
-        pending == 0 || pending + len as u64 <= limit
+        pending == 0 || pending + len <= limit
     }
 }
 

@@ -12,16 +12,16 @@ use crate::topic::TopicName;
 /// read buffer; they are copied once when they are kept.
 pub const LARGE_PAYLOAD: usize = 16 * 1024;
 
-/// An application message: cheap to clone, and free of allocations while it only passes through.
+/// An application message: one pointer, whatever the number of its receivers.
 ///
 /// A message that is only forwarded stays a view into the buffer it was read into. As soon as
 /// anything keeps it beyond the event (a session, the retained store, the gate, the log),
-/// [`Message::keep`] turns it into one shared allocation of its exact size.
+/// [`Message::keep`] copies it, once, into allocations of its exact size.
 #[derive(Clone, Debug)]
 pub enum Message {
-    /// A view into a read buffer, valid for the event at hand.
-    Passing(Content),
-    /// Shared by everything that keeps it.
+    /// Views into a read buffer, which are for the event at hand.
+    Passing(Arc<Content>),
+    /// Owned by everything that keeps it.
     Kept(Arc<Content>),
 }
 
@@ -41,12 +41,17 @@ pub struct Content {
 }
 
 impl Message {
+    /// A message whose parts are views into a read buffer.
+    #[must_use]
+    pub fn passing(content: Content) -> Self {
+        Self::Passing(Arc::new(content))
+    }
+
     /// What it says.
     #[must_use]
     pub fn content(&self) -> &Content {
         match self {
-            Self::Passing(content) => content,
-            Self::Kept(content) => content,
+            Self::Passing(content) | Self::Kept(content) => content,
         }
     }
 
@@ -55,7 +60,12 @@ impl Message {
         match self {
             Self::Kept(content) => Arc::clone(content),
             Self::Passing(content) => {
-                let kept = Arc::new(content.detached());
+                // In place where nobody was sent the views before.
+                match Arc::get_mut(content) {
+                    Some(only) => *only = only.detached(),
+                    None => *content = Arc::new(content.detached()),
+                }
+                let kept = Arc::clone(content);
                 *self = Self::Kept(Arc::clone(&kept));
                 kept
             }
@@ -95,7 +105,7 @@ mod tests {
     use bytestring::ByteString;
 
     fn passing(payload: Bytes) -> Message {
-        Message::Passing(Content {
+        Message::passing(Content {
             topic: TopicName::new(ByteString::from_static("a/b")).unwrap(),
             payload,
             qos: QoS::AtMostOnce,
@@ -129,7 +139,7 @@ mod tests {
             ..PropertySet::NONE
         };
         content.properties = set.clone().into();
-        let kept = Message::Passing(content).keep();
+        let kept = Message::passing(content).keep();
         assert_eq!(kept.properties.get(), &set);
         drop(set);
         assert!(arena.is_unique(), "the arena is still referenced by the kept properties");

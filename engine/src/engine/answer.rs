@@ -15,10 +15,16 @@ impl Engine {
     /// Sends a packet once the record `after` is durable.
     pub(super) fn send(&mut self, conn: ConnId, outgoing: Outgoing, after: Lsn) {
         let Some(connection) = self.connections.get_mut(conn) else { return };
-        let was_empty = connection.gate.is_empty();
         let len = outgoing.encoded_len(connection.version) as u64;
+        self.send_sized(conn, outgoing, len, after);
+    }
+
+    /// The same for a packet whose length in bytes is known already.
+    pub(super) fn send_sized(&mut self, conn: ConnId, outgoing: Outgoing, len: u64, after: Lsn) {
+        let Some(connection) = self.connections.get_mut(conn) else { return };
+        let was_empty = connection.gate.is_empty();
         match connection.gate.offer(outgoing, after, self.durable) {
-            Some(outgoing) => self.send_now(conn, outgoing),
+            Some(outgoing) => self.send_now(conn, outgoing, len),
             None => {
                 connection.held += len;
                 if was_empty {
@@ -29,12 +35,12 @@ impl Engine {
         }
     }
 
-    fn send_now(&mut self, conn: ConnId, outgoing: Outgoing) {
+    fn send_now(&mut self, conn: ConnId, outgoing: Outgoing, len: u64) {
         let Some(connection) = self.connections.get_mut(conn) else { return };
         if connection.unsent == 0 {
             connection.progressed = self.now;
         }
-        connection.unsent += outgoing.encoded_len(connection.version) as u64;
+        connection.unsent += len;
         let full = connection.unsent > self.config.max_unsent_bytes;
         if let Outgoing::Publish(delivery) = &outgoing {
             self.counters.sent.count(delivery.qos);
@@ -59,7 +65,8 @@ impl Engine {
                 self.gated.push(conn);
             }
             for outgoing in released {
-                self.send_now(conn, outgoing);
+                let len = len(&outgoing);
+                self.send_now(conn, outgoing, len);
             }
             self.regulate(conn);
         }

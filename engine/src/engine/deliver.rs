@@ -107,13 +107,15 @@ impl Engine {
         let Copy { qos, retain, .. } = copy;
         let delivery =
             Delivery { message: message.clone(), qos, dup: false, retain, packet_id: None };
-        let outgoing = Outgoing::Publish(delivery);
-        if in_turn && self.fits(conn, &outgoing) {
-            self.counters.delivered += 1;
-            self.send(conn, outgoing, Lsn::NONE);
-        } else {
-            self.watch_progress(conn);
-            self.enqueue(slot, message, copy);
+        match self.room_for(conn, &delivery).filter(|_| in_turn) {
+            Some(len) => {
+                self.counters.delivered += 1;
+                self.send_sized(conn, Outgoing::Publish(delivery), len, Lsn::NONE);
+            }
+            None => {
+                self.watch_progress(conn);
+                self.enqueue(slot, message, copy);
+            }
         }
     }
 
@@ -125,13 +127,14 @@ impl Engine {
         }
         let Copy { qos, retain, group } = copy;
         let kept = message.keep();
+        // Any identifier, for its length.
         let probe = PacketId::FIRST;
         let mut delivery =
             Delivery { message: message.clone(), qos, dup: false, retain, packet_id: Some(probe) };
-        if !self.fits(conn, &Outgoing::Publish(delivery.clone())) {
+        let Some(len) = self.room_for(conn, &delivery) else {
             self.watch_progress(conn);
             return self.enqueue(slot, message, copy);
-        }
+        };
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let durable = session.is_durable();
         // The identifier of a QoS 2 message must be on disk before the client can see it.
@@ -145,7 +148,7 @@ impl Engine {
             self.add_target(slot, seq, copy, Some(packet_id));
         }
         self.set_redelivery(slot, conn);
-        self.send(conn, Outgoing::Publish(delivery), after);
+        self.send_sized(conn, Outgoing::Publish(delivery), len, after);
     }
 
     /// Puts the message behind what already waits for the session.
@@ -189,12 +192,11 @@ impl Engine {
         self.dropped(Some(slot), entry.message.topic.clone(), entry.qos, why);
     }
 
-    /// Whether the connection may take this much more.
-    pub(super) fn fits(&self, conn: ConnId, outgoing: &Outgoing) -> bool {
-        self.connections.get(conn).is_some_and(|connection| {
-            let len = outgoing.encoded_len(connection.version);
-            connection.fits(len, self.config.max_unsent_bytes)
-        })
+    /// The length in bytes of a delivery that the connection may take now.
+    pub(super) fn room_for(&self, conn: ConnId, delivery: &Delivery) -> Option<u64> {
+        let connection = self.connections.get(conn)?;
+        let len = delivery.encoded_len(connection.version) as u64;
+        connection.fits(len, self.config.max_unsent_bytes).then_some(len)
     }
 
     pub(super) fn window_has_room(&self, slot: u32) -> bool {

@@ -26,7 +26,7 @@ impl Engine {
             self.publish_refused(slot, topic, why);
             self.take_received(slot, qos, packet_id)
         } else {
-            let message = Message::Passing(Content { topic, payload, qos, retain, properties });
+            let message = Message::passing(Content { topic, payload, qos, retain, properties });
             let received = self.note_received(slot, qos, packet_id);
             let after = self.route(message, received);
             self.touch(slot, after);

@@ -33,7 +33,7 @@ impl Engine {
                 Awaiting::Pubcomp => Outgoing::Packet(Packet::Pubrel(Ack::new(exchange.packet_id))),
                 Awaiting::Puback | Awaiting::Pubrec => {
                     let dup = std::mem::replace(&mut exchange.sent, true);
-                    publish(&exchange.entry, Some(exchange.packet_id), dup)
+                    Outgoing::Publish(delivery(&exchange.entry, Some(exchange.packet_id), dup))
                 }
             };
             again.push((packet, exchange.after.max(Lsn::NONE)));
@@ -93,7 +93,8 @@ impl Engine {
         while let Some(entry) = self.take_sendable(slot, conn) {
             if entry.qos == QoS::AtMostOnce {
                 self.counters.delivered += 1;
-                self.send(conn, publish(&entry, None, false), Lsn::NONE);
+                let outgoing = Outgoing::Publish(delivery(&entry, None, false));
+                self.send(conn, outgoing, Lsn::NONE);
                 continue;
             }
             let exactly_once = entry.qos == QoS::ExactlyOnce;
@@ -105,7 +106,8 @@ impl Engine {
                 sent.push((entry.seq, packet_id));
             }
             self.set_redelivery(slot, conn);
-            self.send(conn, publish(&entry, Some(packet_id), false), after);
+            let outgoing = Outgoing::Publish(delivery(&entry, Some(packet_id), false));
+            self.send(conn, outgoing, after);
         }
     }
 
@@ -118,7 +120,7 @@ impl Engine {
             return None;
         }
         let packet_id = needs_slot.then_some(PacketId::FIRST);
-        if !self.fits(conn, &publish(next, packet_id, false)) {
+        if self.room_for(conn, &delivery(next, packet_id, false)).is_none() {
             self.watch_progress(conn);
             return None;
         }
@@ -126,7 +128,7 @@ impl Engine {
     }
 }
 
-fn publish(entry: &Entry, packet_id: Option<PacketId>, dup: bool) -> Outgoing {
+fn delivery(entry: &Entry, packet_id: Option<PacketId>, dup: bool) -> Delivery {
     let message = Message::Kept(std::sync::Arc::clone(&entry.message));
-    Outgoing::Publish(Delivery { message, qos: entry.qos, dup, retain: entry.retain, packet_id })
+    Delivery { message, qos: entry.qos, dup, retain: entry.retain, packet_id }
 }

@@ -99,5 +99,5 @@ fn delivery(publish: &Publish) -> Option<Delivery> {
         retain,
         properties: publish.properties.clone(),
     };
-    Some(Delivery { message: Message::Passing(content), qos, dup, retain, packet_id })
+    Some(Delivery { message: Message::passing(content), qos, dup, retain, packet_id })
 }

@@ -56,8 +56,20 @@ impl Queue {
         !self.qos0.is_empty()
     }
 
-    pub(crate) fn front(&self) -> Option<&Entry> {
-        self.entries.front()
+    /// The message to send next. While the window is full only QoS 0 needs no slot of it: the
+    /// oldest goes past those that do, which no promise about order forbids.
+    pub(crate) fn next(&self, window_open: bool) -> Option<&Entry> {
+        let front = self.entries.front()?;
+        if window_open || front.qos == QoS::AtMostOnce {
+            return Some(front);
+        }
+        self.entries.get(self.place_of(*self.qos0.front()?)?)
+    }
+
+    /// Takes out what [`Queue::next`] shows.
+    pub(crate) fn take_next(&mut self, window_open: bool) -> Option<Entry> {
+        let is_front = window_open || self.entries.front()?.qos == QoS::AtMostOnce;
+        if is_front { self.pop() } else { self.take_oldest_qos0() }
     }
 
     #[cfg(test)]
@@ -132,10 +144,13 @@ impl Queue {
 
     fn take_oldest_qos0(&mut self) -> Option<Entry> {
         let seq = self.qos0.pop_front()?;
-        let at = self.entries.binary_search_by_key(&seq, |entry| entry.seq).ok()?;
-        let entry = self.entries.remove(at)?;
+        let entry = self.entries.remove(self.place_of(seq)?)?;
         self.bytes -= entry.message.weight();
         Some(entry)
+    }
+
+    fn place_of(&self, seq: Seq) -> Option<usize> {
+        self.entries.binary_search_by_key(&seq, |entry| entry.seq).ok()
     }
 
     /// Checks what must always hold.

@@ -111,20 +111,17 @@ impl Engine {
         }
     }
 
-    /// The first of the backlog, if window and connection have room for it.
+    /// The next of the backlog, if window and connection have room for it.
     fn take_sendable(&mut self, slot: u32, conn: ConnId) -> Option<Entry> {
+        let window_open = self.window_has_room(slot);
         let outbox = self.sessions.get(slot)?.outbox.as_ref()?;
-        let next = outbox.queue.front()?;
-        let needs_slot = next.qos != QoS::AtMostOnce;
-        if needs_slot && !self.window_has_room(slot) {
-            return None;
-        }
-        let packet_id = needs_slot.then_some(PacketId::FIRST);
+        let next = outbox.queue.next(window_open)?;
+        let packet_id = (next.qos != QoS::AtMostOnce).then_some(PacketId::FIRST);
         if self.room_for(conn, &delivery(next, packet_id, false)).is_none() {
             self.watch_progress(conn);
             return None;
         }
-        self.sessions.get_mut(slot)?.outbox().queue.pop()
+        self.sessions.get_mut(slot)?.outbox().queue.take_next(window_open)
     }
 }
 

@@ -68,6 +68,28 @@ fn disconnect_ends_the_connection_of_a_client_that_is_too_slow() {
     assert_eq!(back.ack_all(), ["t=0 q1 dup", "t=1 q1", "t=2 q1", "t=3 q1"]);
 }
 
+// contract: section 4, QoS 0 of an online session waits only while its connection is congested
+#[test]
+fn qos_0_goes_past_a_full_window_once_the_congestion_is_over() {
+    let bench = Bench::with(Config {
+        max_unsent_bytes: 100,
+        max_inflight_messages: 1,
+        ..Config::default()
+    });
+    let client = bench.connect("client");
+    client.subscribe("t", 2);
+    let publisher = bench.connect("publisher");
+    client.stuck(true);
+    for (payload, qos) in [("x".repeat(90), 1), ("one".into(), 1), ("zero".into(), 0)] {
+        publisher.publish("t", qos, &payload);
+    }
+    assert_eq!(client.messages().len(), 1);
+    client.stuck(false);
+    assert_eq!(client.messages(), ["t=zero q0"], "QoS 1 waits for the window, QoS 0 does not");
+    publisher.publish("t", 0, "live");
+    assert_eq!(client.messages(), ["t=live q0"]);
+}
+
 /// A shell tells of few written bytes late; a message that waits for them must not wait for ever.
 #[test]
 fn a_message_as_large_as_the_limit_is_sent_behind_a_small_one() {

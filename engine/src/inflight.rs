@@ -80,6 +80,8 @@ pub(crate) struct Exchange {
     pub(crate) after: Lsn,
     /// How many identifiers had been handed out before this one.
     number: u64,
+    /// Whether it is to be sent again as soon as the connection has room.
+    due: bool,
 }
 
 /// The exchanges of one session in the order of their first sending.
@@ -89,11 +91,13 @@ pub(crate) struct Inflight {
     next_id: PacketId,
     /// How many identifiers have been handed out or passed over.
     issued: u64,
+    /// How many exchanges are to be sent again.
+    due: usize,
 }
 
 impl Default for Inflight {
     fn default() -> Self {
-        Self { exchanges: VecDeque::new(), next_id: PacketId::FIRST, issued: 0 }
+        Self { exchanges: VecDeque::new(), next_id: PacketId::FIRST, issued: 0, due: 0 }
     }
 }
 
@@ -104,10 +108,6 @@ impl Inflight {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Exchange> {
         self.exchanges.iter()
-    }
-
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Exchange> {
-        self.exchanges.iter_mut()
     }
 
     /// Starts the exchange of `entry` under an identifier that no other exchange has.
@@ -124,6 +124,7 @@ impl Inflight {
             at: now,
             after,
             number,
+            due: false,
         });
         packet_id
     }
@@ -136,11 +137,47 @@ impl Inflight {
     /// Ends the exchange and returns it.
     pub(crate) fn finish(&mut self, packet_id: PacketId) -> Option<Exchange> {
         let at = self.position(packet_id)?;
-        self.exchanges.remove(at)
+        let exchange = self.exchanges.remove(at)?;
+        self.due -= usize::from(exchange.due);
+        Some(exchange)
+    }
+
+    /// Whether any exchange is to be sent again.
+    pub(crate) fn has_due(&self) -> bool {
+        self.due > 0
+    }
+
+    /// Those for which `is_due` says so are to be sent again.
+    pub(crate) fn set_due(&mut self, is_due: impl Fn(&Exchange) -> bool) {
+        for exchange in self.exchanges.iter_mut().filter(|exchange| !exchange.due) {
+            exchange.due = is_due(exchange);
+            self.due += usize::from(exchange.due);
+        }
+    }
+
+    /// The first exchange that is to be sent again, in the order of first sending.
+    pub(crate) fn first_due(&self) -> Option<&Exchange> {
+        self.exchanges.iter().filter(|_| self.due > 0).find(|exchange| exchange.due)
+    }
+
+    /// The exchange's latest packet is being sent at `now`.
+    pub(crate) fn sending(&mut self, packet_id: PacketId, now: Time) {
+        let Some(exchange) = self.get_mut(packet_id) else { return };
+        exchange.at = now;
+        exchange.sent = true;
+        let was_due = std::mem::take(&mut exchange.due);
+        self.due -= usize::from(was_due);
+    }
+
+    /// The connection is gone, and what was to be sent again on it.
+    pub(crate) fn forget_due(&mut self) {
+        self.due = 0;
+        self.exchanges.iter_mut().for_each(|exchange| exchange.due = false);
     }
 
     /// Takes out every exchange.
     pub(crate) fn take(&mut self) -> VecDeque<Exchange> {
+        self.due = 0;
         std::mem::take(&mut self.exchanges)
     }
 
@@ -186,6 +223,8 @@ impl Inflight {
         assert_eq!(ids.len(), self.exchanges.len(), "one identifier in two exchanges");
         let mut seqs = self.exchanges.iter().zip(self.exchanges.iter().skip(1));
         assert!(seqs.all(|(a, b)| a.entry.seq < b.entry.seq), "window out of send order");
+        let due = self.exchanges.iter().filter(|exchange| exchange.due).count();
+        assert_eq!(due, self.due, "exchanges to be sent again");
         assert!(self.exchanges.iter().all(|e| e.entry.qos != QoS::AtMostOnce), "QoS 0 in window");
     }
 }

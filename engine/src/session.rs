@@ -136,9 +136,10 @@ impl Session {
         self.outbox.get_or_insert_default()
     }
 
-    /// Whether every earlier message has been sent, so that a new one may go out at once.
-    pub(crate) fn backlog_is_empty(&self) -> bool {
-        self.outbox.as_ref().is_none_or(|outbox| outbox.queue.is_empty())
+    /// Whether everything earlier has been sent, so that a new message may go out at once.
+    pub(crate) fn is_caught_up(&self) -> bool {
+        let waits = |outbox: &Outbox| !outbox.queue.is_empty() || outbox.inflight.has_due();
+        !self.outbox.as_deref().is_some_and(waits)
     }
 
     pub(crate) fn reference(&self, slot: u32) -> SessionRef {

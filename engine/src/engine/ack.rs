@@ -57,9 +57,9 @@ impl Engine {
         let after = if session.is_durable() { session.lsn } else { Lsn::NONE };
         if let Some(exchange) = session.outbox().inflight.get_mut(packet_id) {
             exchange.awaiting = crate::inflight::Awaiting::Pubcomp;
-            exchange.at = now;
             exchange.after = after;
         }
+        session.outbox().inflight.sending(packet_id, now);
         self.answer(conn, Packet::Pubrel(Ack::new(packet_id)), after);
     }
 

@@ -73,7 +73,9 @@ impl Engine {
         }
         // Nothing waits without a reason: the window is full or the connection is congested.
         let window_open = outbox.inflight.len() < window;
-        if online.is_some() && outbox.queue.next(window_open).is_some() {
+        let waits = outbox.queue.next(window_open).is_some() || outbox.inflight.has_due();
+        assert!(online.is_some() || !outbox.inflight.has_due(), "sending again to nobody");
+        if online.is_some() && waits {
             let congested =
                 online.is_some_and(|connection| connection.unsent + connection.held > 0);
             assert!(congested, "the backlog could move up");

@@ -83,6 +83,8 @@ impl Engine {
     /// What the gate held back was never sent: QoS 0 is lost with the connection, QoS 2 is to be
     /// sent for the first time when the client comes back.
     fn drop_held(&mut self, slot: u32, connection: Connection) {
+        let outbox = self.sessions.get_mut(slot).and_then(|session| session.outbox.as_mut());
+        outbox.into_iter().for_each(|outbox| outbox.inflight.forget_due());
         for outgoing in connection.gate.into_held() {
             let Outgoing::Publish(delivery) = outgoing else { continue };
             let Some(packet_id) = delivery.packet_id else {

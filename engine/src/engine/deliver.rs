@@ -121,7 +121,7 @@ impl Engine {
 
     /// QoS 1 and 2 go out at once if the window has room and nothing waits before them.
     fn start_or_queue(&mut self, slot: u32, conn: ConnId, message: &mut Message, copy: Copy) {
-        let in_turn = self.sessions.get(slot).is_some_and(|session| session.backlog_is_empty());
+        let in_turn = self.sessions.get(slot).is_some_and(|session| session.is_caught_up());
         if !in_turn || !self.window_has_room(slot) {
             return self.enqueue(slot, message, copy);
         }

@@ -45,7 +45,7 @@ impl Engine {
         let limit = self.config.max_unsent_bytes;
         let connection = session.connection().and_then(|conn| self.connections.get(conn));
         connection.is_some_and(|connection| connection.unsent < limit)
-            && session.backlog_is_empty()
+            && session.is_caught_up()
             && self.window_has_room(slot)
     }
 

@@ -1,4 +1,5 @@
-//! The backlog moves up into the window, in order, as far as window and connection allow.
+//! What a client is still to get: first what is in flight and has to be sent again, then the
+//! backlog, in order, as far as window and connection allow.
 
 use smallvec::SmallVec;
 
@@ -20,27 +21,34 @@ impl Engine {
         self.pump(slot);
     }
 
-    /// Sends again what is in flight and for which `is_due` says so.
+    /// Sends again what is in flight and for which `is_due` says so, as the connection has room.
     pub(super) fn resend(&mut self, slot: u32, is_due: impl Fn(&Exchange) -> bool) {
-        let (now, durable) = (self.now, self.durable);
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let Some(conn) = session.connection() else { return };
         let Some(outbox) = session.outbox.as_mut() else { return };
-        let mut again = Vec::new();
-        for exchange in outbox.inflight.iter_mut().filter(|exchange| is_due(exchange)) {
-            exchange.at = now;
-            let packet = match exchange.awaiting {
-                Awaiting::Pubcomp => Outgoing::Packet(Packet::Pubrel(Ack::new(exchange.packet_id))),
-                Awaiting::Puback | Awaiting::Pubrec => {
-                    let dup = std::mem::replace(&mut exchange.sent, true);
-                    Outgoing::Publish(delivery(&exchange.entry, Some(exchange.packet_id), dup))
-                }
+        outbox.inflight.set_due(is_due);
+        self.send_due(slot, conn);
+    }
+
+    /// Goes on sending again; whether all of it is sent.
+    fn send_due(&mut self, slot: u32, conn: ConnId) -> bool {
+        loop {
+            let outbox = self.sessions.get(slot).and_then(|session| session.outbox.as_ref());
+            let Some(exchange) = outbox.and_then(|outbox| outbox.inflight.first_due()) else {
+                return true;
             };
-            again.push((packet, exchange.after.max(Lsn::NONE)));
-        }
-        let waiting = |after: Lsn| if after <= durable { Lsn::NONE } else { after };
-        for (packet, after) in again {
-            self.send(conn, packet, waiting(after));
+            let (packet_id, after) = (exchange.packet_id, exchange.after);
+            let outgoing = again(exchange);
+            let Some(connection) = self.connections.get(conn) else { return false };
+            let len = outgoing.encoded_len(connection.version) as u64;
+            if !connection.fits(len, self.config.max_unsent_bytes) {
+                self.watch_progress(conn);
+                return false;
+            }
+            let now = self.now;
+            let Some(session) = self.sessions.get_mut(slot) else { return false };
+            session.outbox().inflight.sending(packet_id, now);
+            self.send_sized(conn, outgoing, len, after);
         }
     }
 
@@ -56,7 +64,7 @@ impl Engine {
     pub(super) fn has_work(&self, slot: u32) -> bool {
         self.sessions
             .get(slot)
-            .is_some_and(|session| !session.backlog_is_empty() || session.replays.is_some())
+            .is_some_and(|session| !session.is_caught_up() || session.replays.is_some())
     }
 
     /// Sends what may be sent now.
@@ -69,7 +77,9 @@ impl Engine {
         let Some(session) = self.sessions.get(slot) else { return };
         let durable = session.is_durable();
         let mut sent = SmallVec::new();
-        if let Some(conn) = session.connection() {
+        if let Some(conn) = session.connection()
+            && self.send_due(slot, conn)
+        {
             self.send_backlog(slot, conn, durable, &mut sent);
         }
         if removed.is_some() || !sent.is_empty() {
@@ -122,6 +132,18 @@ impl Engine {
             return None;
         }
         self.sessions.get_mut(slot)?.outbox().queue.take_next(window_open)
+    }
+}
+
+/// The packet that the exchange is waiting for an answer to.
+fn again(exchange: &Exchange) -> Outgoing {
+    let packet_id = exchange.packet_id;
+    match exchange.awaiting {
+        Awaiting::Pubcomp => Outgoing::Packet(Packet::Pubrel(Ack::new(packet_id))),
+        Awaiting::Puback | Awaiting::Pubrec => {
+            // DUP says that it has been sent before, not that it was meant to be.
+            Outgoing::Publish(delivery(&exchange.entry, Some(packet_id), exchange.sent))
+        }
     }
 }
 

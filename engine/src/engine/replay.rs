@@ -42,7 +42,7 @@ impl Engine {
     /// Goes on with the session's walks while there is room, up to the budget of one step.
     pub(super) fn replay(&mut self, slot: u32) {
         let Some(session) = self.sessions.get_mut(slot) else { return };
-        let Some(conn) = session.connection().filter(|_| session.backlog_is_empty()) else {
+        let Some(conn) = session.connection().filter(|_| session.is_caught_up()) else {
             return;
         };
         let Some(replays) = session.replays.as_mut() else { return };
@@ -119,7 +119,7 @@ impl Engine {
     fn has_room(&mut self, slot: u32, conn: ConnId, granted: QoS) -> bool {
         let limit = self.config.max_unsent_bytes;
         // One that did not fit the connection queues; the walk must not heap more upon it.
-        if !self.sessions.get(slot).is_some_and(Session::backlog_is_empty) {
+        if !self.sessions.get(slot).is_some_and(Session::is_caught_up) {
             return false;
         }
         let Some(connection) = self.connections.get(conn) else { return false };
@@ -128,7 +128,7 @@ impl Engine {
             return false;
         }
         // A message that did not fit waits in the backlog: the next ones must not follow it there.
-        let in_turn = self.sessions.get(slot).is_some_and(|session| session.backlog_is_empty());
+        let in_turn = self.sessions.get(slot).is_some_and(|session| session.is_caught_up());
         in_turn && (granted == QoS::AtMostOnce || self.window_has_room(slot))
     }
 }

@@ -1,8 +1,9 @@
 //! Clients that do not read: contract.md section 8, `max_unsent_bytes`.
 
-use crate::support::{Bench, Client, SECOND, puback};
+use crate::support::{Bench, Client, SECOND, connect, puback, pubrec};
 use surewire_engine::config::Config;
 use surewire_engine::notice::CloseReason;
+use surewire_engine::packet::{Connect, Packet};
 
 const LIMIT: u64 = 1_000;
 
@@ -173,4 +174,52 @@ fn a_client_that_reads_and_does_not_acknowledge_is_not_stalled() {
     client.take();
     client.send(puback(1));
     assert_eq!(client.take().len(), 1);
+}
+
+// contract: sections 5 and 8, the window of a session that comes back is sent again as there is
+// room, in its first order, with what is new behind it
+#[test]
+fn what_is_sent_again_stays_within_the_limit() {
+    let bench = bench();
+    let client = bench.connect_persistent("c", false);
+    client.subscribe("t", 1);
+    let publisher = bench.connect("p");
+    let payload = |n: usize| format!("{n}{}", "x".repeat(400));
+    (0..10).for_each(|n| {
+        publisher.publish("t", 1, &payload(n));
+    });
+    client.lose();
+    let back = bench.open(Connect { clean_start: false, ..connect("c") });
+    back.stuck(true);
+    bench.report();
+    publisher.publish("t", 1, "new");
+    assert!(back.untaken() <= LIMIT, "{} bytes unsent", back.untaken());
+    back.expect_connack(true);
+    back.stuck(false);
+    let mut expected: Vec<String> = (0..10).map(|n| format!("t={} q1 dup", payload(n))).collect();
+    expected.push("t=new q1".into());
+    assert_eq!(back.ack_all(), expected);
+}
+
+// contract: section 5, an answer to what is still to be sent again counts
+#[test]
+fn what_is_acknowledged_meanwhile_is_not_sent_again() {
+    let bench = bench();
+    let client = bench.connect_persistent("c", false);
+    client.subscribe("t", 2);
+    let publisher = bench.connect("p");
+    for n in 0..4 {
+        publisher.publish("t", 2, &format!("{n}{}", "x".repeat(600)));
+    }
+    client.lose();
+    let back = bench.dial();
+    back.stuck(true);
+    back.send(Packet::Connect(Box::new(Connect { clean_start: false, ..connect("c") })));
+    assert_eq!(back.take().len(), 2, "CONNACK and the one message that fits");
+    back.send(pubrec(3));
+    back.stuck(false);
+    let again = back.seen();
+    let ids: Vec<&str> = again.iter().filter_map(|seen| seen.split('#').nth(1)).collect();
+    assert_eq!(ids, ["2", "4"], "{again:?}");
+    assert!(again.contains(&"pubrel 3".to_owned()), "{again:?}");
 }

@@ -23,6 +23,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use failure::Failure;
 use link::Link;
+use surewire_engine::client::CloseReason;
 
 /// An MQTT broker that never says "acknowledged" about something a power cut could undo.
 ///
@@ -86,6 +87,24 @@ fn block_on(command: impl Future<Output = Result<(), Failure>>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
+    }
+}
+
+/// A connection that the client closed; bytes that are no MQTT say more before it was accepted.
+fn closed(link: &Link, accepted: bool, reason: CloseReason) -> Failure {
+    match reason {
+        CloseReason::Fault(fault) if !accepted => Failure::NotMqtt {
+            address: link.authority(),
+            fault,
+            version: words::version(link.version()),
+            hint: link.hint(),
+        },
+        CloseReason::Fault(_)
+        | CloseReason::Requested
+        | CloseReason::Refused { .. }
+        | CloseReason::ByServer { .. }
+        | CloseReason::NoConnack
+        | CloseReason::NoPingresp => Failure::Closed(reason),
     }
 }
 

@@ -47,6 +47,9 @@ pub enum Command {
     Check {
         /// The configuration file; without it, the one that would be served.
         path: Option<PathBuf>,
+        /// Print the JSON schema of the file instead, for editors.
+        #[arg(long, conflicts_with = "path")]
+        schema: bool,
     },
     /// Publish messages to a broker.
     Pub(publish::Args),
@@ -143,7 +146,7 @@ mod tests {
     #[test]
     fn check_takes_a_path_or_none() {
         let path = |line| match read(line).unwrap().command {
-            Some(Command::Check { path }) => path,
+            Some(Command::Check { path, schema: false }) => path,
             _ => panic!("{line} is no check"),
         };
         assert_eq!(path("surewire check"), None);

@@ -23,6 +23,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use failure::Failure;
 use link::Link;
+use surewire_engine::client::CloseReason;
 
 /// An MQTT broker that never says "acknowledged" about something a power cut could undo.
 ///
@@ -46,6 +47,9 @@ pub enum Command {
     Check {
         /// The configuration file; without it, the one that would be served.
         path: Option<PathBuf>,
+        /// Print the JSON schema of the file instead, for editors.
+        #[arg(long, conflicts_with = "path")]
+        schema: bool,
     },
     /// Publish messages to a broker.
     Pub(publish::Args),
@@ -89,6 +93,24 @@ fn block_on(command: impl Future<Output = Result<(), Failure>>) -> ExitCode {
     }
 }
 
+/// A connection that the client closed; bytes that are no MQTT say more before it was accepted.
+fn closed(link: &Link, accepted: bool, reason: CloseReason) -> Failure {
+    match reason {
+        CloseReason::Fault(fault) if !accepted => Failure::NotMqtt {
+            address: link.authority(),
+            fault,
+            version: words::version(link.version()),
+            hint: link.hint(),
+        },
+        CloseReason::Fault(_)
+        | CloseReason::Requested
+        | CloseReason::Refused { .. }
+        | CloseReason::ByServer { .. }
+        | CloseReason::NoConnack
+        | CloseReason::NoPingresp => Failure::Closed(reason),
+    }
+}
+
 /// The end of a connection that the broker never answered on.
 fn lost_early(link: &Link) -> Failure {
     Failure::LostEarly {
@@ -124,7 +146,7 @@ mod tests {
     #[test]
     fn check_takes_a_path_or_none() {
         let path = |line| match read(line).unwrap().command {
-            Some(Command::Check { path }) => path,
+            Some(Command::Check { path, schema: false }) => path,
             _ => panic!("{line} is no check"),
         };
         assert_eq!(path("surewire check"), None);

@@ -1,5 +1,6 @@
 //! The program `surewire`: arguments, signals and the process around the server.
 
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -22,7 +23,8 @@ const ENGINE_FAILED: u8 = 70;
 fn main() -> ExitCode {
     let arguments = Arguments::read(std::env::args_os());
     match arguments.command {
-        Some(Command::Check { path }) => check(path.as_deref()),
+        Some(Command::Check { schema: true, .. }) => answer(&format!("{:#}\n", config::schema())),
+        Some(Command::Check { path, .. }) => check(path.as_deref()),
         Some(Command::Pub(args)) => publish::run(args),
         Some(Command::Sub(args)) => subscribe::run(args),
         None => match load(arguments.config.as_deref()) {
@@ -39,14 +41,20 @@ fn load(path: Option<&Path>) -> Result<Loaded, ConfigError> {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the report is what was asked for")]
 fn check(path: Option<&Path>) -> ExitCode {
     let loaded = load(path);
     if let Err(error) = &loaded {
         return complain(error);
     }
-    print!("{}", config::report(&loaded));
-    ExitCode::SUCCESS
+    answer(&config::report(&loaded))
+}
+
+/// Prints what was asked for. Whoever stopped reading, as in `surewire check | head`, has enough.
+fn answer(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => complain(&error),
+        Ok(()) | Err(_) => ExitCode::SUCCESS,
+    }
 }
 
 #[expect(clippy::print_stderr, reason = "there is no log before the configuration is read")]
@@ -115,7 +123,14 @@ async fn asked_to_stop(interrupt: &mut Signal, terminate: &mut Signal) {
 fn announce(loaded: &Loaded) {
     info!(version = env!("CARGO_PKG_VERSION"), configuration = %loaded.source, "surewire starts");
     if loaded.source == config::Source::BuiltIn {
-        info!("there is no config.yaml here: built-in defaults, listeners on loopback only");
+        let listeners = &loaded.config.listener;
+        // A variable may have opened one to others.
+        let reach = if listeners.iter().all(|listener| listener.addr.is_loopback()) {
+            ", listeners on loopback only"
+        } else {
+            ""
+        };
+        info!("there is no config.yaml here: built-in defaults{reach}");
     }
     for warning in &loaded.warnings {
         warn!("{warning}");

@@ -12,8 +12,8 @@ pub(super) enum DialError {
     Resolve { host: String, error: io::Error },
     #[error("the host `{host}` has no address; check -h")]
     NoAddress { host: String },
-    #[error("cannot connect to {}: {error}; {}", tried(.addresses), hint(.error))]
-    Connect { addresses: Vec<SocketAddr>, error: io::Error },
+    #[error("cannot connect to {}: {error}; {}", tried(.target, .addresses), hint(.error))]
+    Connect { target: String, addresses: Vec<SocketAddr>, error: io::Error },
     #[error(
         "{address} did not answer within {} s; check -h and -p, and a firewall between",
         .waited.as_secs()
@@ -37,8 +37,10 @@ pub(super) enum DialError {
     WebSocket { address: SocketAddr, error: Box<tokio_tungstenite::tungstenite::Error> },
 }
 
-fn tried(addresses: &[SocketAddr]) -> String {
-    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
+/// What was asked for, and the addresses that stand for it where it is a name.
+fn tried(target: &str, addresses: &[SocketAddr]) -> String {
+    let tried = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+    if tried == target { tried } else { format!("{target} ({tried})") }
 }
 
 fn hint(error: &io::Error) -> &'static str {

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use surewire_engine::client::CloseReason;
+use surewire_engine::client::{CloseReason, Fault};
 
 use super::dial_error::DialError;
 use super::words;
@@ -24,6 +24,11 @@ pub(super) enum Failure {
          broker that speaks {version}{hint}"
     )]
     LostEarly { address: String, version: &'static str, hint: &'static str },
+    #[error(
+        "{address} answers, but not to CONNECT: {fault}; check that it is an MQTT broker that \
+         speaks {version}{hint}"
+    )]
+    NotMqtt { address: String, fault: Fault, version: &'static str, hint: &'static str },
     #[error("the connection was lost{}; {unacknowledged} messages are not acknowledged", cause(.error))]
     Lost { error: Option<io::Error>, unacknowledged: usize },
     #[error("the broker refused every subscription; is this user allowed to read these topics?")]

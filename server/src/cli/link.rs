@@ -39,6 +39,8 @@ pub(super) enum Event {
     Closed(CloseReason),
     /// The transport ended; `None` when the broker closed it.
     Lost(Option<io::Error>),
+    /// Less is waiting to be written: [`Link::is_busy`] or [`Link::is_flushed`] changed.
+    Relieved,
 }
 
 /// A client and, at times, its transport.
@@ -134,7 +136,7 @@ impl Link {
         while self.wire.is_some() {
             match self.next().await {
                 Event::Closed(_) | Event::Lost(_) => return,
-                Event::Told(_) => {}
+                Event::Told(_) | Event::Relieved => {}
             }
         }
     }
@@ -142,6 +144,11 @@ impl Link {
     /// Whether much is written that the transport has not taken.
     pub(super) fn is_busy(&self) -> bool {
         self.wire.as_ref().is_some_and(|wire| wire.outward.buffer.len() > BUSY)
+    }
+
+    /// Whether the transport has taken everything.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.wire.as_ref().is_none_or(|wire| wire.outward.is_idle())
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -213,6 +220,7 @@ impl Link {
 
     /// Waits for the transport or for time, whichever is first.
     async fn turn(&mut self) {
+        let before = (self.is_busy(), self.is_flushed());
         let due = self.client.next_timeout().map(|due| self.started + (due - Time::from_secs(1)));
         let Some(Wire { inward, outward }) = &mut self.wire else {
             return std::future::pending().await;
@@ -224,6 +232,9 @@ impl Link {
             () = wait_until(due) => Ok(None),
         };
         match done {
+            Ok(None) if before != (self.is_busy(), self.is_flushed()) => {
+                self.events.push_back(Event::Relieved);
+            }
             Ok(None) => {}
             Ok(Some(0)) => self.lost(None),
             Ok(Some(_)) => self.handle(Input::Alive),

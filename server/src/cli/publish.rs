@@ -16,7 +16,7 @@ use super::failure::Failure;
 use super::link::{Event, Link};
 use super::payload::Source;
 use super::stop::Stop;
-use super::{block_on, lost_early, words};
+use super::{block_on, closed, lost_early, words};
 
 /// A Remaining Length holds this many bytes (3.1.1 section 2.2.3).
 const MAX_REMAINING: usize = 268_435_455;
@@ -140,7 +140,9 @@ impl Publisher {
 
     fn is_done(&self) -> bool {
         let client = self.link.client();
-        self.exhausted && client.is_connected() && client.unacknowledged() == 0
+        let is_acknowledged = client.is_connected() && client.unacknowledged() == 0;
+        // Nothing acknowledges QoS 0: all that can be done for it is to have written it.
+        self.exhausted && is_acknowledged && self.link.is_flushed()
     }
 
     fn wants_more(&self) -> bool {
@@ -167,12 +169,14 @@ impl Publisher {
     async fn on(&mut self, event: Event) -> Result<bool, Failure> {
         match event {
             Event::Told(output) => self.told(&output),
+            // What may be published now is looked at each time.
+            Event::Relieved => {}
             Event::Closed(CloseReason::Requested) => return Ok(true),
             Event::Closed(reason @ CloseReason::NoPingresp) if self.persistent => {
                 words::say(format_args!("{}", words::closed(&reason)));
                 self.reconnect().await?;
             }
-            Event::Closed(reason) => return Err(Failure::Closed(reason)),
+            Event::Closed(reason) => return Err(closed(&self.link, self.accepted, reason)),
             Event::Lost(error) if self.accepted && self.persistent => {
                 words::say(format_args!("{}", words::lost(&error)));
                 self.reconnect().await?;

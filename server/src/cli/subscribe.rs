@@ -16,7 +16,7 @@ use super::failure::Failure;
 use super::link::{Event, Link};
 use super::publish::seconds;
 use super::stop::{Stop, Stopped};
-use super::{block_on, lost_early, words};
+use super::{block_on, closed, lost_early, words};
 
 const NOTES: &str = "\
 Prints each payload as it is and a line break. Runs until Ctrl-C, or as -C and -W say; a lost
@@ -136,13 +136,14 @@ impl Subscriber {
     fn on(&mut self, event: Event) -> Result<After, Failure> {
         match event {
             Event::Told(output) => self.told(output),
+            Event::Relieved => Ok(After::GoOn),
             Event::Closed(reason @ (CloseReason::NoPingresp | CloseReason::NoConnack))
                 if self.accepted =>
             {
                 words::say(format_args!("{}", words::closed(&reason)));
                 Ok(After::Reconnect)
             }
-            Event::Closed(reason) => Err(Failure::Closed(reason)),
+            Event::Closed(reason) => Err(closed(&self.link, self.accepted, reason)),
             Event::Lost(error) if self.accepted => {
                 words::say(format_args!("{}", words::lost(&error)));
                 Ok(After::Reconnect)

@@ -77,7 +77,7 @@ impl Target {
             }
         }
         Err(match last {
-            Some(Ok(error)) => DialError::Connect { addresses, error },
+            Some(Ok(error)) => DialError::Connect { target: self.authority(), addresses, error },
             Some(Err(address)) => DialError::TimedOut { address, waited: PATIENCE },
             None => DialError::NoAddress { host: self.host.clone() },
         })

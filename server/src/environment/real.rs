@@ -1,5 +1,6 @@
 //! The operating system's sockets, clock, randomness and threads.
 
+use std::cell::RefCell;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use surewire_engine::time::Time;
 use tokio::net::{TcpListener, TcpStream, lookup_host};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Clock, Environment, Incoming, Listener, LocalFuture, Stream, WorkerBody};
 use crate::config::{Host, ListenAddress};
@@ -17,16 +18,18 @@ use crate::config::{Host, ListenAddress};
 const BACKLOG: i32 = 4_096;
 
 /// The environment that the broker has in production. It makes the only threads there are.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct RealEnvironment {
     clock: Arc<SystemClock>,
+    /// Kept from one call to the next: a signal between two calls must not be lost.
+    asked: RefCell<Option<Signal>>,
 }
 
 impl RealEnvironment {
     /// Starts the clock.
     #[must_use]
     pub fn new() -> Self {
-        Self { clock: Arc::new(SystemClock::new()) }
+        Self { clock: Arc::new(SystemClock::new()), asked: RefCell::new(None) }
     }
 }
 
@@ -63,12 +66,12 @@ impl Environment for RealEnvironment {
 
     fn histograms_wanted(&self) -> LocalFuture<'_, ()> {
         Box::pin(async {
-            match signal(SignalKind::user_defined1()) {
-                Ok(mut asked) => {
-                    asked.recv().await;
-                }
-                Err(_) => std::future::pending().await,
-            }
+            let kept = self.asked.take();
+            let Some(mut asked) = kept.or_else(|| signal(SignalKind::user_defined1()).ok()) else {
+                return std::future::pending().await;
+            };
+            asked.recv().await;
+            self.asked.replace(Some(asked));
         })
     }
 }

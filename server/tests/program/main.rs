@@ -1,0 +1,15 @@
+//! The program `surewire` as its users meet it: arguments and files in, exit codes, output, log
+//! lines and messages of MQTT out.
+
+#![cfg(test)]
+
+mod arguments;
+mod broker;
+mod clients;
+mod connections;
+mod packets;
+mod refusals;
+mod sessions;
+mod signals;
+mod start;
+mod support;

@@ -76,12 +76,25 @@ pub(crate) fn config(config: &Config, reader: &mut Reader, _: &Place) {
             reader.warn(&format!("listener[{index}]"), concern);
         }
     }
-    if config.http_server.addr.is_some() {
-        reader.warn("http_server", Concern::NoFunctionYet);
+    for (key, is_set) in without_function(config) {
+        if is_set {
+            reader.warn(key, Concern::NoFunctionYet);
+        }
     }
-    if config.profile.cpu.is_some() || config.profile.mem.is_some() {
-        reader.warn("profile", Concern::NoFunctionYet);
-    }
+}
+
+/// Keys that nothing obeys yet, and whether the operator counts on them.
+fn without_function(config: &Config) -> [(&'static str, bool); 5] {
+    let usual = Config::default();
+    let profile = &config.profile;
+    [
+        ("http_server", config.http_server.addr.is_some()),
+        ("profile", profile.cpu.is_some() || profile.mem.is_some()),
+        ("memory_limit", config.memory_limit != usual.memory_limit),
+        // These two are for clients of 5.0, which are refused.
+        ("receive_maximum_policy", config.receive_maximum_policy != usual.receive_maximum_policy),
+        ("topic_alias_maximum", config.topic_alias_maximum != usual.topic_alias_maximum),
+    ]
 }
 
 fn who_may_connect(config: &Config, listener: &Listener) -> Option<Concern> {

@@ -67,7 +67,17 @@ fn engine(config: &Config, machine: Machine) -> EngineConfig {
         max_retained_bytes: bytes(config.retained.max_bytes),
         max_keepalive: config.max_keepalive.map(whole_seconds),
         keepalive_multiplier_milli: config.keepalive_multiplier.thousandths(),
-        session_expiry_interval: config.session_expiry_interval.map(TimeSpan::get),
+        session_expiry_interval: session_expiry(config),
+    }
+}
+
+/// 3.x clients ask for no time of their own: theirs is the configured one, within the maximum.
+fn session_expiry(config: &Config) -> Option<Duration> {
+    let asked = config.session_expiry_interval.map(TimeSpan::get);
+    let most = config.max_session_expiry_interval.map(TimeSpan::get);
+    match (asked, most) {
+        (Some(asked), Some(most)) => Some(asked.min(most)),
+        (asked, most) => asked.or(most),
     }
 }
 
@@ -132,6 +142,23 @@ mod tests {
         assert_eq!(settings.workers, 3);
         assert_eq!(settings.connect_timeout, Duration::from_secs(10));
         assert_eq!(settings.limits.max_packet_size, 2 << 20);
+    }
+
+    // contract: section 8
+    #[test]
+    fn a_session_of_a_3_x_client_expires_at_the_earlier_of_both_times() {
+        for (text, seconds) in [
+            ("", None),
+            ("session_expiry_interval: 1h", Some(3_600)),
+            ("max_session_expiry_interval: 10s", Some(10)),
+            ("session_expiry_interval: 1h\nmax_session_expiry_interval: 10s", Some(10)),
+            ("session_expiry_interval: 5s\nmax_session_expiry_interval: 10s", Some(5)),
+        ] {
+            let no_variables: [(&str, &str); 0] = [];
+            let loaded = Config::parse(text.as_bytes(), no_variables).unwrap();
+            let expiry = Settings::resolve(&loaded.config, MACHINE).engine.session_expiry_interval;
+            assert_eq!(expiry, seconds.map(Duration::from_secs), "{text}");
+        }
     }
 
     #[test]

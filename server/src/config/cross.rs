@@ -4,6 +4,7 @@ use super::document::Place;
 use super::error::{Conflict, Fault};
 use super::reader::Reader;
 use super::settings::{Config, HttpServer, Listener};
+use super::values::{MemoryLimit, ReceiveMaximumPolicy};
 use super::warning::Concern;
 
 /// Passwords that are tried first wherever a login answers; compared in lower case.
@@ -83,17 +84,17 @@ pub(crate) fn config(config: &Config, reader: &mut Reader, _: &Place) {
     }
 }
 
-/// Keys that nothing obeys yet, and whether the operator counts on them.
+/// Keys that nothing obeys yet, and whether the operator counts on them, that is, set something
+/// else than the default.
 fn without_function(config: &Config) -> [(&'static str, bool); 5] {
-    let usual = Config::default();
     let profile = &config.profile;
     [
         ("http_server", config.http_server.addr.is_some()),
         ("profile", profile.cpu.is_some() || profile.mem.is_some()),
-        ("memory_limit", config.memory_limit != usual.memory_limit),
+        ("memory_limit", config.memory_limit != MemoryLimit::Percent(75)),
         // These two are for clients of 5.0, which are refused.
-        ("receive_maximum_policy", config.receive_maximum_policy != usual.receive_maximum_policy),
-        ("topic_alias_maximum", config.topic_alias_maximum != usual.topic_alias_maximum),
+        ("receive_maximum_policy", config.receive_maximum_policy != ReceiveMaximumPolicy::Default),
+        ("topic_alias_maximum", config.topic_alias_maximum != 64),
     ]
 }
 

@@ -25,7 +25,7 @@ use failure::Failure;
 use link::Link;
 use surewire_engine::client::CloseReason;
 
-/// An MQTT broker that never says "acknowledged" about something a power cut could undo.
+/// An MQTT broker whose whole behaviour is one deterministic function.
 ///
 /// Without a command it serves until SIGINT or SIGTERM. A second signal ends it at once.
 #[derive(Debug, Parser)]

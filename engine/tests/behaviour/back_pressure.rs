@@ -1,4 +1,4 @@
-//! Clients that do not read: contract.md section 8, `max_unsent_bytes`.
+//! Clients that do not read: docs/contract.md section 8, `max_unsent_bytes`.
 
 use crate::support::{Bench, Client, SECOND, connect, puback, pubrec};
 use surewire_engine::config::Config;
@@ -64,7 +64,7 @@ fn what_waited_for_room_comes_in_order_when_there_is_some() {
     assert_eq!(numbers, "0123456789".chars().collect::<Vec<_>>());
 }
 
-// design: back-pressure
+// architecture: back-pressure
 #[test]
 fn answers_to_a_client_that_does_not_read_stop_the_reading_at_twice_the_limit() {
     let bench = bench();
@@ -141,7 +141,7 @@ fn a_connection_that_has_drained_is_not_closed_later() {
     assert_eq!(client.ack_all(), ["t=x q1"]);
 }
 
-// design: one client's stall is nobody else's
+// architecture: one client's stall is nobody else's
 #[test]
 fn a_stuck_subscriber_holds_nobody_back() {
     let bench = bench();

@@ -1,4 +1,4 @@
-//! CONNECT: MQTT 3.1.1 section 3.1, and who else is refused (contract.md section 5).
+//! CONNECT: MQTT 3.1.1 section 3.1, and who else is refused (docs/contract.md section 5).
 
 use std::collections::BTreeSet;
 

@@ -52,7 +52,7 @@ fn pubrec_and_pubcomp_wait_for_their_records() {
     waits(&bench, &client, "pubcomp 7");
 }
 
-// design: a repeated PUBLISH or PUBREL waits on the session's latest record
+// architecture: a repeated PUBLISH or PUBREL waits on the session's latest record
 #[test]
 fn a_repeated_packet_waits_for_what_the_first_one_wrote() {
     let (bench, client, _publisher) = held(1);
@@ -65,7 +65,7 @@ fn a_repeated_packet_waits_for_what_the_first_one_wrote() {
     assert_eq!(around_sync(&bench, &client), (vec![], vec!["pubcomp 7".into(); 2]));
 }
 
-// design: what waits: SUBACK, UNSUBACK
+// architecture: what waits: SUBACK, UNSUBACK
 #[test]
 fn suback_and_unsuback_wait() {
     let (bench, client, _publisher) = held(1);
@@ -75,7 +75,7 @@ fn suback_and_unsuback_wait() {
     waits(&bench, &client, "unsuback 3");
 }
 
-// design: what waits: CONNACK when CONNECT created, discarded or took over stored state
+// architecture: what waits: CONNACK when CONNECT created, discarded or took over stored state
 #[test]
 fn a_connack_waits_for_what_the_connect_changed() {
     let (bench, client, _publisher) = held(1);
@@ -88,7 +88,7 @@ fn a_connack_waits_for_what_the_connect_changed() {
     assert_eq!(bench.open(connect("clean")).seen(), ["connack"], "changed nothing");
 }
 
-// design: QoS 0 and 1 deliveries and PINGRESP pass
+// architecture: QoS 0 and 1 deliveries and PINGRESP pass
 #[test]
 fn pings_and_deliveries_of_qos_0_and_1_do_not_wait() {
     let (bench, client, publisher) = held(1);
@@ -100,7 +100,7 @@ fn pings_and_deliveries_of_qos_0_and_1_do_not_wait() {
     assert_eq!(client.seen(), NOTHING);
 }
 
-// design: outgoing QoS 2 PUBLISH waits until its id is stored, PUBREL for the PUBREC progress
+// architecture: outgoing QoS 2 PUBLISH waits until its id is stored, PUBREL for the PUBREC progress
 #[test]
 fn an_outgoing_qos_2_exchange_waits_at_each_step() {
     let (bench, client, publisher) = held(2);
@@ -112,7 +112,7 @@ fn an_outgoing_qos_2_exchange_waits_at_each_step() {
     assert_eq!(client.seen(), NOTHING);
 }
 
-// design: the same for a message that moves up from the backlog
+// architecture: the same for a message that moves up from the backlog
 #[test]
 fn a_qos_2_message_of_the_backlog_waits_for_its_identifier() {
     let bench = Bench::with(Config { max_inflight_messages: 1, ..Config::default() });
@@ -143,7 +143,7 @@ fn nothing_overtakes_a_connack_or_suback() {
     assert_eq!(back.seen(), all);
 }
 
-// design: SUBACK, retained, live
+// architecture: SUBACK, retained, live
 #[test]
 fn the_suback_comes_before_retained_and_those_before_live_messages() {
     let (bench, client, publisher) = held(1);
@@ -156,7 +156,7 @@ fn the_suback_comes_before_retained_and_those_before_live_messages() {
     assert_eq!(client.seen(), ["suback 9 [1]", "u=kept q1 retain #1", "u=live q1 #2"]);
 }
 
-// design: the gate is bounded, full = stop reading
+// architecture: the gate is bounded, full = stop reading
 #[test]
 fn a_full_gate_stops_the_reading_until_it_empties() {
     let (bench, _client, publisher) = held(1);
@@ -170,7 +170,7 @@ fn a_full_gate_stops_the_reading_until_it_empties() {
     assert_eq!(publisher.take().len(), 256);
 }
 
-// design: the gate is bounded; nothing that others send grows it without end
+// architecture: the gate is bounded; nothing that others send grows it without end
 #[test]
 fn live_traffic_behind_a_suback_that_waits_is_bounded() {
     let config = Config { max_unsent_bytes: 1_000, ..Config::default() };
@@ -190,7 +190,7 @@ fn live_traffic_behind_a_suback_that_waits_is_bounded() {
     assert_eq!(client.messages().last().unwrap(), "t=last q0", "it goes on");
 }
 
-// design: sessions that end with their connection never touch the disk
+// architecture: sessions that end with their connection never touch the disk
 #[test]
 fn transient_traffic_appends_no_records() {
     let bench = Bench::new();
@@ -206,7 +206,7 @@ fn transient_traffic_appends_no_records() {
     assert!(bench.records().is_empty());
 }
 
-// design: QoS 0 to a connected persistent session is not stored
+// architecture: QoS 0 to a connected persistent session is not stored
 #[test]
 fn qos_0_appends_no_records() {
     let (bench, client, publisher) = held(2);
@@ -217,7 +217,7 @@ fn qos_0_appends_no_records() {
     assert!(bench.records().is_empty());
 }
 
-// design: one record per transition
+// architecture: one record per transition
 #[test]
 fn a_message_is_one_record_with_all_who_hold_it() {
     let bench = Bench::new();
@@ -241,7 +241,7 @@ fn a_message_is_one_record_with_all_who_hold_it() {
     assert_eq!(to.len(), 4, "and the group");
 }
 
-// design: an assigned packet id rides in the ack-advance record
+// architecture: an assigned packet id rides in the ack-advance record
 #[test]
 fn an_acknowledgement_and_what_moves_up_are_one_record() {
     let bench = Bench::with(Config { max_inflight_messages: 1, ..Config::default() });
@@ -259,7 +259,7 @@ fn an_acknowledgement_and_what_moves_up_are_one_record() {
     assert_eq!(sent.len(), 1);
 }
 
-// design: the gate dies with its connection
+// architecture: the gate dies with its connection
 #[test]
 fn what_waits_at_the_gate_ends_with_the_connection() {
     let (bench, client, publisher) = held(2);

@@ -1,4 +1,4 @@
-//! Overlapping filters of one client: MQTT 3.1.1 section 3.3.5, contract.md section 5.
+//! Overlapping filters of one client: MQTT 3.1.1 section 3.3.5, docs/contract.md section 5.
 
 use crate::support::Bench;
 

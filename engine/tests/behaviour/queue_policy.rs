@@ -1,4 +1,4 @@
-//! The backlog's limits: contract.md section 4.
+//! The backlog's limits: docs/contract.md section 4.
 
 use crate::support::Bench;
 use surewire_engine::config::{Config, QueueFullPolicy};

@@ -1,4 +1,4 @@
-//! Sending again by timer: contract.md section 2, `delivery_retry_interval`.
+//! Sending again by timer: docs/contract.md section 2, `delivery_retry_interval`.
 
 use crate::support::{Bench, Client, SECOND, puback, pubrec};
 use surewire_engine::config::Config;

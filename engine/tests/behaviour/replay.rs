@@ -1,4 +1,4 @@
-//! Retained messages for new subscriptions, by a cursor: contract.md section 5, design "Retained
+//! Retained messages for new subscriptions, by a cursor: docs/contract.md section 5, design "Retained
 //! replay".
 
 use crate::support::{Bench, Client, ids, puback};
@@ -39,7 +39,7 @@ fn acknowledge(client: &Client, rounds: usize) -> Vec<String> {
     seen
 }
 
-// design: retained replay never becomes a queue
+// architecture: retained replay never becomes a queue
 #[test]
 fn ten_thousand_retained_messages_pass_a_window_of_20_and_none_queues() {
     let bench = retained(Config::default(), 10_000, 1);
@@ -58,7 +58,7 @@ fn ten_thousand_retained_messages_pass_a_window_of_20_and_none_queues() {
     assert!(bench.largest_step() <= 512);
 }
 
-// design: retained replay yields to live traffic
+// architecture: retained replay yields to live traffic
 #[test]
 fn live_messages_go_before_what_is_still_to_be_replayed() {
     let bench = retained(Config::default(), 100, 1);
@@ -73,7 +73,7 @@ fn live_messages_go_before_what_is_still_to_be_replayed() {
     assert_eq!(client.messages(), ["r/00020=x q1 retain"]);
 }
 
-// design: the cursor is in the session
+// architecture: the cursor is in the session
 #[test]
 fn it_goes_on_over_a_reconnect_of_a_persistent_session() {
     let bench = retained(Config::default(), 200, 1);
@@ -138,7 +138,7 @@ fn subscribing_again_meanwhile_begins_it_anew() {
     assert_eq!(topics(&client.ack_all()), all(50));
 }
 
-// design: no step is long
+// architecture: no step is long
 #[test]
 fn no_step_of_a_replay_is_long() {
     let config = Config { max_unsent_bytes: 1 << 30, ..Config::default() };
@@ -153,7 +153,7 @@ fn no_step_of_a_replay_is_long() {
     assert!(bench.largest_step() <= 256, "{} packets in one step", bench.largest_step());
 }
 
-// design: retained replay fits what the connection has room for
+// architecture: retained replay fits what the connection has room for
 #[test]
 fn a_replay_of_qos_0_waits_for_a_stuck_connection() {
     let config = Config { max_unsent_bytes: 1_000, ..Config::default() };
@@ -174,7 +174,7 @@ fn a_replay_of_qos_0_waits_for_a_stuck_connection() {
     assert_eq!(topics(&seen), all(500));
 }
 
-// design: retained replay never becomes a queue
+// architecture: retained replay never becomes a queue
 #[test]
 fn messages_that_are_large_beside_the_limit_do_not_queue_either() {
     let config = Config { max_unsent_bytes: 1_000, ..Config::default() };

@@ -1,4 +1,4 @@
-//! A client comes back to its session: MQTT 3.1.1 section 4.4, contract.md section 5.
+//! A client comes back to its session: MQTT 3.1.1 section 4.4, docs/contract.md section 5.
 
 use crate::support::{Bench, Client, puback, pubcomp, pubrec};
 use surewire_engine::config::Config;

@@ -1,4 +1,4 @@
-//! Retained messages: MQTT 3.1.1 section 3.3.1.3, contract.md section 8.
+//! Retained messages: MQTT 3.1.1 section 3.3.1.3, docs/contract.md section 8.
 
 use crate::support::{Bench, Client, puback};
 use surewire_engine::config::Config;

@@ -1,4 +1,4 @@
-//! Sessions: MQTT 3.1.1 sections 3.1.2.4 and 4.1, contract.md section 5.
+//! Sessions: MQTT 3.1.1 sections 3.1.2.4 and 4.1, docs/contract.md section 5.
 
 use std::time::Duration;
 

@@ -23,7 +23,7 @@ fn steps_to_the_end(bench: &Bench) -> Vec<usize> {
     left
 }
 
-// design: dropping a big session has a budget per step
+// architecture: dropping a big session has a budget per step
 #[test]
 fn a_hundred_thousand_subscriptions_go_in_many_steps() {
     let bench = Bench::new();
@@ -39,7 +39,7 @@ fn a_hundred_thousand_subscriptions_go_in_many_steps() {
     assert!(left.len() >= 100, "{} steps", left.len());
 }
 
-// design: what ended matches nothing
+// architecture: what ended matches nothing
 #[test]
 fn what_is_being_taken_apart_matches_nothing() {
     let bench = Bench::new();
@@ -61,7 +61,7 @@ fn what_is_being_taken_apart_matches_nothing() {
     assert_eq!(new.ack_all(), ["s/1=still q1"]);
 }
 
-// design: dropping big sessions has a budget per step, however many there are
+// architecture: dropping big sessions has a budget per step, however many there are
 #[test]
 fn sessions_that_end_together_share_the_budget() {
     let bench = Bench::with(Config { max_filters_per_subscribe: 10_000, ..Config::default() });

@@ -1,4 +1,4 @@
-//! Share groups of 3.1.1 clients: contract.md section 5, MQTT 5.0 section 4.8.2.
+//! Share groups of 3.1.1 clients: docs/contract.md section 5, MQTT 5.0 section 4.8.2.
 
 use crate::support::{Bench, Client, pubcomp, pubrec};
 use surewire_engine::config::Config;

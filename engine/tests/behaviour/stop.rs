@@ -1,4 +1,4 @@
-//! The broker stops: contract.md section 7.
+//! The broker stops: docs/contract.md section 7.
 
 use crate::support::{Bench, connect, will};
 use surewire_engine::log::record::Record;

@@ -1,4 +1,4 @@
-//! A client that connects while it is connected: MQTT 3.1.1 section 3.1.4, contract.md section 5.
+//! A client that connects while it is connected: MQTT 3.1.1 section 3.1.4, docs/contract.md section 5.
 
 use crate::support::{Bench, connect, puback, will};
 use surewire_engine::event::{Event, Lost};

@@ -1,4 +1,4 @@
-//! Wills: MQTT 3.1.1 section 3.1.2.5, contract.md section 5.
+//! Wills: MQTT 3.1.1 section 3.1.2.5, docs/contract.md section 5.
 
 use crate::support::{Bench, Client, SECOND, connect, will};
 use surewire_engine::config::{Config, QueueFullPolicy};

@@ -1,4 +1,4 @@
-//! The window and the backlog behind it: contract.md sections 2 and 5.
+//! The window and the backlog behind it: docs/contract.md sections 2 and 5.
 
 use crate::support::{Bench, Client, puback, pubcomp, pubrec};
 use surewire_engine::config::Config;

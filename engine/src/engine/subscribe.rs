@@ -35,7 +35,7 @@ impl Engine {
                     let (subscription, is_new) =
                         self.add_subscription(slot, &filter, asked.options, identifier);
                     if wants_retained(asked.options, is_new, &filter) {
-                        replays.push((subscription, is_new));
+                        replays.push(subscription);
                     }
                     joined.extend(self.subscriptions.get(subscription).and_then(|s| s.group));
                 }
@@ -45,8 +45,8 @@ impl Engine {
         let after = if self.lsn == before { Lsn::NONE } else { self.lsn };
         let suback = Suback { packet_id, codes, properties: Properties::NONE };
         self.answer(conn, Packet::Suback(Box::new(suback)), after);
-        for (subscription, is_new) in replays {
-            self.start_replay(slot, subscription, is_new);
+        for subscription in replays {
+            self.start_replay(slot, subscription);
         }
         for group in joined {
             self.drain_group(group);

@@ -4,7 +4,7 @@ use super::document::Place;
 use super::error::{Conflict, Fault};
 use super::reader::Reader;
 use super::settings::{Config, HttpServer, Listener};
-use super::warning::Concern;
+use super::warning::{Concern, Warning};
 
 /// Passwords that are tried first wherever a login answers; compared in lower case.
 const GUESSED_FIRST: [&str; 20] = [
@@ -82,6 +82,23 @@ pub(crate) fn config(config: &Config, reader: &mut Reader, _: &Place) {
     if config.profile.cpu.is_some() || config.profile.mem.is_some() {
         reader.warn("profile", Concern::NoFunctionYet);
     }
+}
+
+/// Keys that ask for something that no part of the broker does yet. Apart from the rules above,
+/// because the defaults themselves are read by those.
+pub(crate) fn without_function(config: &Config) -> impl Iterator<Item = Warning> {
+    let default = Config::default();
+    let keys = [
+        ("memory_limit", config.memory_limit != default.memory_limit),
+        (
+            "max_session_expiry_interval",
+            config.max_session_expiry_interval != default.max_session_expiry_interval,
+        ),
+        ("receive_maximum_policy", config.receive_maximum_policy != default.receive_maximum_policy),
+        ("topic_alias_maximum", config.topic_alias_maximum != default.topic_alias_maximum),
+    ];
+    let set = keys.into_iter().filter(|(_, is_set)| *is_set);
+    set.map(|(key, _)| Warning { path: key.to_owned(), concern: Concern::NoFunctionYet })
 }
 
 fn who_may_connect(config: &Config, listener: &Listener) -> Option<Concern> {

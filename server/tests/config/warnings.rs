@@ -60,6 +60,23 @@ fn keys_without_a_function_and_clamped_values_are_told() {
     assert_eq!(warnings(unused), ["http_server.user: has no effect without http_server.addr"]);
 }
 
+#[test]
+fn limits_that_nothing_keeps_yet_are_told_when_they_are_set() {
+    let file = "listener: [{protocol: mqtt, addr: '[::1]:2'}]\nmemory_limit: 512MiB\n\
+                max_session_expiry_interval: 1h\nreceive_maximum_policy: strict\n\
+                topic_alias_maximum: 3";
+    let keys = [
+        "memory_limit",
+        "max_session_expiry_interval",
+        "receive_maximum_policy",
+        "topic_alias_maximum",
+    ];
+    let expected = keys.map(|key| format!("{key}: is read and checked, but has no function yet"));
+    assert_eq!(warnings(file), expected);
+    let default = "listener: [{protocol: mqtt, addr: '[::1]:2'}]\nmemory_limit: 75%";
+    assert!(warnings(default).is_empty());
+}
+
 // contract: section 1, check
 #[test]
 fn the_report_shows_listeners_values_and_warnings() {

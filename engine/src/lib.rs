@@ -11,7 +11,7 @@
 //! * [`packet`] and [`codec`]: MQTT's packets, one model for 3.1, 3.1.1 and 5.0, and their bytes.
 //! * [`topic`], [`id`], [`time`], [`message`]: the words everything is said in.
 //! * [`engine`]: the broker, one behaviour a file, over `session`, `queue`, `inflight`,
-//!   `subscriptions`, `retained`, `gate` and `timers`.
+//!   `subscriptions`, `retained`, `walks`, `gate` and `timers`.
 //! * [`config`], [`notice`], [`violation`], [`log`]: what it is told, what it tells, what it stores.
 //! * [`client`]: the other end of the protocol, pure as well.
 
@@ -40,5 +40,6 @@ pub mod time;
 mod timers;
 pub mod topic;
 pub mod violation;
+mod walks;
 
 pub use engine::Engine;

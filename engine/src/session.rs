@@ -1,6 +1,6 @@
 //! A session: what the broker remembers of a client (MQTT 5.0 section 4.1).
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::id::{ClientId, ConnId, Lsn, PacketId};
@@ -8,9 +8,9 @@ use crate::inflight::Inflight;
 use crate::log::record::{Seq, SessionKey};
 use crate::message::Content;
 use crate::queue::Queue;
-use crate::retained::Cursor;
 use crate::time::Time;
 use crate::timers::SessionRef;
+use crate::walks::Replays;
 
 /// A session. What few clients need is boxed: most are one connection with one subscription.
 #[derive(Debug)]
@@ -81,24 +81,6 @@ impl Outbox {
     pub(crate) fn len(&self) -> usize {
         self.inflight.len() + self.queue.len()
     }
-}
-
-/// The walks over the retained store that a session still has to make, in order.
-#[derive(Debug, Default)]
-pub(crate) struct Replays {
-    pub(crate) walks: VecDeque<Replay>,
-    /// Whether a timer goes on with them.
-    pub(crate) timer_set: bool,
-}
-
-/// Retained messages being sent because of a subscription.
-#[derive(Debug)]
-pub(crate) struct Replay {
-    /// Slot of the subscription.
-    pub(crate) subscription: u32,
-    pub(crate) cursor: Cursor,
-    /// Whether the log knows of it: most are over in the step they begin in.
-    pub(crate) recorded: bool,
 }
 
 impl Session {

@@ -256,7 +256,7 @@ impl Subscriptions {
         let members: usize = self.groups.iter().map(|(_, group)| group.len()).sum();
         assert_eq!(plain + members, self.all.len(), "subscriptions listed");
         assert_eq!(self.by_session.len(), self.all.len(), "subscriptions by session");
-        assert_eq!(self.group_names.len(), self.groups.len(), "groups by name");
+        self.check_groups();
         let wildcards = self.patterns.iter().filter(|(_, pattern)| pattern.wildcard).count();
         assert_eq!(wildcards + self.exact.len(), self.patterns.len(), "patterns indexed");
         self.trie.check(wildcards);

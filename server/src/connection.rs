@@ -44,6 +44,8 @@ pub(crate) struct Connection {
     queue: RefCell<Option<Box<Queue>>>,
     /// Bytes written that the engine does not know of.
     unreported: Cell<u64>,
+    /// The engine waits to hear of the next bytes written, however few.
+    awaited: Cell<bool>,
     waker: RefCell<Option<Waker>>,
     id: Cell<Option<ConnId>>,
     key: Cell<u32>,
@@ -92,6 +94,7 @@ impl Connection {
             reader: RefCell::default(),
             queue: RefCell::new(None),
             unreported: Cell::new(0),
+            awaited: Cell::new(false),
             waker: RefCell::new(None),
             id: Cell::new(None),
             key: Cell::new(0),
@@ -136,11 +139,20 @@ impl Connection {
         if !entry.frames.is_empty() {
             self.write(&entry.frames);
         }
-        if entry.report && self.unreported.get() > 0 {
-            self.worker.want_turn();
+        if entry.report {
+            self.tell_progress();
         }
         if entry.close {
             self.finish(End::Asked);
+        }
+    }
+
+    /// The engine waits for room: it is told of what was written, or else of what will be next.
+    fn tell_progress(&self) {
+        if self.unreported.get() > 0 {
+            self.worker.want_turn();
+        } else {
+            self.awaited.set(true);
         }
     }
 

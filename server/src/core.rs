@@ -77,7 +77,7 @@ pub(crate) struct Core {
     wakes: Box<[Notify]>,
     /// When the engine wants a Timeout.
     pub(crate) deadline: Deadline,
-    /// Notified when the engine panicked.
+    /// Notified when a turn panicked.
     pub(crate) failed: Notify,
 }
 
@@ -143,6 +143,11 @@ impl Core {
         }
     }
 
+    /// Ends the broker if a panic drops what it returns.
+    pub(crate) fn fatal_panics(&self) -> impl Drop {
+        OnPanic(&self.failed)
+    }
+
     /// One turn: hands in `inputs` in order and fills `outbox` and `report`, which must be empty,
     /// with what there is for this worker.
     pub(crate) fn turn(
@@ -152,7 +157,6 @@ impl Core {
         outbox: &mut Outbox,
         report: &mut Report,
     ) -> Result<(), Poisoned> {
-        let _fatal = OnPanic(&self.failed);
         let mut inputs = inputs.drain(..);
         loop {
             let (mut state, since) = self.lock()?;

@@ -1,6 +1,7 @@
 //! Sending: through the gate, counted against what the connection may leave unwritten.
 
 use crate::action::{Action, Outgoing};
+use crate::connection::Connection;
 use crate::engine::Engine;
 use crate::id::{ConnId, Lsn};
 use crate::packet::Packet;
@@ -83,6 +84,11 @@ impl Engine {
         self.regulate(conn);
         if self.has_work(session) {
             self.pump(session);
+        }
+        // A client that takes little at a time makes progress all the same.
+        let watched = |connection: &Connection| connection.stall_set && connection.unsent > 0;
+        if self.connections.get(conn).is_some_and(watched) {
+            self.watch_progress(conn);
         }
     }
 

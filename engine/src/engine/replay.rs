@@ -9,34 +9,27 @@ use crate::log::record::{Record, Retained};
 use crate::message::Message;
 use crate::packet::QoS;
 use crate::retained::{Cursor, Found};
-use crate::session::{Replay, Session};
+use crate::session::Session;
 use crate::timers::Timer;
+use crate::walks::Replay;
 
 /// Retained messages looked at in one step.
 const LOOKS: usize = 256;
 
 impl Engine {
     /// The subscription is to bring the retained messages of its filter.
-    pub(super) fn start_replay(&mut self, slot: u32, subscription: u32, is_new: bool) {
+    pub(super) fn start_replay(&mut self, slot: u32, subscription: u32) {
         let Some(filter) = self.subscriptions.filter(subscription) else { return };
         let Some(session) = self.sessions.get_mut(slot) else { return };
-        let replays = session.replays.get_or_insert_default();
-        // A new subscription has no walk yet: no search for it through thousands of others.
-        if !is_new {
-            replays.walks.retain(|walk| walk.subscription != subscription);
-        }
-        replays.walks.push_back(Replay {
-            subscription,
-            cursor: Cursor::new(filter),
-            recorded: false,
-        });
+        session.replays.get_or_insert_default().start(subscription, Cursor::new(filter));
     }
 
     /// The subscription is gone, and its retained messages with it.
     pub(super) fn stop_replay(&mut self, slot: u32, subscription: u32) {
         let Some(session) = self.sessions.get_mut(slot) else { return };
-        let Some(replays) = session.replays.as_mut() else { return };
-        replays.walks.retain(|walk| walk.subscription != subscription);
+        if let Some(replays) = session.replays.as_mut() {
+            replays.stop(subscription);
+        }
     }
 
     /// Goes on with the session's walks while there is room, up to the budget of one step.
@@ -46,7 +39,7 @@ impl Engine {
             return;
         };
         let Some(replays) = session.replays.as_mut() else { return };
-        let Some(mut walk) = replays.walks.pop_front() else {
+        let Some(mut walk) = replays.take_first() else {
             session.replays = None;
             return;
         };
@@ -69,7 +62,7 @@ impl Engine {
             self.replay_later(slot, Some(walk));
         } else if let Some(session) = self.sessions.get_mut(slot) {
             // No room: the next acknowledgement or write goes on.
-            session.replays.get_or_insert_default().walks.push_front(walk);
+            session.replays.get_or_insert_default().put_back(walk);
         }
     }
 
@@ -80,9 +73,9 @@ impl Engine {
         let reference = session.reference(slot);
         let replays = session.replays.get_or_insert_default();
         if let Some(walk) = walk {
-            replays.walks.push_front(walk);
+            replays.put_back(walk);
         }
-        if replays.walks.is_empty() {
+        if replays.is_empty() {
             session.replays = None;
         } else if !replays.timer_set {
             replays.timer_set = true;

@@ -11,7 +11,7 @@ use crate::packet::{
     Packet, Properties, ReasonCode, RetainHandling, Suback, Subscribe, SubscribeFilter,
     SubscribeOptions, Unsubscribe,
 };
-use crate::topic::{FilterError, TopicFilter};
+use crate::topic::TopicFilter;
 
 impl Engine {
     pub(super) fn subscribe(&mut self, conn: ConnId, subscribe: Subscribe) {
@@ -35,18 +35,24 @@ impl Engine {
                     let (subscription, is_new) =
                         self.add_subscription(slot, &filter, asked.options, identifier);
                     if wants_retained(asked.options, is_new, &filter) {
-                        replays.push((subscription, is_new));
+                        replays.push(subscription);
                     }
                     joined.extend(self.subscriptions.get(subscription).and_then(|s| s.group));
                 }
-                Err(why) => codes.push(self.refuse_filter(slot, &asked, why)),
+                Err(why) => {
+                    // A packet with half a million filters too many is one fact, not as many.
+                    if !many || codes.is_empty() {
+                        self.filter_refused(slot, &asked, why);
+                    }
+                    codes.push(refusal_code(why));
+                }
             }
         }
         let after = if self.lsn == before { Lsn::NONE } else { self.lsn };
         let suback = Suback { packet_id, codes, properties: Properties::NONE };
         self.answer(conn, Packet::Suback(Box::new(suback)), after);
-        for (subscription, is_new) in replays {
-            self.start_replay(slot, subscription, is_new);
+        for subscription in replays {
+            self.start_replay(slot, subscription);
         }
         for group in joined {
             self.drain_group(group);
@@ -81,26 +87,10 @@ impl Engine {
         Ok(filter)
     }
 
-    fn refuse_filter(
-        &mut self,
-        slot: u32,
-        asked: &SubscribeFilter,
-        why: SubscribeRefusal,
-    ) -> ReasonCode {
-        if let Some(session) = self.sessions.get(slot) {
-            let client = session.client.clone();
-            let filter = asked.filter.to_string();
-            self.notice(Notice::SubscribeRefused { client, filter, why });
-        }
-        match why {
-            SubscribeRefusal::Invalid(FilterError::TooLong) | SubscribeRefusal::TopicLimit => {
-                ReasonCode::TopicFilterInvalid
-            }
-            SubscribeRefusal::Invalid(_) => ReasonCode::TopicFilterInvalid,
-            SubscribeRefusal::FilterLimit | SubscribeRefusal::SubscriptionLimit => {
-                ReasonCode::QuotaExceeded
-            }
-        }
+    fn filter_refused(&mut self, slot: u32, asked: &SubscribeFilter, why: SubscribeRefusal) {
+        let Some(session) = self.sessions.get(slot) else { return };
+        let (client, filter) = (session.client.clone(), asked.filter.to_string());
+        self.notice(Notice::SubscribeRefused { client, filter, why });
     }
 
     /// Adds or replaces the subscription; returns its slot and whether it is new.
@@ -167,6 +157,17 @@ impl Engine {
         let moved = session.subscriptions.get(place as usize).copied();
         if let Some(moved) = moved.and_then(|moved| self.subscriptions.get_mut(moved)) {
             moved.place_in_session = place;
+        }
+    }
+}
+
+fn refusal_code(why: SubscribeRefusal) -> ReasonCode {
+    match why {
+        SubscribeRefusal::Invalid(_) | SubscribeRefusal::TopicLimit => {
+            ReasonCode::TopicFilterInvalid
+        }
+        SubscribeRefusal::FilterLimit | SubscribeRefusal::SubscriptionLimit => {
+            ReasonCode::QuotaExceeded
         }
     }
 }

@@ -19,6 +19,8 @@ pub(crate) struct Group {
     pub(crate) filter: TopicFilter,
     number: u64,
     pattern: u32,
+    /// Where the pattern lists it.
+    place: u32,
     /// Slots of the members' subscriptions, those of connected clients first.
     members: Vec<u32>,
     /// How many of them are connected.
@@ -84,10 +86,12 @@ impl Subscriptions {
             return *group;
         }
         self.groups_made += 1;
+        let place = place(self.patterns.get(pattern).map_or(0, |pattern| pattern.groups.len()));
         let group = self.groups.insert(Group {
             filter: filter.detached(),
             number: self.groups_made,
             pattern,
+            place,
             members: Vec::new(),
             online: 0,
             turn: 0,
@@ -167,9 +171,27 @@ impl Subscriptions {
         let group = self.groups.remove(slot)?;
         let name = group.filter.share_name().unwrap_or_default();
         self.group_names.remove(&GroupNameRef { pattern: group.pattern, name });
-        if let Some(pattern) = self.patterns.get_mut(group.pattern) {
-            pattern.groups.retain(|listed| *listed != slot);
-        }
+        self.unlist_group(group.pattern, group.place);
         Some(group)
+    }
+
+    /// Without a search: a client can be the last member of as many groups as subscriptions.
+    fn unlist_group(&mut self, pattern: u32, place: u32) {
+        let Some(pattern) = self.patterns.get_mut(pattern) else { return };
+        pattern.groups.swap_remove(place as usize);
+        let moved = pattern.groups.get(place as usize).copied();
+        if let Some(moved) = moved.and_then(|moved| self.groups.get_mut(moved)) {
+            moved.place = place;
+        }
+    }
+
+    /// Checks what must always hold of the groups.
+    pub(super) fn check_groups(&self) {
+        assert_eq!(self.group_names.len(), self.groups.len(), "groups by name");
+        for (slot, group) in self.groups.iter() {
+            let pattern = self.patterns.get(group.pattern).expect("a group's pattern");
+            let listed = pattern.groups.get(group.place as usize).copied();
+            assert_eq!(listed, Some(slot), "a group is not where it says");
+        }
     }
 }

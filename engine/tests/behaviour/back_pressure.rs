@@ -118,6 +118,7 @@ fn a_slow_connection_that_makes_progress_stays() {
             publisher.publish("t", 0, &"x".repeat(400));
         }
         client.take_bytes(1);
+        assert!(client.is_watched(), "the next bytes would be told late");
         bench.advance(SECOND * 50);
         assert!(client.is_open());
     }

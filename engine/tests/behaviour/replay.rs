@@ -223,3 +223,28 @@ fn what_is_cleared_or_changed_meanwhile_comes_as_it_is_then() {
     assert!(seen.contains(&"r/00025= q1".to_owned()), "the live one");
     assert!(seen.contains(&"r/00026=new q1 retain".to_owned()));
 }
+
+/// Searching all waiting walks for each filter made this test run for minutes.
+#[test]
+fn many_waiting_replays_cost_no_search_for_each_filter() {
+    let bench = Bench::new();
+    bench.check_every(u64::MAX);
+    let client = bench.connect("c");
+    client.subscribe("own", 1);
+    for _ in 0..20 {
+        client.publish("own", 1, "x");
+    }
+    client.take();
+    // The window is full: no walk can go on.
+    let names: Vec<String> = (0..99_000).map(|n| format!("w/{n}")).collect();
+    for round in 0..2 {
+        for part in names.chunks(9_000) {
+            let filters: Vec<(&str, u8)> = part.iter().map(|name| (name.as_str(), 1)).collect();
+            assert_eq!(client.subscribe_many(&filters), [1; 9_000], "round {round}");
+        }
+    }
+    let filters: Vec<&str> = names.iter().rev().map(String::as_str).collect();
+    client.unsubscribe(&filters);
+    assert_eq!(bench.sizes().subscriptions, 1);
+    client.ping();
+}

@@ -318,3 +318,25 @@ fn an_exchange_of_a_member_that_came_back_goes_on() {
     back.send(pubcomp(1));
     assert_eq!(back.seen(), [""; 0]);
 }
+
+/// Searching the filter's groups for each made this test run for minutes.
+#[test]
+fn many_groups_of_one_filter_end_without_a_search_for_each() {
+    let bench = Bench::new();
+    bench.check_every(u64::MAX);
+    let client = bench.connect("c");
+    let names: Vec<String> = (0..99_000).map(|n| format!("$share/{n}/t")).collect();
+    for part in names.chunks(9_000) {
+        let filters: Vec<(&str, u8)> = part.iter().map(|name| (name.as_str(), 0)).collect();
+        assert_eq!(client.subscribe_many(&filters), [0; 9_000]);
+    }
+    // From both ends, so that none is easy to find.
+    let (first, last) = names.split_at(names.len() / 2);
+    let ends = first.iter().zip(last.iter().rev()).flat_map(|(a, b)| [a.as_str(), b.as_str()]);
+    let filters: Vec<&str> = ends.skip(1).collect();
+    client.unsubscribe(&filters);
+    assert_eq!(bench.sizes().subscriptions, 1);
+    bench.check_every(1);
+    bench.connect("p").publish("t", 0, "x");
+    assert_eq!(client.messages(), ["t=x q0"]);
+}

@@ -213,7 +213,7 @@ fn every_refusal_is_0x80_to_a_3_1_1_client() {
         ..Config::default()
     });
     let client = bench.connect("c");
-    let expected = [(vec![0x80], 1), (vec![0x80], 1), (vec![0x80; 4], 4), (vec![0, 0, 0x80], 1)];
+    let expected = [(vec![0x80], 1), (vec![0x80], 1), (vec![0x80; 4], 1), (vec![0, 0, 0x80], 1)];
     assert_eq!(refusals(&client, &bench), expected);
 }
 

@@ -301,6 +301,11 @@ impl Client {
         self.bench.event(Event::Written { conn: self.conn, bytes });
     }
 
+    /// Whether the engine waits to hear of the next bytes that the transport takes.
+    pub fn is_watched(&self) -> bool {
+        self.bench.with_wire(self.conn, |wire| wire.report)
+    }
+
     /// Whether the server has stopped reading from this client.
     pub fn is_paused(&self) -> bool {
         self.bench.with_wire(self.conn, |wire| wire.paused)

@@ -4,8 +4,7 @@ use super::document::Place;
 use super::error::{Conflict, Fault};
 use super::reader::Reader;
 use super::settings::{Config, HttpServer, Listener};
-use super::values::{MemoryLimit, ReceiveMaximumPolicy};
-use super::warning::Concern;
+use super::warning::{Concern, Warning};
 
 /// Passwords that are tried first wherever a login answers; compared in lower case.
 const GUESSED_FIRST: [&str; 20] = [
@@ -77,25 +76,25 @@ pub(crate) fn config(config: &Config, reader: &mut Reader, _: &Place) {
             reader.warn(&format!("listener[{index}]"), concern);
         }
     }
-    for (key, is_set) in without_function(config) {
-        if is_set {
-            reader.warn(key, Concern::NoFunctionYet);
-        }
+    if config.http_server.addr.is_some() {
+        reader.warn("http_server", Concern::NoFunctionYet);
+    }
+    if config.profile.cpu.is_some() || config.profile.mem.is_some() {
+        reader.warn("profile", Concern::NoFunctionYet);
     }
 }
 
-/// Keys that nothing obeys yet, and whether the operator counts on them, that is, set something
-/// else than the default.
-fn without_function(config: &Config) -> [(&'static str, bool); 5] {
-    let profile = &config.profile;
-    [
-        ("http_server", config.http_server.addr.is_some()),
-        ("profile", profile.cpu.is_some() || profile.mem.is_some()),
-        ("memory_limit", config.memory_limit != MemoryLimit::Percent(75)),
-        // These two are for clients of 5.0, which are refused.
-        ("receive_maximum_policy", config.receive_maximum_policy != ReceiveMaximumPolicy::Default),
-        ("topic_alias_maximum", config.topic_alias_maximum != 64),
-    ]
+/// Keys that ask for something that no part of the broker does yet. Apart from the rules above,
+/// because the defaults themselves are read by those.
+pub(crate) fn without_function(config: &Config) -> impl Iterator<Item = Warning> {
+    let default = Config::default();
+    let keys = [
+        ("memory_limit", config.memory_limit != default.memory_limit),
+        ("receive_maximum_policy", config.receive_maximum_policy != default.receive_maximum_policy),
+        ("topic_alias_maximum", config.topic_alias_maximum != default.topic_alias_maximum),
+    ];
+    let set = keys.into_iter().filter(|(_, is_set)| *is_set);
+    set.map(|(key, _)| Warning { path: key.to_owned(), concern: Concern::NoFunctionYet })
 }
 
 fn who_may_connect(config: &Config, listener: &Listener) -> Option<Concern> {

@@ -88,7 +88,7 @@ impl Connection {
             self.worker.report_written(self);
         }
         let limit = self.worker.shared.settings.engine.max_unsent_bytes;
-        if before + bytes >= REPORT.min(limit / 4) {
+        if self.awaited.take() || before + bytes >= REPORT.min(limit / 4) {
             self.worker.want_turn();
         }
     }

@@ -15,6 +15,8 @@ pub fn start(log: &Log, packets: bool) {
     let level = level(log.level);
     let level = if packets { level.max(LevelFilter::DEBUG) } else { level };
     let builder = fmt().with_max_level(level).with_writer(io::stderr).with_target(false);
+    // Complaining about a log that cannot be written would go to the same place, and panic there.
+    let builder = builder.log_internal_errors(false);
     let _ = match log.format {
         LogFormat::Text => builder.with_ansi(false).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),

@@ -49,6 +49,9 @@ impl Worker {
     }
 
     fn turn(&self) {
+        // Also outside the lock: what the engine has sent would never arrive, and with the task
+        // that takes turns every client of this worker would wait for ever.
+        let _fatal = self.shared.core.fatal_panics();
         self.turn_wanted.set(false);
         self.arena.handled();
         let fresh = Spare::new(self.shared.settings.log_packets);

@@ -49,19 +49,26 @@ fn a_guessable_password_is_a_warning_off_loopback_only() {
 #[test]
 fn keys_without_a_function_and_clamped_values_are_told() {
     let file = "listener: [{protocol: mqtt, addr: '[::1]:2'}]\nprofile: {cpu: x}\n\
-                http_server: {addr: '[::1]:1', user: {a: b}}\nmax_inflight_messages: 70000\n\
-                memory_limit: 1GiB\nreceive_maximum_policy: strict\ntopic_alias_maximum: 0";
+                http_server: {addr: '[::1]:1', user: {a: b}}\nmax_inflight_messages: 70000";
     let expected = [
         "max_inflight_messages: 70000 is more than there can be; 65535 is used",
         "http_server: is read and checked, but has no function yet",
         "profile: is read and checked, but has no function yet",
-        "memory_limit: is read and checked, but has no function yet",
-        "receive_maximum_policy: is read and checked, but has no function yet",
-        "topic_alias_maximum: is read and checked, but has no function yet",
     ];
     assert_eq!(warnings(file), expected);
     let unused = "listener: [{protocol: mqtt, addr: '[::1]:2'}]\nhttp_server: {user: {a: b}}";
     assert_eq!(warnings(unused), ["http_server.user: has no effect without http_server.addr"]);
+}
+
+#[test]
+fn limits_that_nothing_keeps_yet_are_told_when_they_are_set() {
+    let file = "listener: [{protocol: mqtt, addr: '[::1]:2'}]\nmemory_limit: 512MiB\n\
+                receive_maximum_policy: strict\ntopic_alias_maximum: 3";
+    let keys = ["memory_limit", "receive_maximum_policy", "topic_alias_maximum"];
+    let expected = keys.map(|key| format!("{key}: is read and checked, but has no function yet"));
+    assert_eq!(warnings(file), expected);
+    let default = "listener: [{protocol: mqtt, addr: '[::1]:2'}]\nmemory_limit: 75%";
+    assert!(warnings(default).is_empty());
 }
 
 // contract: section 1, check

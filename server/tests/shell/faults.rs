@@ -16,10 +16,13 @@ use surewire_server::environment::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::broker::{Broker, connect_bytes, plain, subscribe_bytes};
+use crate::broker::{Broker, connect_bytes, plain, publish_bytes, subscribe_bytes};
 
 /// A connection that reads this byte panics.
 const POISON: u8 = 0xEE;
+
+/// A write with this byte panics.
+const WRITE_POISON: u8 = 0xED;
 
 /// `EMFILE` of Linux: the process has no file descriptor left.
 const EMFILE: i32 = 24;
@@ -115,6 +118,7 @@ impl AsyncWrite for FaultyStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        assert!(!buf.contains(&WRITE_POISON), "poison is written, as the test wants");
         Pin::new(&mut self.0).poll_write(cx, buf)
     }
 
@@ -186,4 +190,14 @@ fn accepting_goes_on_after_file_descriptors_ran_out() {
     let mut client = broker.connect();
     client.send(&connect_bytes("c"));
     client.expect(&[0x20, 2, 0, 0]);
+}
+
+#[test]
+fn a_panic_in_a_turn_outside_the_lock_does_not_leave_a_dead_worker() {
+    let broker = Broker::start_in(Faulty::default, plain());
+    let mut client = broker.client("c");
+    client.send(&subscribe_bytes(1, "t", 0));
+    client.expect(&[0x90, 3, 0, 1, 0]);
+    client.send(&publish_bytes("t", &[WRITE_POISON]));
+    assert!(matches!(broker.wait(), Err(RunError::Engine)));
 }

@@ -105,8 +105,8 @@ impl Setup<'_> {
     }
 }
 
-/// The windows are those of [`mosquitto_config`], large enough that a subscriber's acknowledgements
-/// do not pace the load; the backlog is unlimited by count in both.
+/// The windows are those of [`mosquitto_config`], the default of both (with a larger one
+/// mosquitto 2.0 stops answering under a fan-in of QoS 2); the backlog is unlimited by count in both.
 fn surewire_config(setup: &Setup<'_>) -> String {
     let protocol = if setup.transport.uses_websocket() { "websocket" } else { "mqtt" };
     let mut listener = format!("protocol: {protocol}, addr: '{}'", setup.addr);
@@ -114,7 +114,7 @@ fn surewire_config(setup: &Setup<'_>) -> String {
         let (certificate, key) = (setup.path(Setup::CERTIFICATE), setup.path(Setup::KEY));
         listener += &format!(", certfile: '{certificate}', keyfile: '{key}'");
     }
-    format!("max_inflight_messages: 100\nmax_msgqueue_messages: 0\nlistener:\n- {{{listener}}}\n")
+    format!("max_inflight_messages: 20\nmax_msgqueue_messages: 0\nlistener:\n- {{{listener}}}\n")
 }
 
 fn mosquitto_config(setup: &Setup<'_>) -> String {
@@ -133,7 +133,7 @@ fn mosquitto_config(setup: &Setup<'_>) -> String {
     }
     // As root it would change to a user who cannot read the folder; for others `user` is void.
     text + "allow_anonymous true\nuser root\npersistence false\nlog_type error\n\
-            max_inflight_messages 100\nmax_queued_messages 0\n"
+            max_inflight_messages 20\nmax_queued_messages 0\n"
 }
 
 /// A broker that runs. Dropping it ends it.

@@ -17,8 +17,9 @@ impl Engine {
     pub(super) fn return_to(&mut self, slot: u32) {
         self.resend(slot, |_| true);
         self.set_redelivery_if_inflight(slot);
-        self.members_online(slot, true);
         self.pump(slot);
+        // Only now is there room in its backlog for what its share groups kept.
+        self.members_online(slot, true);
     }
 
     /// Sends again what is in flight and for which `is_due` says so, as the connection has room.

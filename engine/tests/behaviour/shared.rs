@@ -340,3 +340,28 @@ fn many_groups_of_one_filter_end_without_a_search_for_each() {
     bench.connect("p").publish("t", 0, "x");
     assert_eq!(client.messages(), ["t=x q0"]);
 }
+
+// contract: section 5, messages for a group nobody of which is connected wait
+#[test]
+fn a_member_with_a_full_backlog_of_its_own_takes_what_waited_for_its_group() {
+    let bench = Bench::new();
+    let member = bench.connect_persistent("m", false);
+    member.subscribe("own", 1);
+    member.subscribe("$share/g/t", 1);
+    member.disconnect();
+    let publisher = bench.connect("p");
+    for n in 0..20 {
+        publisher.publish("own", 1, &n.to_string());
+        publisher.publish("t", 1, &n.to_string());
+    }
+    bench.notices();
+    let back = bench.connect_persistent("m", true);
+    let mut seen = back.ack_all();
+    seen.sort();
+    let mut expected: Vec<String> =
+        (0..20).flat_map(|n| [format!("own={n} q1"), format!("t={n} q1")]).collect();
+    expected.sort();
+    assert_eq!(seen, expected);
+    let dropped = |notice: &Notice| matches!(notice, Notice::Dropped { .. });
+    assert!(!bench.notices().iter().any(dropped));
+}

@@ -2,8 +2,8 @@
 
 use crate::engine::Engine;
 use crate::id::{ConnId, Lsn, PacketId};
-use crate::inflight::{Answer, Step};
-use crate::log::record::Seq;
+use crate::inflight::{Answer, Awaiting, Step};
+use crate::log::record::{Record, Seq};
 use crate::packet::{Ack, Packet, ReasonCode, Version};
 use crate::violation::Violation;
 
@@ -52,11 +52,11 @@ impl Engine {
     /// The client has the message: it is released, once that is stored.
     fn release(&mut self, conn: ConnId, slot: u32, packet_id: PacketId, seq: Seq) {
         let now = self.now;
-        self.append_for(slot, |session| crate::log::record::Record::released(session, seq));
+        self.append_for(slot, |session| Record::released(session, seq));
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let after = if session.is_durable() { session.lsn } else { Lsn::NONE };
         if let Some(exchange) = session.outbox().inflight.get_mut(packet_id) {
-            exchange.awaiting = crate::inflight::Awaiting::Pubcomp;
+            exchange.awaiting = Awaiting::Pubcomp;
             exchange.after = after;
         }
         session.outbox().inflight.sending(packet_id, now);

@@ -6,13 +6,14 @@ use std::time::Duration;
 use crate::action::{Action, Outgoing};
 use crate::connection::Connection;
 use crate::engine::Engine;
-use crate::id::ConnId;
+use crate::id::{ClientId, ConnId};
 use crate::log::record::Record;
 use crate::message::{Content, Message};
 use crate::notice::{CloseReason, DropReason, Notice, SessionEnd};
-use crate::packet::ReasonCode;
+use crate::packet::{QoS, ReasonCode};
 use crate::session::{Lifetime, Presence};
 use crate::timers::Timer;
+use crate::topic::TopicName;
 
 impl Engine {
     /// Ends a connection from our side.
@@ -63,11 +64,7 @@ impl Engine {
     }
 
     /// The Will that is to be published now, if the connection's end asks for it.
-    fn take_will(
-        &mut self,
-        slot: u32,
-        reason: CloseReason,
-    ) -> Option<(crate::id::ClientId, Arc<Content>)> {
+    fn take_will(&mut self, slot: u32, reason: CloseReason) -> Option<(ClientId, Arc<Content>)> {
         let session = self.sessions.get_mut(slot)?;
         // A stop of the broker is no fault of the client: if its session is stored, so is the
         // Will, and the client gets the time to come back.
@@ -107,8 +104,8 @@ impl Engine {
     pub(super) fn dropped(
         &mut self,
         slot: Option<u32>,
-        topic: crate::topic::TopicName,
-        qos: crate::packet::QoS,
+        topic: TopicName,
+        qos: QoS,
         why: DropReason,
     ) {
         self.counters.dropped += 1;

@@ -120,8 +120,6 @@ impl Engine {
             self.watch_progress(conn);
             return false;
         }
-        // A message that did not fit waits in the backlog: the next ones must not follow it there.
-        let in_turn = self.sessions.get(slot).is_some_and(|session| session.is_caught_up());
-        in_turn && (granted == QoS::AtMostOnce || self.window_has_room(slot))
+        granted == QoS::AtMostOnce || self.window_has_room(slot)
     }
 }

@@ -92,10 +92,12 @@ impl Engine {
             return;
         }
         let deadline = connection.progressed + patience;
-        if deadline <= now {
+        // Few bytes may have been written and not been told of: who was not asked is not judged.
+        if deadline <= now && connection.report_asked {
             return self.close(conn, CloseReason::Stalled);
         }
-        self.set_timer(deadline, Timer::Stall(conn));
+        self.set_timer(deadline.max(now + GRACE), Timer::Stall(conn));
+        self.watch_progress(conn);
     }
 
     /// Sends again what is unacknowledged for too long; while the output is full, later.

@@ -1,5 +1,7 @@
 //! Clients that do not read: docs/contract.md section 8, `max_unsent_bytes`.
 
+use std::time::Duration;
+
 use crate::support::{Bench, Client, SECOND, connect, puback, pubrec};
 use surewire_engine::config::Config;
 use surewire_engine::notice::CloseReason;
@@ -223,4 +225,22 @@ fn what_is_acknowledged_meanwhile_is_not_sent_again() {
     let ids: Vec<&str> = again.iter().filter_map(|seen| seen.split('#').nth(1)).collect();
     assert_eq!(ids, ["2", "4"], "{again:?}");
     assert!(again.contains(&"pubrel 3".to_owned()), "{again:?}");
+}
+
+// contract: section 8, no progress: bytes that were written and not told of yet are no stall
+#[test]
+fn few_bytes_told_late_behind_a_full_window_are_no_stall() {
+    let config = Config { max_unsent_bytes: LIMIT, max_inflight_messages: 2, ..Config::default() };
+    let bench = Bench::with(Config { delivery_retry_interval: Duration::ZERO, ..config });
+    let (client, publisher) = (bench.connect("c"), bench.connect("p"));
+    client.subscribe("t", 1);
+    client.stuck(true);
+    for _ in 0..3 {
+        publisher.publish("t", 1, &"x".repeat(900));
+    }
+    client.stuck(false);
+    assert_eq!(client.take().len(), 2, "the third waits for the window");
+    client.ping();
+    bench.advance(SECOND * 600);
+    assert_eq!(client.closed(), None);
 }

@@ -160,7 +160,9 @@ impl Bench {
                 let mut world = self.0.borrow_mut();
                 world.now = world.now.max(due);
             }
-            self.event(Event::Timeout);
+            // Told by another worker than the client's, which has nothing to add.
+            self.step(Event::Timeout);
+            while self.report_written(|wire| wire.report) {}
         }
         self.0.borrow_mut().now = end;
     }

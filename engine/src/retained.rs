@@ -55,6 +55,10 @@ impl Retained {
         self.by_topic.len()
     }
 
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(crate) fn get(&self, topic: &str) -> Option<&Arc<Content>> {
         self.by_topic.get(topic).map(|entry| &entry.0)
     }

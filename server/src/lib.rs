@@ -12,6 +12,7 @@
 //! * [`config`] reads the file; [`settings`] is what comes out of it for this machine.
 
 mod acceptor;
+mod api;
 pub mod cli;
 pub mod config;
 mod connection;

@@ -39,6 +39,10 @@ impl Report {
         Self { log_packets, lines: Vec::new() }
     }
 
+    pub(crate) fn shows_packets(&self) -> bool {
+        self.log_packets
+    }
+
     pub(crate) fn opened(&mut self, conn: ConnId, address: SocketAddr) {
         if self.log_packets {
             self.lines.push(Line::Opened(conn, address));

@@ -25,7 +25,7 @@ impl Engine {
                 "messages wait in a group with a connected member"
             );
         }
-        let accounted = self.counters.delivered + self.counters.dropped + held as u64;
+        let accounted = self.counters.delivered + self.counters.dropped.total() + held as u64;
         assert_eq!(
             self.counters.routed, accounted,
             "the ledger: routed = delivered + dropped + held"

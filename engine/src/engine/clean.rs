@@ -3,7 +3,7 @@
 use crate::engine::Engine;
 use crate::inflight::Awaiting;
 use crate::log::record::Record;
-use crate::notice::{Notice, SessionEnd};
+use crate::notice::{DropReason, Notice, SessionEnd};
 use crate::packet::QoS;
 use crate::queue::Entry;
 use crate::session::{Outbox, Presence};
@@ -31,7 +31,7 @@ impl Engine {
         let Leavings { delivered, dropped, shared } =
             outbox.map_or_else(Leavings::default, |outbox| leavings(*outbox));
         self.counters.delivered += delivered;
-        self.counters.dropped += dropped;
+        self.counters.dropped.add(DropReason::SessionEnded, dropped);
         self.notice(Notice::SessionEnded { client, why, dropped });
         self.ended.push_back(slot);
         self.clean();
@@ -70,7 +70,7 @@ impl Engine {
                 let (group, seq) = (group.filter.clone(), entry.seq);
                 self.append(Record::GroupRemoved { group, seq });
             }
-            self.dropped(None, topic, entry.qos, crate::notice::DropReason::GroupEnded);
+            self.dropped(None, topic, entry.qos, DropReason::GroupEnded);
         }
     }
 }

@@ -108,7 +108,7 @@ impl Engine {
         qos: QoS,
         why: DropReason,
     ) {
-        self.counters.dropped += 1;
+        self.counters.dropped.add(why, 1);
         let session = slot.and_then(|slot| self.sessions.get(slot));
         let client = session.map(|session| session.client.clone());
         self.notice(Notice::Dropped { client, topic, qos, why });

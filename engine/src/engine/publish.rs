@@ -12,6 +12,7 @@ use crate::violation::Violation;
 impl Engine {
     pub(super) fn publish(&mut self, conn: ConnId, publish: Publish) {
         self.counters.received.count(publish.qos);
+        self.counters.payload_received += publish.payload.len() as u64;
         let Publish { qos, retain, topic, packet_id, payload, properties, .. } = publish;
         let Some(topic) = topic else { return self.violated(conn, Violation::EmptyTopic) };
         let Some(slot) = self.session_of(conn) else { return };

@@ -166,9 +166,9 @@ fn refusal_code(why: SubscribeRefusal) -> ReasonCode {
         SubscribeRefusal::Invalid(_) | SubscribeRefusal::TopicLimit => {
             ReasonCode::TopicFilterInvalid
         }
-        SubscribeRefusal::FilterLimit | SubscribeRefusal::SubscriptionLimit => {
-            ReasonCode::QuotaExceeded
-        }
+        SubscribeRefusal::FilterLimit
+        | SubscribeRefusal::SubscriptionLimit
+        | SubscribeRefusal::AwaitedClients => ReasonCode::QuotaExceeded,
     }
 }
 

@@ -1,6 +1,8 @@
 //! The management interface: HTTP around questions to the engine.
 
 mod time;
+mod v1;
+mod words;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -53,6 +55,22 @@ impl Api {
         &self.0.shared
     }
 
+    pub(crate) fn settings(&self) -> &crate::settings::Settings {
+        &self.0.shared.settings
+    }
+    pub(crate) fn warnings(&self) -> &[crate::config::Warning] {
+        &[]
+    }
+    pub(crate) fn zone(&self) -> &jiff::tz::TimeZone {
+        static UTC: jiff::tz::TimeZone = jiff::tz::TimeZone::UTC;
+        &UTC
+    }
+    pub(crate) fn now(&self) -> Time {
+        self.0.shared.core.now()
+    }
+    pub(crate) fn is_stopping(&self) -> bool {
+        false
+    }
     pub(crate) fn listeners(&self) -> &[BoundListener] {
         &self.0.listeners
     }

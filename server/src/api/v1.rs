@@ -4,6 +4,8 @@
 //! common. `query`, `values`, `cursor` and `body` read requests, `problem` tells what is wrong with
 //! one.
 
+#![expect(unused_qualifications, reason = "utoipa's macros write paths out in full")]
+
 mod body;
 mod clients;
 mod cursor;

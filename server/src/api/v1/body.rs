@@ -98,10 +98,12 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_told_with_its_place() {
-        let detail = |text: &str| parsed::<Pair>(text.as_bytes()).map_err(|problem| {
-            let body = serde_json::to_value(format!("{problem:?}")).unwrap();
-            body.as_str().unwrap().to_owned()
-        });
+        let detail = |text: &str| {
+            parsed::<Pair>(text.as_bytes()).map_err(|problem| {
+                let body = serde_json::to_value(format!("{problem:?}")).unwrap();
+                body.as_str().unwrap().to_owned()
+            })
+        };
         assert_eq!(
             detail(r#"{"names":["a"],"count":1}"#),
             Ok(Pair { names: vec!["a".to_owned()], count: 1 })

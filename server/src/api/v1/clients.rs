@@ -92,11 +92,8 @@ async fn list(
     Query(query): Query<ListQuery>,
 ) -> Result<Json<List<Client>>, Problem> {
     let start = cursor::start(query.cursor.as_ref(), Kind::Clients)?;
-    let question = |start, limit| request::Query::Clients {
-        start,
-        limit,
-        containing: query.filter.clone(),
-    };
+    let question =
+        |start, limit| request::Query::Clients { start, limit, containing: query.filter.clone() };
     let page = |answer| {
         let Answer::Clients(page) = answer else { return None };
         Some(page)

@@ -184,7 +184,8 @@ async fn no_topic(api: &Api, query: ExplainQuery) -> Result<Explained, Problem> 
     };
     let recent = request::Query::Recent { client: Some(client), limit: RECENT };
     let Answer::Recent(recent) = api.query(recent).await? else { return Err(Problem::mismatch()) };
-    let text = format!("Messages are published to topics, and this is none; {NO_TOPIC} is expected.");
+    let text =
+        format!("Messages are published to topics, and this is none; {NO_TOPIC} is expected.");
     Ok(Explained {
         client_id: query.client_id.as_str().to_owned(),
         topic: query.topic,
@@ -226,7 +227,9 @@ fn presence(standing: Standing) -> Presence {
 
 fn summary(outcome: Outcome, matches: &[Match], obstacles: &[Words]) -> String {
     let because = |otherwise: &'static str| {
-        obstacles.first().map_or(Cow::Borrowed(otherwise), |first| Cow::Borrowed(first.text.as_str()))
+        obstacles
+            .first()
+            .map_or(Cow::Borrowed(otherwise), |first| Cow::Borrowed(first.text.as_str()))
     };
     match outcome {
         Outcome::Sent(qos) => {

@@ -1,6 +1,7 @@
 //! Numbers as they change, once a second, as Server-Sent Events.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -138,7 +139,7 @@ fn stream(
     api: Api,
     left: usize,
     place: OwnedSemaphorePermit,
-) -> impl Stream<Item = Result<Event, axum::Error>> {
+) -> impl Stream<Item = Result<Event, Infallible>> {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     unfold((api, ticks, left, place), async |(api, mut ticks, left, place)| {
@@ -148,13 +149,14 @@ fn stream(
     })
 }
 
-async fn next(api: &Api, ticks: &mut Interval) -> Option<Result<Event, axum::Error>> {
+async fn next(api: &Api, ticks: &mut Interval) -> Option<Result<Event, Infallible>> {
     ticks.tick().await;
     if api.is_stopping() {
         return None;
     }
     let numbers = numbers(api).await?;
-    Some(Event::default().event("numbers").json_data(numbers))
+    let data = serde_json::to_string(&numbers).expect("its keys are texts");
+    Some(Ok(Event::default().event("numbers").data(data)))
 }
 
 async fn numbers(api: &Api) -> Option<Numbers> {

@@ -65,7 +65,8 @@ impl Problem {
 
     /// The engine answered another question than it was asked.
     pub(super) fn mismatch() -> Self {
-        let detail = "The engine's answer does not fit the question. This is a bug, please report it.";
+        let detail =
+            "The engine's answer does not fit the question. This is a bug, please report it.";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
     }
 

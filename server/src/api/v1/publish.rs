@@ -138,9 +138,8 @@ const HEADER: usize = 16;
 fn payload(message: &Message) -> Result<Bytes, Problem> {
     match message.payload_encoding {
         PayloadEncoding::Utf8 => Ok(Bytes::copy_from_slice(message.payload.as_bytes())),
-        PayloadEncoding::Base64 => message::bytes(&message.payload).ok_or_else(|| {
-            wrong("payload", &message.payload, "base64, as payload_encoding says,")
-        }),
+        PayloadEncoding::Base64 => message::bytes(&message.payload)
+            .ok_or_else(|| wrong("payload", &message.payload, "base64, as payload_encoding says,")),
     }
 }
 
@@ -227,7 +226,11 @@ fn size(set: &PropertySet) -> usize {
     text(&set.content_type)
         + set.response_topic.as_ref().map_or(0, |topic| topic.as_str().len() + 3)
         + set.correlation_data.as_ref().map_or(0, |data| data.len() + 3)
-        + set.user_properties.iter().map(|(name, value)| name.len() + value.len() + 5).sum::<usize>()
+        + set
+            .user_properties
+            .iter()
+            .map(|(name, value)| name.len() + value.len() + 5)
+            .sum::<usize>()
 }
 
 #[cfg(test)]

@@ -258,10 +258,12 @@ fn by(matches: &[Match]) -> String {
     used.map_or_else(String::new, |used| format!(", by the subscription `{}`", used.filter))
 }
 
-/// The subscription that decides at which QoS the message comes.
+/// The subscription that decides at which QoS the message comes: of the client's own the highest,
+/// which makes one copy, or else the share group whose turn is the client's.
 fn chosen(matches: &[Match]) -> Option<usize> {
-    let could = matches.iter().enumerate().filter(|(_, one)| one.turn != Some(false));
-    could.rev().max_by_key(|(_, one)| one.effective).map(|(place, _)| place)
+    let own = matches.iter().enumerate().rev().filter(|(_, one)| one.turn.is_none());
+    let own = own.max_by_key(|(_, one)| one.effective).map(|(place, _)| place);
+    own.or_else(|| matches.iter().position(|one| one.turn == Some(true)))
 }
 
 fn subscriptions(outcome: Outcome, matches: &[Match]) -> Vec<Matching> {
@@ -271,7 +273,7 @@ fn subscriptions(outcome: Outcome, matches: &[Match]) -> Vec<Matching> {
             Some("It is the turn of another member of the share group.")
         } else if outcome == Outcome::NotRouted {
             Some("The message would be routed to nobody.")
-        } else if chosen != Some(place) {
+        } else if one.turn.is_none() && chosen != Some(place) {
             Some("Another matching subscription decides: one copy is sent, at the highest QoS.")
         } else {
             None

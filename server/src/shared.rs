@@ -1,7 +1,7 @@
 //! What workers, acceptors and [`run`](crate::run) share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
@@ -18,15 +18,18 @@ pub(crate) struct Shared {
     open: AtomicUsize,
     /// Notified when the last connection is gone.
     pub(crate) drained: Notify,
-    /// Connections closed because our own task for them panicked.
+    /// Connections closed, and requests failed, because our own task for them panicked.
     pub(crate) panics: AtomicU64,
+    /// Nothing new is accepted any more.
+    pub(crate) stopping: AtomicBool,
 }
 
 impl Shared {
     pub(crate) fn new(core: Core, settings: Settings) -> Self {
         let loads = (0..settings.workers).map(|_| AtomicUsize::new(0)).collect();
         let (open, drained) = (AtomicUsize::new(0), Notify::new());
-        Self { core, settings, loads, open, drained, panics: AtomicU64::new(0) }
+        let (panics, stopping) = (AtomicU64::new(0), AtomicBool::new(false));
+        Self { core, settings, loads, open, drained, panics, stopping }
     }
 
     /// Connections in all, handshakes included.

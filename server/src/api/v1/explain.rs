@@ -226,10 +226,10 @@ fn presence(standing: Standing) -> Presence {
 }
 
 fn summary(outcome: Outcome, matches: &[Match], obstacles: &[Words]) -> String {
+    // That others wait before it says less than what they wait for.
+    let first = obstacles.iter().find(|one| one.reason != "behind_backlog").or(obstacles.first());
     let because = |otherwise: &'static str| {
-        obstacles
-            .first()
-            .map_or(Cow::Borrowed(otherwise), |first| Cow::Borrowed(first.text.as_str()))
+        first.map_or(Cow::Borrowed(otherwise), |first| Cow::Borrowed(first.text.as_str()))
     };
     match outcome {
         Outcome::Sent(qos) => {

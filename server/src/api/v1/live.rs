@@ -41,9 +41,21 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 #[derive(Clone)]
 struct Streams(Arc<Semaphore>);
 
+/// An event of the stream.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes what `Event` writes")]
+pub(super) struct LiveEvent {
+    /// `numbers`.
+    #[schema(pattern = "^numbers$")]
+    event: String,
+    /// An object of the schema `Numbers`.
+    #[schema(content_media_type = "application/json")]
+    data: String,
+}
+
 /// The data of an event `numbers`.
 #[derive(Serialize, ToSchema)]
-struct Numbers {
+pub(super) struct Numbers {
     /// When they were read.
     #[schema(format = DateTime)]
     at: String,
@@ -114,7 +126,7 @@ impl FromQuery for LiveQuery {
 #[utoipa::path(
     get, path = "/live", tag = "broker", operation_id = "watch", params(LiveQuery),
     responses(
-        (status = 200, description = "The stream", body = String,
+        (status = 200, description = "The stream", body = LiveEvent,
             content_type = "text/event-stream"),
         Refusals
     )

@@ -18,7 +18,7 @@ use super::list::{self, List};
 use super::openapi::{Absent, Refusals};
 use super::problem::{Problem, shown};
 use super::query::{Fields, FromQuery, Parameter, Query};
-use super::values::{ClientPath, Limit};
+use super::values::{ClientParam, ClientPath, Limit};
 use crate::api::Api;
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -144,7 +144,7 @@ async fn list(
 /// Show a session
 #[utoipa::path(
     get, path = "/sessions/{client_id}", tag = "sessions", operation_id = "get_session",
-    params(("client_id" = String, Path, description = "Percent-encoded", min_length = 1)),
+    params(ClientParam),
     responses((status = 200, description = "The session", body = Session), Refusals, Absent)
 )]
 async fn one(
@@ -164,7 +164,7 @@ async fn one(
 /// With all that it holds, and with its connection if there is one.
 #[utoipa::path(
     delete, path = "/sessions/{client_id}", tag = "sessions", operation_id = "end_session",
-    params(("client_id" = String, Path, description = "Percent-encoded", min_length = 1)),
+    params(ClientParam),
     responses((status = 204, description = "It has ended"), Refusals, Absent)
 )]
 async fn end(

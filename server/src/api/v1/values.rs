@@ -9,6 +9,7 @@ use bytestring::ByteString;
 use surewire_engine::id::ClientId;
 use surewire_engine::packet::QoS;
 use surewire_engine::topic::{TopicFilter, TopicName};
+use utoipa::IntoParams;
 
 use super::problem::Problem;
 use super::query::Parameter;
@@ -70,6 +71,16 @@ impl Parameter for TopicFilter {
         Self::parse(ByteString::from(text))
             .map_err(|error| Cow::Owned(format!("it {error}, and a topic filter")))
     }
+}
+
+/// The client of a path, as it is described.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "`ClientPath` reads it")]
+pub(super) struct ClientParam {
+    /// Its client id, percent-encoded.
+    #[param(min_length = 1, example = "sensor-7")]
+    client_id: String,
 }
 
 /// The client of a path. Only a text that is one reaches a handler.

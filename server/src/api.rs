@@ -8,6 +8,7 @@ mod access;
 mod body;
 mod credentials;
 mod dashboard;
+mod form;
 mod guard;
 mod health;
 mod legacy;

@@ -25,6 +25,7 @@ mod run;
 pub mod settings;
 mod shared;
 mod store;
+mod system_topics;
 mod timer;
 mod traffic;
 mod transport;

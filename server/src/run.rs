@@ -18,6 +18,7 @@ use crate::environment::Environment;
 use crate::error::RunError;
 use crate::settings::{ListenerSettings, Settings};
 use crate::shared::Shared;
+use crate::system_topics;
 use crate::transport::Transport;
 use crate::worker::{self, Mail};
 
@@ -86,6 +87,9 @@ impl Server {
         let mut accepting = JoinSet::new();
         for acceptor in acceptors {
             accepting.spawn_local(acceptor.accept(Arc::clone(&shared), Arc::clone(&mail)));
+        }
+        if let Some(period) = shared.settings.sys_interval {
+            accepting.spawn_local(system_topics::publish(Arc::clone(&shared), period));
         }
         let asked = tokio::select! {
             biased;

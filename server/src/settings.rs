@@ -29,6 +29,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Whether every packet is a line of the log.
     pub log_packets: bool,
+    /// How often the topics below `$SYS` are brought up to date; `None` is never.
+    pub sys_interval: Option<Duration>,
 }
 
 /// One listener.
@@ -78,6 +80,7 @@ impl Settings {
                 reject_control_chars: false,
             },
             log_packets: false,
+            sys_interval: Some(Duration::from_secs(10)),
         }
     }
 }

@@ -32,22 +32,32 @@ impl Arrivals {
         self.chunks.iter().map(Vec::len).sum()
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
     /// Appends the slot. `at` is after that of every other entry.
     pub(crate) fn push(&mut self, at: Time, slot: u32) {
         debug_assert!(self.last().is_none_or(|last| last.at < at), "arrivals come in order");
         if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
-            self.chunks.push(Vec::new());
+            // Most lists are the one subscription of a session.
+            self.chunks.push(Vec::with_capacity(1));
         }
         if let Some(chunk) = self.chunks.last_mut() {
             chunk.push(Arrival { at, slot });
         }
     }
 
+    /// The slot that arrived at `at`.
+    pub(crate) fn at(&self, at: Time) -> Option<u32> {
+        let (index, place) = self.find(at)?;
+        Some(self.chunks.get(index)?.get(place)?.slot)
+    }
+
     /// Takes out the entry that arrived at `at`; whether there was one.
     pub(crate) fn remove(&mut self, at: Time) -> bool {
-        let index = self.chunk_of(at);
+        let Some((index, place)) = self.find(at) else { return false };
         let Some(chunk) = self.chunks.get_mut(index) else { return false };
-        let Ok(place) = chunk.binary_search_by_key(&at, |entry| entry.at) else { return false };
         chunk.remove(place);
         self.tidy(index);
         true
@@ -88,6 +98,13 @@ impl Arrivals {
             let place = if index == 0 { place } else { 0 };
             chunk.get(place..).unwrap_or_default().iter().copied()
         })
+    }
+
+    /// Chunk and place of the entry that arrived at `at`.
+    fn find(&self, at: Time) -> Option<(usize, usize)> {
+        let index = self.chunk_of(at);
+        let place = self.chunks.get(index)?.binary_search_by_key(&at, |entry| entry.at).ok()?;
+        Some((index, place))
     }
 
     fn last(&self) -> Option<Arrival> {

@@ -41,6 +41,11 @@ impl Cursor {
         Self { filter, after: None }
     }
 
+    /// A walk that goes on behind a topic.
+    pub(crate) fn behind(filter: TopicFilter, after: Option<TopicName>) -> Self {
+        Self { filter, after }
+    }
+
     pub(crate) fn filter(&self) -> &TopicFilter {
         &self.filter
     }

@@ -29,8 +29,11 @@ impl Watch {
         now < self.until
     }
 
-    /// A message was published.
+    /// A message was published; nothing happens while nobody looks.
     pub(crate) fn saw(&mut self, now: Time, message: &Content, publisher: Option<&ClientId>) {
+        if !self.is_on(now) {
+            return;
+        }
         if self.topics.len() == TOPICS && !self.topics.contains_key(&message.topic) {
             self.others += 1;
             return;

@@ -24,12 +24,14 @@ impl Engine {
             self.timers.cancel(due, Timer::Expiry(session.reference(slot)));
         }
         session.presence = Presence::Ended;
+        self.arrived.remove(session.connected_at);
         session.replays = None;
         session.received.clear();
         let client = session.client.clone();
         self.by_client.remove(&client);
         let Leavings { delivered, dropped, shared } =
             outbox.map_or_else(Leavings::default, |outbox| leavings(*outbox));
+        self.counters.sessions_expired += u64::from(why == SessionEnd::Expired);
         self.counters.delivered += delivered;
         self.counters.dropped.add(DropReason::SessionEnded, dropped);
         self.notice(Notice::SessionEnded { client, why, dropped });
@@ -45,17 +47,17 @@ impl Engine {
         let mut budget = BUDGET;
         while let Some(slot) = self.ended.front().copied() {
             let Some(session) = self.sessions.get_mut(slot) else { break };
-            let Some(subscription) = session.subscriptions.pop() else {
+            if session.subscriptions.is_empty() {
                 self.sessions.remove(slot);
                 self.ended.pop_front();
                 continue;
-            };
+            }
             if budget == 0 {
-                session.subscriptions.push(subscription);
                 let now = self.now;
                 return self.set_timer(now, Timer::Clean);
             }
             budget -= 1;
+            let Some(subscription) = session.subscriptions.pop() else { continue };
             if let Some(group) = self.subscriptions.remove(subscription) {
                 self.group_ended(group);
             }

@@ -9,9 +9,13 @@ use crate::packet::{PacketType, QoS};
 pub struct Counters {
     /// Connections that were accepted.
     pub connections: u64,
+    /// The most of them that there were at a time.
+    pub most_connections: u64,
     /// CONNECTs that were refused.
     pub refused: u64,
-    /// Packets taken from accepted clients.
+    /// Sessions that ended because their time was over.
+    pub sessions_expired: u64,
+    /// Packets taken from accepted clients, their CONNECT included.
     pub packets_received: ByPacket,
     /// Packets sent to accepted clients.
     pub packets_sent: ByPacket,

@@ -9,6 +9,7 @@ mod access;
 mod body;
 mod credentials;
 mod dashboard;
+mod form;
 mod guard;
 mod health;
 mod legacy;

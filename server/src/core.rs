@@ -11,6 +11,7 @@ mod outbox;
 mod perform;
 mod requests;
 mod slots;
+mod snapshot;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -40,6 +41,7 @@ use slots::Slots;
 pub(crate) use chunked::Table;
 pub(crate) use frames::{Frames, Piece};
 pub(crate) use outbox::{Entry, Outbox};
+pub(crate) use snapshot::Snapshot;
 
 /// The lock is let go after so many inputs or so much time, so that other workers get in.
 const BATCH_INPUTS: usize = 64;

@@ -8,7 +8,7 @@
 //! * `acceptor`, `worker` and `connection` are the way of a packet in and out; `core` holds the
 //!   engine behind its one lock, with the one place that performs actions; `transport` is TLS and
 //!   WebSocket.
-//! * `store`, `timer`, `logging` and `histogram` serve these.
+//! * `store`, `timer`, `logging`, `traffic` and `histogram` serve these.
 //! * [`config`] reads the file; [`settings`] is what comes out of it for this machine.
 
 mod acceptor;
@@ -26,7 +26,9 @@ mod run;
 pub mod settings;
 mod shared;
 mod store;
+mod system_topics;
 mod timer;
+mod traffic;
 mod transport;
 mod worker;
 

@@ -5,6 +5,7 @@
 
 mod notices;
 mod packets;
+mod queue;
 mod start;
 
 use std::net::SocketAddr;
@@ -18,7 +19,7 @@ use tracing::level_filters::LevelFilter;
 
 use packets::Summary;
 
-pub use start::start;
+pub use start::{Logging, start};
 
 /// What one turn has to tell, in order.
 #[derive(Debug)]

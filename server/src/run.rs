@@ -22,6 +22,7 @@ use crate::error::RunError;
 use crate::http::Http;
 use crate::settings::{ListenerSettings, Settings};
 use crate::shared::Shared;
+use crate::system_topics;
 use crate::transport::Transport;
 use crate::worker::{self, Mail};
 
@@ -115,6 +116,9 @@ impl Server {
         }
         for socket in sockets {
             accepting.spawn_local(Rc::clone(&http).accept(socket));
+        }
+        if let Some(period) = shared.settings.sys_interval {
+            accepting.spawn_local(system_topics::publish(Arc::clone(&shared), period));
         }
         let asked = tokio::select! {
             biased;

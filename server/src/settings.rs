@@ -31,6 +31,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Whether every packet is a line of the log.
     pub log_packets: bool,
+    /// How often the topics below `$SYS` are brought up to date; `None` is never.
+    pub sys_interval: Option<Duration>,
     /// The management interface; `None` is none.
     pub http: Option<HttpSettings>,
     /// Where times are shown as they are on the clock there.
@@ -97,6 +99,7 @@ impl Settings {
                 reject_control_chars: false,
             },
             log_packets: false,
+            sys_interval: Some(Duration::from_secs(10)),
             http: None,
             time_zone: TimeZone::UTC,
             warnings: Vec::new(),

@@ -31,6 +31,7 @@ impl Engine {
         self.by_client.remove(&client);
         let Leavings { delivered, dropped, shared } =
             outbox.map_or_else(Leavings::default, |outbox| leavings(*outbox));
+        self.counters.sessions_expired += u64::from(why == SessionEnd::Expired);
         self.counters.delivered += delivered;
         self.counters.dropped.add(DropReason::SessionEnded, dropped);
         self.notice(Notice::SessionEnded { client, why, dropped });

@@ -14,7 +14,9 @@ use crate::id::{ClientId, ConnId, Lsn};
 use crate::log::record::{Record, SessionKey};
 use crate::message::Content;
 use crate::notice::{CloseReason, Notice, Refusal, SessionEnd};
-use crate::packet::{Connack, Connect, Packet, Properties, PropertySet, ReasonCode, Version, Will};
+use crate::packet::{
+    Connack, Connect, Packet, PacketType, Properties, PropertySet, ReasonCode, Version, Will,
+};
 use crate::session::{Arrival, Lifetime, Presence, Session};
 use crate::timers::Timer;
 use crate::topic;
@@ -132,7 +134,7 @@ impl Engine {
         let connack =
             Connack { session_present, code: ReasonCode::Success, properties: Properties::NONE };
         self.answer(conn, Packet::Connack(connack), after);
-        self.counters.connections += 1;
+        self.count_connection();
         let (address, version) = (peer.address, connect.version);
         self.notice(Notice::Connected { client, address, version, session_present });
         if session_present {
@@ -141,6 +143,13 @@ impl Engine {
         if !awaited.is_empty() {
             self.serve(slot, awaited);
         }
+    }
+
+    fn count_connection(&mut self) {
+        let counters = &mut self.counters;
+        counters.connections += 1;
+        counters.packets_received.count(PacketType::Connect);
+        counters.most_connections = counters.most_connections.max(self.connections.len() as u64);
     }
 
     /// The same client is connected already: that connection ends (3.1.1 section 3.1.4).

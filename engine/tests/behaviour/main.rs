@@ -8,6 +8,7 @@ mod back_pressure;
 mod broken_input;
 mod connack;
 mod connect;
+mod counters;
 mod data_representation;
 mod disconnect;
 mod errors;

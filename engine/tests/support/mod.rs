@@ -29,6 +29,7 @@ use surewire_engine::action::Action;
 use surewire_engine::answer::Answer;
 use surewire_engine::codec::{self, Limits};
 use surewire_engine::config::Config;
+use surewire_engine::counters::Counters;
 use surewire_engine::event::{Event, Lost, Peer};
 use surewire_engine::id::{ConnId, Lsn};
 use surewire_engine::log::record::Record;
@@ -246,6 +247,10 @@ impl Bench {
 
     pub fn sizes(&self) -> Sizes {
         self.0.borrow().engine.sizes()
+    }
+
+    pub fn counters(&self) -> Counters {
+        *self.0.borrow().engine.counters()
     }
 
     /// The topics of the retained messages as a fresh subscriber to `filter` gets them, sorted.

@@ -41,6 +41,7 @@ impl Settings {
                 reject_control_chars: config.reject_control_chars,
             },
             log_packets: config.logging,
+            sys_interval: config.sys_interval.map(TimeSpan::get),
             http: http(&config.http_server),
             time_zone: TimeZone::UTC,
             warnings: Vec::new(),

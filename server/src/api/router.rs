@@ -19,6 +19,7 @@ pub(crate) fn router(api: &Api) -> Router {
     routes
         .fallback(move |method: Method, uri: Uri| unknown(probe, method, uri))
         .layer(from_fn_with_state(api.clone(), access::watch))
+        .layer(from_fn(v1::told))
 }
 
 fn routes(api: &Api) -> Router {
@@ -28,7 +29,7 @@ fn routes(api: &Api) -> Router {
     Router::new()
         .merge(guarded(api, legacy).route_layer(from_fn(legacy::without_head)))
         .merge(guarded(api, dashboard))
-        .merge(guarded(api, v1).route_layer(from_fn(v1::told)))
+        .merge(guarded(api, v1))
         // `metrics::routes()` come here, guarded where `metrics_open` does not say otherwise.
         .merge(health::routes())
         .method_not_allowed_fallback(page_not_found)

@@ -139,7 +139,7 @@ impl Drop for Broker {
 
 fn settings() -> Settings {
     let file = "http_server: {addr: '127.0.0.1:0', user: {ops: secret}}\n\
-                listener: [{protocol: mqtt, addr: '127.0.0.1:0'}]\nworkers: 2";
+                listener: [{protocol: mqtt, addr: '127.0.0.1:0'}]\nworkers: 2\nsys_interval: off";
     let no_variables: [(&str, &str); 0] = [];
     let loaded = Config::parse(file.as_bytes(), no_variables).unwrap();
     Settings::resolve(&loaded.config, Machine { cores: 1, files: None })

@@ -46,6 +46,11 @@ fn every_operation_is_described_with_its_parameters_and_refusals() {
         assert!(ids.contains(id), "{id}");
     }
     check_references(&document, &document);
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    for name in ["Numbers", "Session", "Client", "Problem"] {
+        assert!(schemas.contains_key(name), "{name}");
+    }
+    assert_eq!(schemas["Session"]["properties"]["inflight"]["format"], "uint64");
 }
 
 /// Every reference leads somewhere in the document.

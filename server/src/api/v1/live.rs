@@ -88,8 +88,8 @@ struct Messages {
     dropped: u64,
 }
 
-/// Bytes.
-#[derive(Default, Serialize, ToSchema)]
+/// Bytes of MQTT, without what TLS and WebSocket put around them.
+#[derive(Serialize, ToSchema)]
 struct Bytes {
     /// Taken from clients.
     received: u64,
@@ -197,7 +197,7 @@ fn total(counts: ByQoS) -> u64 {
     counts.at_most_once + counts.at_least_once + counts.exactly_once
 }
 
-/// What the sockets took and gave.
-fn bytes(_: &Api) -> Bytes {
-    Bytes::default()
+fn bytes(api: &Api) -> Bytes {
+    let traffic = api.shared().traffic();
+    Bytes { received: traffic.received, sent: traffic.sent }
 }

@@ -80,6 +80,7 @@ pub(super) struct BodyRefusals;
 impl IntoResponses for BodyRefusals {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         documented([
+            ("408", problem("The body did not come in time")),
             ("415", problem("The body is not declared as `application/json`")),
             ("422", problem("The body is understood and cannot be carried out")),
         ])

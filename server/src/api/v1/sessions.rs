@@ -138,7 +138,7 @@ async fn list(
         Some(page)
     };
     let found = list::collect(&api, Kind::Sessions, start, query.limit.0, question, page).await?;
-    Ok(Json(found.map(|view| Session::of(&api, view))))
+    Ok(Json(found.map(|view| Session::of(&api, &view))))
 }
 
 /// Show a session
@@ -156,7 +156,7 @@ async fn one(
         return Err(Problem::mismatch());
     };
     let view = found.ok_or_else(|| absent(&client))?;
-    Ok(Json(Session::of(&api, *view)))
+    Ok(Json(Session::of(&api, &view)))
 }
 
 /// End a session
@@ -182,7 +182,7 @@ fn absent(client: &ClientId) -> Problem {
 }
 
 impl Session {
-    fn of(api: &Api, view: SessionView) -> Self {
+    fn of(api: &Api, view: &SessionView) -> Self {
         Self {
             client_id: view.client.as_str().to_owned(),
             online: view.online,

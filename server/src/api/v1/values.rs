@@ -91,7 +91,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ClientPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Path(text) =
-            Path::<String>::from_request_parts(parts, state).await.map_err(ill_formed)?;
+            Path::<String>::from_request_parts(parts, state).await.map_err(|rejection| ill_formed(&rejection))?;
         let client = ClientId::new(&text).ok_or_else(|| Problem::bad_request(EMPTY))?;
         Ok(Self(client))
     }
@@ -99,7 +99,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ClientPath {
 
 const EMPTY: &str = "The client id in the path is empty; there is no client without one.";
 
-fn ill_formed(rejection: PathRejection) -> Problem {
+fn ill_formed(rejection: &PathRejection) -> Problem {
     Problem::bad_request(format!("The client id in the path cannot be read: {rejection}."))
 }
 

@@ -16,9 +16,9 @@ use super::{Api, access, body, dashboard, guard, health, legacy, origin};
 pub(crate) fn router(api: &Api) -> Router {
     let routes = routes(api);
     let probe = Probe::new(routes.clone());
-    routes
-        .fallback(move |method: Method, uri: Uri| unknown(probe, method, uri))
-        .layer(from_fn_with_state(api.clone(), access::watch))
+    let routes = routes.fallback(move |method: Method, uri: Uri| unknown(probe, method, uri));
+    // Around the whole router: a route's own layers do not see the headers that it adds last.
+    Router::new().fallback_service(routes).layer(from_fn_with_state(api.clone(), access::watch))
 }
 
 fn routes(api: &Api) -> Router {

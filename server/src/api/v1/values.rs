@@ -90,8 +90,9 @@ impl<S: Send + Sync> FromRequestParts<S> for ClientPath {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Path(text) =
-            Path::<String>::from_request_parts(parts, state).await.map_err(|rejection| ill_formed(&rejection))?;
+        let Path(text) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|rejection| ill_formed(&rejection))?;
         let client = ClientId::new(&text).ok_or_else(|| Problem::bad_request(EMPTY))?;
         Ok(Self(client))
     }

@@ -21,6 +21,7 @@ pub mod environment;
 mod error;
 mod histogram;
 pub mod logging;
+mod metrics;
 mod run;
 pub mod settings;
 mod shared;

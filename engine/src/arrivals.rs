@@ -40,7 +40,8 @@ impl Arrivals {
     pub(crate) fn push(&mut self, at: Time, slot: u32) {
         debug_assert!(self.last().is_none_or(|last| last.at < at), "arrivals come in order");
         if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
-            self.chunks.push(Vec::new());
+            // Most lists are the one subscription of a session.
+            self.chunks.push(Vec::with_capacity(1));
         }
         if let Some(chunk) = self.chunks.last_mut() {
             chunk.push(Arrival { at, slot });

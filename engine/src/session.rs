@@ -24,8 +24,8 @@ pub(crate) struct Session {
     /// Where its client connected from last, and when.
     pub(crate) address: SocketAddr,
     pub(crate) connected_at: Time,
-    /// When its client left last, if it ever did.
-    pub(crate) left_at: Option<Time>,
+    /// When its client left last; zero if it never did.
+    pub(crate) left_at: Time,
     /// Slots of its subscriptions, by the time of their last SUBSCRIBE.
     pub(crate) subscriptions: Arrivals,
     /// How many of them are in share groups.
@@ -113,7 +113,7 @@ impl Session {
             lifetime,
             address,
             connected_at: at,
-            left_at: None,
+            left_at: Time::ZERO,
             subscriptions: Arrivals::default(),
             shared: 0,
             outbox: None,

@@ -20,6 +20,7 @@ mod core;
 pub mod environment;
 mod error;
 mod histogram;
+mod http;
 pub mod logging;
 mod metrics;
 mod run;

@@ -70,7 +70,11 @@ fn serve(loaded: &Loaded) -> ExitCode {
         Err(error) => return complain(&error),
     };
     announce(loaded);
-    let settings = Settings::resolve(&loaded.config, machine());
+    let settings = Settings {
+        time_zone: jiff::tz::TimeZone::system(),
+        warnings: loaded.warnings.clone(),
+        ..Settings::resolve(&loaded.config, machine())
+    };
     if settings.engine.max_connections < loaded.config.max_connections as usize {
         let used = settings.engine.max_connections;
         info!(used, "max_connections is lowered to what the limit of open files allows");

@@ -1,7 +1,7 @@
 //! What workers, acceptors and [`run`](crate::run) share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
@@ -23,8 +23,10 @@ pub(crate) struct Shared {
     traffic: Box<[Traffic]>,
     /// Notified when the last connection is gone.
     pub(crate) drained: Notify,
-    /// Connections closed because our own task for them panicked.
+    /// Connections closed, and requests failed, because our own task for them panicked.
     pub(crate) panics: AtomicU64,
+    /// Nothing new is accepted any more.
+    pub(crate) stopping: AtomicBool,
 }
 
 impl Shared {
@@ -40,6 +42,7 @@ impl Shared {
             traffic,
             drained: Notify::new(),
             panics: AtomicU64::new(0),
+            stopping: AtomicBool::new(false),
         }
     }
 

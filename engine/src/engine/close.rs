@@ -35,7 +35,7 @@ impl Engine {
         let client = session.client.clone();
         let lifetime = session.lifetime;
         session.presence = Presence::Offline { since: self.now, expires: None };
-        session.left_at = Some(self.now);
+        session.left_at = self.now;
         self.clients.remove(session.connected_at);
         self.notice(Notice::Disconnected { client, why: reason });
         self.drop_held(slot, connection);

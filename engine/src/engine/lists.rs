@@ -139,7 +139,7 @@ impl Engine {
             has_will: session.will.is_some(),
             replaying: session.replays.is_some(),
             connected_at: session.connected_at,
-            left_at: session.left_at,
+            left_at: Some(session.left_at).filter(|left| *left != Time::ZERO),
         }
     }
 

@@ -17,6 +17,7 @@
 
 mod client;
 pub mod raw;
+pub mod requests;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};

@@ -25,6 +25,8 @@ use failure::Failure;
 use link::Link;
 use surewire_engine::client::CloseReason;
 
+pub(crate) use words::code as code_in_words;
+
 /// An MQTT broker whose whole behaviour is one deterministic function.
 ///
 /// Without a command it serves until SIGINT or SIGTERM. A second signal ends it at once.

@@ -63,7 +63,7 @@ pub(super) const fn version(version: Version) -> &'static str {
 }
 
 /// A Reason Code in words.
-pub(super) const fn code(code: ReasonCode) -> &'static str {
+pub(crate) const fn code(code: ReasonCode) -> &'static str {
     match code {
         ReasonCode::Success => "success",
         ReasonCode::GrantedQoS1 => "granted QoS 1",

@@ -1,0 +1,156 @@
+//! Why a CONNECT, a PUBLISH or a SUBSCRIBE was refused.
+
+use surewire_engine::notice::{PublishRefusal, Refusal, SubscribeRefusal};
+use surewire_engine::topic::FilterError;
+
+use super::violations::violation;
+use super::{Words, words};
+
+/// A CONNECT that was refused.
+pub(crate) fn connect(why: Refusal) -> Words {
+    match why {
+        Refusal::Violation(broken) => violation(broken),
+        Refusal::Version(_) => words(
+            "version",
+            "This version of MQTT is not served yet. Let the client speak MQTT 3.1.1.",
+        ),
+        Refusal::EmptyClientId => words(
+            "empty_client_id",
+            "The client gave no client id and no clean session, so there is nothing to keep its \
+             session by. Give it a client id, or let it ask for a clean session.",
+        ),
+        Refusal::ClientIdTooLong => words(
+            "client_id_too_long",
+            "The client id is longer than max_client_id_length. Shorten it, or raise the limit.",
+        ),
+        Refusal::NotAuthenticated => words(
+            "not_authenticated",
+            "This listener lets nobody in unauthenticated (allow_anonymous: false), and nobody \
+             could authenticate the client.",
+        ),
+        Refusal::ConnectionLimit => words(
+            "connection_limit",
+            "As many clients as may be are connected. Raise max_connections, and the system's \
+             limit of open files with it.",
+        ),
+        Refusal::MemoryLimit => words(
+            "memory_limit",
+            "Memory is short, so no new session is made. Raise memory_limit, or end sessions that \
+             nobody needs.",
+        ),
+        Refusal::WillTopic => words(
+            "will_topic_reserved",
+            "The topic of the Will starts with $, which is for the broker alone. Choose another \
+             topic.",
+        ),
+        Refusal::Stopping => words("stopping", "The broker was stopping, so nobody came in."),
+    }
+}
+
+/// A message that was not routed, or not retained.
+pub(crate) fn publish(why: PublishRefusal) -> Words {
+    match why {
+        PublishRefusal::DollarTopic => words(
+            "dollar_topic",
+            "Topics that start with $ are for the broker alone. Choose another topic.",
+        ),
+        PublishRefusal::TopicLimit => words(
+            "topic_limit",
+            "The topic has more levels than max_topic_levels, or more bytes than \
+             max_topic_length. Shorten it, or raise the limit.",
+        ),
+        PublishRefusal::RetainedLimit => words(
+            "retained_limit",
+            "The store of retained messages is full (retained.max_messages, retained.max_bytes): \
+             the message was delivered, but not retained. Remove some, or raise the limit.",
+        ),
+    }
+}
+
+/// A Topic Filter that was refused.
+pub(crate) fn subscribe(why: SubscribeRefusal) -> Words {
+    match why {
+        SubscribeRefusal::Invalid(error) => {
+            words(invalid(error), format!("This is no topic filter: it {error}."))
+        }
+        SubscribeRefusal::TopicLimit => words(
+            "topic_limit",
+            "The filter has more levels than max_topic_levels, or more bytes than \
+             max_topic_length. Shorten it, or raise the limit.",
+        ),
+        SubscribeRefusal::FilterLimit => words(
+            "filter_limit",
+            "The SUBSCRIBE had more filters than max_filters_per_subscribe. Use several packets, \
+             or raise the limit.",
+        ),
+        SubscribeRefusal::SubscriptionLimit => words(
+            "subscription_limit",
+            "The client has as many subscriptions as one may have. Use wildcards, or raise \
+             max_subscriptions_per_client.",
+        ),
+        SubscribeRefusal::AwaitedClients => words(
+            "awaited_clients",
+            "As many clients that never connected as may have subscriptions waiting for them have \
+             some. Remove those that are not needed.",
+        ),
+    }
+}
+
+fn invalid(error: FilterError) -> &'static str {
+    match error {
+        FilterError::Empty => "filter_empty",
+        FilterError::TooLong => "filter_too_long",
+        FilterError::Nul => "filter_nul",
+        FilterError::Hash => "filter_hash",
+        FilterError::Plus => "filter_plus",
+        FilterError::Share => "filter_share",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use surewire_engine::packet::Version;
+
+    use super::super::tests::check;
+    use super::super::violations::tests::every_violation;
+    use super::*;
+
+    #[test]
+    fn every_refusal_has_words_of_its_own() {
+        let plain = [
+            Refusal::Version(Version::V5),
+            Refusal::EmptyClientId,
+            Refusal::ClientIdTooLong,
+            Refusal::NotAuthenticated,
+            Refusal::ConnectionLimit,
+            Refusal::MemoryLimit,
+            Refusal::WillTopic,
+            Refusal::Stopping,
+        ];
+        let broken = every_violation().into_iter().map(Refusal::Violation);
+        check(plain.into_iter().chain(broken).map(connect));
+        check(
+            [
+                PublishRefusal::DollarTopic,
+                PublishRefusal::TopicLimit,
+                PublishRefusal::RetainedLimit,
+            ]
+            .map(publish),
+        );
+        let invalid = [
+            FilterError::Empty,
+            FilterError::TooLong,
+            FilterError::Nul,
+            FilterError::Hash,
+            FilterError::Plus,
+            FilterError::Share,
+        ];
+        let others = [
+            SubscribeRefusal::TopicLimit,
+            SubscribeRefusal::FilterLimit,
+            SubscribeRefusal::SubscriptionLimit,
+            SubscribeRefusal::AwaitedClients,
+        ];
+        check(invalid.map(SubscribeRefusal::Invalid).into_iter().chain(others).map(subscribe));
+    }
+}

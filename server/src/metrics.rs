@@ -9,6 +9,8 @@ mod labels;
 mod process;
 mod text;
 
+use std::collections::BTreeMap;
+
 use surewire_engine::time::Time;
 
 use crate::core::Poisoned;
@@ -19,8 +21,13 @@ use text::Text;
 /// The type that HTTP calls the page by.
 pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Everything there is to tell now, of a broker that was started then.
-pub(crate) fn page(shared: &Shared, started: Time) -> Result<String, Poisoned> {
+/// Everything there is to tell now, of a broker that was started then and has answered so many
+/// HTTP requests with each status.
+pub(crate) fn page(
+    shared: &Shared,
+    started: Time,
+    answered: &BTreeMap<u16, u64>,
+) -> Result<String, Poisoned> {
     let snapshot = shared.core.snapshot()?;
     let mut text = Text::default();
     families::sizes(&mut text, &snapshot.numbers.sizes);
@@ -29,6 +36,7 @@ pub(crate) fn page(shared: &Shared, started: Time) -> Result<String, Poisoned> {
     families::messages(&mut text, &snapshot.numbers.counters);
     families::times(&mut text, &snapshot);
     families::server(&mut text, shared);
+    families::http(&mut text, answered);
     process::process(&mut text, started);
     Ok(text.finish())
 }

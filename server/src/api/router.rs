@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 
-use super::{Api, access, body, dashboard, guard, health, legacy, origin};
+use super::{Api, access, body, dashboard, guard, health, legacy, metrics, origin};
 
 /// The whole interface.
 pub(crate) fn router(api: &Api) -> Router {
@@ -27,11 +27,17 @@ fn routes(api: &Api) -> Router {
     Router::new()
         .merge(guarded(api, legacy).route_layer(from_fn(legacy::without_head)))
         .merge(guarded(api, dashboard))
-        // `v1::routes()` and `metrics::routes()` come here, guarded, the latter not where
-        // `metrics_open` says so.
+        // `v1::routes()` comes here, guarded.
+        .merge(metrics_routes(api))
         .merge(health::routes())
         .method_not_allowed_fallback(page_not_found)
         .with_state(api.clone())
+}
+
+/// Scrapers have no account where the operator says so.
+fn metrics_routes(api: &Api) -> Router<Api> {
+    let open = api.settings().http.as_ref().is_some_and(|http| http.metrics_open);
+    if open { metrics::routes() } else { guarded(api, metrics::routes()) }
 }
 
 /// Routes for those who have an account, and not for other people's web pages.

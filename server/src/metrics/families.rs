@@ -1,5 +1,6 @@
 //! What is told, under which name.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use surewire_engine::counters::{ByPacket, ByQoS, Counters};
@@ -8,6 +9,7 @@ use surewire_engine::notice::DropReason;
 
 use super::labels;
 use super::text::{Family, Text};
+use crate::api::words;
 use crate::core::Snapshot;
 use crate::shared::Shared;
 use crate::traffic;
@@ -138,7 +140,7 @@ pub(super) fn messages(text: &mut Text, counters: &Counters) {
         "Of these: dropped; connection_closed ones count as delivered as well.",
     );
     for (why, count) in counters.dropped.iter() {
-        dropped.labelled("reason", labels::dropped(why), count);
+        dropped.labelled("reason", words::dropped(why).reason, count);
     }
     text.counter(
         "surewire_publishes_refused_total",
@@ -196,4 +198,15 @@ pub(super) fn server(text: &mut Text, shared: &Shared) {
         env!("CARGO_PKG_VERSION"),
         1,
     );
+}
+
+/// The management interface.
+pub(super) fn http(text: &mut Text, answered: &BTreeMap<u16, u64>) {
+    let mut family = text.counters(
+        "surewire_http_requests_total",
+        "Requests to the management interface, by the status of their answer.",
+    );
+    for (status, count) in answered {
+        family.labelled("status", status, count);
+    }
 }

@@ -2,12 +2,14 @@
 //!
 //! [`router`] puts the routes together; `guard` and `origin` decide who may use them, `access`
 //! watches over every request. `legacy` is the interface that tools already know (contract section
-//! 3), and never changes.
+//! 3), and never changes; `v1` is everything there is, with its own description. `words` says the
+//! engine's reasons to people.
 
 mod access;
 mod body;
 mod credentials;
 mod dashboard;
+mod form;
 mod guard;
 mod health;
 mod legacy;
@@ -15,6 +17,7 @@ mod metrics;
 mod origin;
 mod router;
 mod time;
+mod v1;
 pub(crate) mod words;
 
 use std::net::SocketAddr;

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::header::{DATE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{ALLOW, DATE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -32,7 +32,12 @@ pub(super) async fn watch(State(api): State<Api>, request: Request, next: Next) 
         Ok(answer) => answer,
         Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, "the request took too long"),
     };
+    let not_found = answer.status() == StatusCode::NOT_FOUND;
     let headers = answer.headers_mut();
+    if not_found {
+        // Where there is nothing, there is no other method for it.
+        headers.remove(ALLOW);
+    }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Some(date) = date(api.now()) {
         headers.insert(DATE, date);

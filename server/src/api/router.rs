@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 
-use super::{Api, access, body, dashboard, guard, health, legacy, metrics, origin};
+use super::{Api, access, body, dashboard, guard, health, legacy, metrics, origin, v1};
 
 /// The whole interface.
 pub(crate) fn router(api: &Api) -> Router {
@@ -19,15 +19,17 @@ pub(crate) fn router(api: &Api) -> Router {
     routes
         .fallback(move |method: Method, uri: Uri| unknown(probe, method, uri))
         .layer(from_fn_with_state(api.clone(), access::watch))
+        .layer(from_fn(v1::told))
 }
 
 fn routes(api: &Api) -> Router {
     let legacy = legacy::routes().route_layer(from_fn(body::collect));
     let dashboard = dashboard::routes().route_layer(from_fn(body::collect));
+    let v1 = v1::routes().route_layer(from_fn(body::collect));
     Router::new()
         .merge(guarded(api, legacy).route_layer(from_fn(legacy::without_head)))
         .merge(guarded(api, dashboard))
-        // `v1::routes()` comes here, guarded.
+        .merge(guarded(api, v1))
         .merge(metrics_routes(api))
         .merge(health::routes())
         .method_not_allowed_fallback(page_not_found)

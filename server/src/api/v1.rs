@@ -4,6 +4,8 @@
 //! common. `query`, `values`, `cursor` and `body` read requests, `problem` tells what is wrong with
 //! one.
 
+#![expect(unused_qualifications, reason = "utoipa's macros write paths out in full")]
+
 mod body;
 mod clients;
 mod cursor;
@@ -40,11 +42,13 @@ pub(crate) use problem::told;
 
 const BASE: &str = "/api/v1";
 
-/// All routes below `/api/v1`, also for what is not there. [`told`] belongs around them and around
-/// whatever may refuse a request before.
+/// All routes below `/api/v1`, also for what is not there. [`told`] belongs around everything that
+/// may refuse a request.
 pub(crate) fn routes() -> Router<Api> {
     let (routes, document) = described();
     let text = document.to_json().expect("its keys are texts");
+    // The registry of formats has no hyphen in these.
+    let text = text.replace(r#""format":"u-int"#, r#""format":"uint"#);
     routes
         .method_not_allowed_fallback(async || StatusCode::METHOD_NOT_ALLOWED)
         .route(BASE, any(nothing_here))

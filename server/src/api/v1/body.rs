@@ -1,12 +1,16 @@
 //! Bodies of JSON, both ways.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::error::Category;
 
 use super::problem::{Problem, shown};
@@ -62,7 +66,7 @@ fn too_long(status: StatusCode) -> &'static str {
 
 fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+    let Object(value) = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
         refused(&path, error.inner())
     })?;
@@ -83,10 +87,39 @@ fn refused(path: &str, error: &serde_json::Error) -> Problem {
     }
 }
 
+/// What is an object in JSON and nothing else: derived code also takes a list of a struct's fields
+/// for the struct.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Object<T>(pub(super) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Fields(PhantomData)).map(Self)
+    }
+}
+
+struct Fields<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(fields))
+    }
+}
+
+impl<T: Serialize> Serialize for Object<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
-
     use super::*;
 
     #[derive(Debug, Deserialize, PartialEq)]
@@ -98,10 +131,12 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_told_with_its_place() {
-        let detail = |text: &str| parsed::<Pair>(text.as_bytes()).map_err(|problem| {
-            let body = serde_json::to_value(format!("{problem:?}")).unwrap();
-            body.as_str().unwrap().to_owned()
-        });
+        let detail = |text: &str| {
+            parsed::<Pair>(text.as_bytes()).map_err(|problem| {
+                let body = serde_json::to_value(format!("{problem:?}")).unwrap();
+                body.as_str().unwrap().to_owned()
+            })
+        };
         assert_eq!(
             detail(r#"{"names":["a"],"count":1}"#),
             Ok(Pair { names: vec!["a".to_owned()], count: 1 })
@@ -113,6 +148,7 @@ mod tests {
             (r#"{"names":["a",2],"count":1}"#, "The body, at `names[1]`: invalid type"),
             (r#"{"names":[],"count":256}"#, "The body, at `count`: invalid value"),
             (r#"{"names":[]}"#, "The body: missing field `count` at line 1 column 12."),
+            (r#"[["a"],1]"#, "The body: invalid type: sequence, expected an object"),
             (r#"{"nams":[]}"#, "unknown field `nams`, expected `names` or `count`"),
         ] {
             let problem = detail(text).unwrap_err();

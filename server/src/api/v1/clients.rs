@@ -17,7 +17,7 @@ use super::list::{self, List};
 use super::openapi::{Absent, Refusals};
 use super::problem::{Problem, shown};
 use super::query::{Fields, FromQuery, Query};
-use super::values::{ClientPath, Limit};
+use super::values::{ClientParam, ClientPath, Limit};
 use crate::api::Api;
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -92,11 +92,8 @@ async fn list(
     Query(query): Query<ListQuery>,
 ) -> Result<Json<List<Client>>, Problem> {
     let start = cursor::start(query.cursor.as_ref(), Kind::Clients)?;
-    let question = |start, limit| request::Query::Clients {
-        start,
-        limit,
-        containing: query.filter.clone(),
-    };
+    let question =
+        |start, limit| request::Query::Clients { start, limit, containing: query.filter.clone() };
     let page = |answer| {
         let Answer::Clients(page) = answer else { return None };
         Some(page)
@@ -108,7 +105,7 @@ async fn list(
 /// Show a connected client
 #[utoipa::path(
     get, path = "/clients/{client_id}", tag = "clients", operation_id = "get_client",
-    params(("client_id" = String, Path, description = "Percent-encoded", min_length = 1)),
+    params(ClientParam),
     responses((status = 200, description = "The client", body = Client), Refusals, Absent)
 )]
 async fn one(
@@ -129,7 +126,7 @@ async fn one(
 #[utoipa::path(
     post, path = "/clients/{client_id}/disconnect", tag = "clients",
     operation_id = "disconnect_client",
-    params(("client_id" = String, Path, description = "Percent-encoded", min_length = 1)),
+    params(ClientParam),
     responses((status = 204, description = "Its connection has ended"), Refusals, Absent)
 )]
 async fn disconnect(

@@ -184,7 +184,8 @@ async fn no_topic(api: &Api, query: ExplainQuery) -> Result<Explained, Problem> 
     };
     let recent = request::Query::Recent { client: Some(client), limit: RECENT };
     let Answer::Recent(recent) = api.query(recent).await? else { return Err(Problem::mismatch()) };
-    let text = format!("Messages are published to topics, and this is none; {NO_TOPIC} is expected.");
+    let text =
+        format!("Messages are published to topics, and this is none; {NO_TOPIC} is expected.");
     Ok(Explained {
         client_id: query.client_id.as_str().to_owned(),
         topic: query.topic,
@@ -225,8 +226,10 @@ fn presence(standing: Standing) -> Presence {
 }
 
 fn summary(outcome: Outcome, matches: &[Match], obstacles: &[Words]) -> String {
+    // That others wait before it says less than what they wait for.
+    let first = obstacles.iter().find(|one| one.reason != "behind_backlog").or(obstacles.first());
     let because = |otherwise: &'static str| {
-        obstacles.first().map_or(Cow::Borrowed(otherwise), |first| Cow::Borrowed(first.text.as_str()))
+        first.map_or(Cow::Borrowed(otherwise), |first| Cow::Borrowed(first.text.as_str()))
     };
     match outcome {
         Outcome::Sent(qos) => {
@@ -255,10 +258,12 @@ fn by(matches: &[Match]) -> String {
     used.map_or_else(String::new, |used| format!(", by the subscription `{}`", used.filter))
 }
 
-/// The subscription that decides at which QoS the message comes.
+/// The subscription that decides at which QoS the message comes: of the client's own the highest,
+/// which makes one copy, or else the share group whose turn is the client's.
 fn chosen(matches: &[Match]) -> Option<usize> {
-    let could = matches.iter().enumerate().filter(|(_, one)| one.turn != Some(false));
-    could.rev().max_by_key(|(_, one)| one.effective).map(|(place, _)| place)
+    let own = matches.iter().enumerate().rev().filter(|(_, one)| one.turn.is_none());
+    let own = own.max_by_key(|(_, one)| one.effective).map(|(place, _)| place);
+    own.or_else(|| matches.iter().position(|one| one.turn == Some(true)))
 }
 
 fn subscriptions(outcome: Outcome, matches: &[Match]) -> Vec<Matching> {
@@ -268,7 +273,7 @@ fn subscriptions(outcome: Outcome, matches: &[Match]) -> Vec<Matching> {
             Some("It is the turn of another member of the share group.")
         } else if outcome == Outcome::NotRouted {
             Some("The message would be routed to nobody.")
-        } else if chosen != Some(place) {
+        } else if one.turn.is_none() && chosen != Some(place) {
             Some("Another matching subscription decides: one copy is sent, at the highest QoS.")
         } else {
             None

@@ -1,6 +1,7 @@
 //! Numbers as they change, once a second, as Server-Sent Events.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,9 +41,21 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 #[derive(Clone)]
 struct Streams(Arc<Semaphore>);
 
+/// An event of the stream.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes what `Event` writes")]
+pub(super) struct LiveEvent {
+    /// `numbers`.
+    #[schema(pattern = "^numbers$")]
+    event: String,
+    /// An object of the schema `Numbers`.
+    #[schema(content_media_type = "application/json")]
+    data: String,
+}
+
 /// The data of an event `numbers`.
 #[derive(Serialize, ToSchema)]
-struct Numbers {
+pub(super) struct Numbers {
     /// When they were read.
     #[schema(format = DateTime)]
     at: String,
@@ -75,8 +88,8 @@ struct Messages {
     dropped: u64,
 }
 
-/// Bytes.
-#[derive(Default, Serialize, ToSchema)]
+/// Bytes of MQTT, without what TLS and WebSocket put around them.
+#[derive(Serialize, ToSchema)]
 struct Bytes {
     /// Taken from clients.
     received: u64,
@@ -113,7 +126,7 @@ impl FromQuery for LiveQuery {
 #[utoipa::path(
     get, path = "/live", tag = "broker", operation_id = "watch", params(LiveQuery),
     responses(
-        (status = 200, description = "The stream", body = String,
+        (status = 200, description = "The stream", body = LiveEvent,
             content_type = "text/event-stream"),
         Refusals
     )
@@ -138,7 +151,7 @@ fn stream(
     api: Api,
     left: usize,
     place: OwnedSemaphorePermit,
-) -> impl Stream<Item = Result<Event, axum::Error>> {
+) -> impl Stream<Item = Result<Event, Infallible>> {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     unfold((api, ticks, left, place), async |(api, mut ticks, left, place)| {
@@ -148,13 +161,14 @@ fn stream(
     })
 }
 
-async fn next(api: &Api, ticks: &mut Interval) -> Option<Result<Event, axum::Error>> {
+async fn next(api: &Api, ticks: &mut Interval) -> Option<Result<Event, Infallible>> {
     ticks.tick().await;
     if api.is_stopping() {
         return None;
     }
     let numbers = numbers(api).await?;
-    Some(Event::default().event("numbers").json_data(numbers))
+    let data = serde_json::to_string(&numbers).expect("its keys are texts");
+    Some(Ok(Event::default().event("numbers").data(data)))
 }
 
 async fn numbers(api: &Api) -> Option<Numbers> {
@@ -183,7 +197,7 @@ fn total(counts: ByQoS) -> u64 {
     counts.at_most_once + counts.at_least_once + counts.exactly_once
 }
 
-/// What the sockets took and gave.
-fn bytes(_: &Api) -> Bytes {
-    Bytes::default()
+fn bytes(api: &Api) -> Bytes {
+    let traffic = api.shared().traffic();
+    Bytes { received: traffic.received, sent: traffic.sent }
 }

@@ -12,6 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use surewire_engine::packet::{Properties, PropertySet};
 use utoipa::ToSchema;
 
+use super::body::Object;
+
 /// Takes base64 with or without padding, as programs differ in that; gives it with padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
@@ -58,7 +60,8 @@ pub(super) struct MessageProperties {
     pub(super) correlation_data: Option<Base64>,
     /// Names with values, in order; names may repeat.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) user_properties: Vec<UserProperty>,
+    #[schema(value_type = Vec<UserProperty>)]
+    pub(super) user_properties: Vec<Object<UserProperty>>,
 }
 
 /// A name with a value that the broker does not look at.
@@ -99,7 +102,7 @@ impl From<&Properties> for MessageProperties {
             user_properties: set
                 .user_properties
                 .iter()
-                .map(|(name, value)| UserProperty { name: text(name), value: text(value) })
+                .map(|(name, value)| Object(UserProperty { name: text(name), value: text(value) }))
                 .collect(),
         }
     }

@@ -8,7 +8,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr};
 use utoipa::{IntoResponses, Modify, OpenApi};
 
-use super::problem;
+use super::{live, problem};
 
 /// The frame of the document. The routes put themselves into it.
 #[derive(OpenApi)]
@@ -29,7 +29,7 @@ use super::problem;
         (name = "diagnosis", description = "Why a message did not arrive"),
         (name = "reference", description = "This description"),
     ),
-    components(schemas(problem::Document)),
+    components(schemas(problem::Document, live::Numbers)),
     security(("basic" = [])),
     modifiers(&Basic)
 )]
@@ -80,6 +80,7 @@ pub(super) struct BodyRefusals;
 impl IntoResponses for BodyRefusals {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         documented([
+            ("408", problem("The body did not come in time")),
             ("415", problem("The body is not declared as `application/json`")),
             ("422", problem("The body is understood and cannot be carried out")),
         ])

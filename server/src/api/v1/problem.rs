@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::BASE;
 use crate::core::Poisoned;
 
 const MEDIA_TYPE: &str = "application/problem+json";
@@ -65,7 +66,8 @@ impl Problem {
 
     /// The engine answered another question than it was asked.
     pub(super) fn mismatch() -> Self {
-        let detail = "The engine's answer does not fit the question. This is a bug, please report it.";
+        let detail =
+            "The engine's answer does not fit the question. This is a bug, please report it.";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
     }
 
@@ -101,8 +103,12 @@ impl Problem {
 }
 
 /// Gives every refusal below this interface its document, also those that no handler made: an
-/// unknown path, a wrong method, a body that is too large.
+/// unknown path, a wrong method, no account, a body that is too large.
 pub(crate) async fn told(request: Request, next: Next) -> Response {
+    let below = request.uri().path().strip_prefix(BASE);
+    if !below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+        return next.run(request).await;
+    }
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let answer = next.run(request).await;
     let status = answer.status();
@@ -134,6 +140,13 @@ fn untold(status: StatusCode, method: &Method, uri: &Uri) -> String {
         }
         StatusCode::PAYLOAD_TOO_LARGE => {
             "The body of the request is larger than what is taken here.".to_owned()
+        }
+        StatusCode::REQUEST_TIMEOUT => "The body of the request did not come in time.".to_owned(),
+        StatusCode::SERVICE_UNAVAILABLE => {
+            "The request took too long, and was given up; part of it may have been done.".to_owned()
+        }
+        StatusCode::INTERNAL_SERVER_ERROR => {
+            "The request failed by a fault of the broker. Please report it with the log.".to_owned()
         }
         _ => format!("{method} `{path}` was not carried out."),
     }

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::body::{Body, Json};
+use super::body::{Body, Json, Object};
 use super::message::{self, MessageProperties, PayloadEncoding};
 use super::openapi::{BodyRefusals, Refusals};
 use super::problem::{Problem, shown};
@@ -50,7 +50,8 @@ struct Message {
     retain: bool,
     /// What goes along with it to clients that speak MQTT 5.
     #[serde(default)]
-    properties: MessageProperties,
+    #[schema(value_type = MessageProperties)]
+    properties: Object<MessageProperties>,
 }
 
 /// What became of the message.
@@ -119,7 +120,7 @@ fn content(message: Message, limits: &Limits) -> Result<Content, Problem> {
     let qos = QoS::from_bits(message.qos)
         .ok_or_else(|| wrong("qos", &message.qos.to_string(), "0, 1 or 2"))?;
     let payload = payload(&message)?;
-    let set = properties(message.properties, &payload, limits)?;
+    let set = properties(message.properties.0, &payload, limits)?;
     let size = topic.as_str().len() + payload.len() + size(&set) + HEADER;
     if size > limits.max_packet_size {
         return Err(Problem::unprocessable(format!(
@@ -138,9 +139,8 @@ const HEADER: usize = 16;
 fn payload(message: &Message) -> Result<Bytes, Problem> {
     match message.payload_encoding {
         PayloadEncoding::Utf8 => Ok(Bytes::copy_from_slice(message.payload.as_bytes())),
-        PayloadEncoding::Base64 => message::bytes(&message.payload).ok_or_else(|| {
-            wrong("payload", &message.payload, "base64, as payload_encoding says,")
-        }),
+        PayloadEncoding::Base64 => message::bytes(&message.payload)
+            .ok_or_else(|| wrong("payload", &message.payload, "base64, as payload_encoding says,")),
     }
 }
 
@@ -178,7 +178,7 @@ fn properties(
         check_length("properties.correlation_data", data.0.len())?;
         set.correlation_data = Some(data.0);
     }
-    for pair in &given.user_properties {
+    for Object(pair) in &given.user_properties {
         let name = text("properties.user_properties[].name", &pair.name, limits)?;
         let value = text("properties.user_properties[].value", &pair.value, limits)?;
         set.user_properties.push((name, value));
@@ -227,7 +227,11 @@ fn size(set: &PropertySet) -> usize {
     text(&set.content_type)
         + set.response_topic.as_ref().map_or(0, |topic| topic.as_str().len() + 3)
         + set.correlation_data.as_ref().map_or(0, |data| data.len() + 3)
-        + set.user_properties.iter().map(|(name, value)| name.len() + value.len() + 5).sum::<usize>()
+        + set
+            .user_properties
+            .iter()
+            .map(|(name, value)| name.len() + value.len() + 5)
+            .sum::<usize>()
 }
 
 #[cfg(test)]

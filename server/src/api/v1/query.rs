@@ -152,7 +152,10 @@ mod tests {
             ("count=x", "The parameter `count` is `x`; a small number is expected."),
             ("count", "The parameter `count` is ``; a small number is expected."),
             ("count=1&count=1", "The parameter `count` stands twice."),
-            ("count=1&a%0Ab=2", "`a\\nb` is no parameter of this request; it takes `name`, `count`."),
+            (
+                "count=1&a%0Ab=2",
+                "`a\\nb` is no parameter of this request; it takes `name`, `count`.",
+            ),
             ("count=%FF", "`%FF` in the query is no UTF-8 once its percent signs are decoded."),
         ] {
             assert_eq!(read(query), Err(Problem::bad_request(detail)), "{query}");

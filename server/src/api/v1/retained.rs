@@ -87,7 +87,7 @@ impl FromQuery for ListQuery {
 #[into_params(parameter_in = Query)]
 struct TopicQuery {
     /// Its topic.
-    #[param(value_type = String, pattern = "^[^+#\\u0000]+$", min_length = 1)]
+    #[param(value_type = String, example = "house/door", pattern = "^[^+#\\u0000]+$", min_length = 1)]
     topic: TopicName,
 }
 

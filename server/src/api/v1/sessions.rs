@@ -18,7 +18,7 @@ use super::list::{self, List};
 use super::openapi::{Absent, Refusals};
 use super::problem::{Problem, shown};
 use super::query::{Fields, FromQuery, Parameter, Query};
-use super::values::{ClientPath, Limit};
+use super::values::{ClientParam, ClientPath, Limit};
 use crate::api::Api;
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -138,13 +138,13 @@ async fn list(
         Some(page)
     };
     let found = list::collect(&api, Kind::Sessions, start, query.limit.0, question, page).await?;
-    Ok(Json(found.map(|view| Session::of(&api, view))))
+    Ok(Json(found.map(|view| Session::of(&api, &view))))
 }
 
 /// Show a session
 #[utoipa::path(
     get, path = "/sessions/{client_id}", tag = "sessions", operation_id = "get_session",
-    params(("client_id" = String, Path, description = "Percent-encoded", min_length = 1)),
+    params(ClientParam),
     responses((status = 200, description = "The session", body = Session), Refusals, Absent)
 )]
 async fn one(
@@ -156,7 +156,7 @@ async fn one(
         return Err(Problem::mismatch());
     };
     let view = found.ok_or_else(|| absent(&client))?;
-    Ok(Json(Session::of(&api, *view)))
+    Ok(Json(Session::of(&api, &view)))
 }
 
 /// End a session
@@ -164,7 +164,7 @@ async fn one(
 /// With all that it holds, and with its connection if there is one.
 #[utoipa::path(
     delete, path = "/sessions/{client_id}", tag = "sessions", operation_id = "end_session",
-    params(("client_id" = String, Path, description = "Percent-encoded", min_length = 1)),
+    params(ClientParam),
     responses((status = 204, description = "It has ended"), Refusals, Absent)
 )]
 async fn end(
@@ -182,7 +182,7 @@ fn absent(client: &ClientId) -> Problem {
 }
 
 impl Session {
-    fn of(api: &Api, view: SessionView) -> Self {
+    fn of(api: &Api, view: &SessionView) -> Self {
         Self {
             client_id: view.client.as_str().to_owned(),
             online: view.online,

@@ -128,11 +128,11 @@ async fn list(
         Some(page)
     };
     let found = list::collect(&api, kind, start, query.limit.0, question, page).await?;
-    Ok(Json(found.map(|view| Subscription::of(&api, view))))
+    Ok(Json(found.map(|view| Subscription::of(&api, &view))))
 }
 
 impl Subscription {
-    fn of(api: &Api, view: SubscriptionView) -> Self {
+    fn of(api: &Api, view: &SubscriptionView) -> Self {
         Self {
             client_id: view.client.as_str().to_owned(),
             filter: view.filter.as_str().to_owned(),

@@ -9,6 +9,7 @@ use bytestring::ByteString;
 use surewire_engine::id::ClientId;
 use surewire_engine::packet::QoS;
 use surewire_engine::topic::{TopicFilter, TopicName};
+use utoipa::IntoParams;
 
 use super::problem::Problem;
 use super::query::Parameter;
@@ -72,6 +73,16 @@ impl Parameter for TopicFilter {
     }
 }
 
+/// The client of a path, as it is described.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "`ClientPath` reads it")]
+pub(super) struct ClientParam {
+    /// Its client id, percent-encoded.
+    #[param(min_length = 1, example = "sensor-7")]
+    client_id: String,
+}
+
 /// The client of a path. Only a text that is one reaches a handler.
 pub(super) struct ClientPath(pub(super) ClientId);
 
@@ -79,7 +90,9 @@ impl<S: Send + Sync> FromRequestParts<S> for ClientPath {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(ill_formed)?;
+        let Path(text) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|rejection| ill_formed(&rejection))?;
         let client = ClientId::new(&text).ok_or_else(|| Problem::bad_request(EMPTY))?;
         Ok(Self(client))
     }
@@ -87,7 +100,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ClientPath {
 
 const EMPTY: &str = "The client id in the path is empty; there is no client without one.";
 
-fn ill_formed(rejection: PathRejection) -> Problem {
+fn ill_formed(rejection: &PathRejection) -> Problem {
     Problem::bad_request(format!("The client id in the path cannot be read: {rejection}."))
 }
 

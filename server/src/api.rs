@@ -13,11 +13,12 @@ mod form;
 mod guard;
 mod health;
 mod legacy;
+mod metrics;
 mod origin;
 mod router;
 mod time;
 mod v1;
-mod words;
+pub(crate) mod words;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use crate::settings::Settings;
 use crate::shared::Shared;
 
 use credentials::Credentials;
+use metrics::Answered;
 
 pub(crate) use router::router;
 
@@ -46,6 +48,8 @@ struct Inner {
     listeners: Vec<BoundListener>,
     credentials: Credentials,
     started_at: Time,
+    /// Of all requests so far.
+    answered: Answered,
 }
 
 /// A listener as it really is.
@@ -69,7 +73,8 @@ impl Api {
         let accounts = shared.settings.http.iter().flat_map(|http| &http.accounts);
         let credentials = Credentials::new(secret, accounts);
         let started_at = shared.core.now();
-        Self(Arc::new(Inner { shared, listeners, credentials, started_at }))
+        let answered = Answered::default();
+        Self(Arc::new(Inner { shared, listeners, credentials, started_at, answered }))
     }
 
     /// Asks the engine a question.

@@ -25,7 +25,7 @@ use failure::Failure;
 use link::Link;
 use surewire_engine::client::CloseReason;
 
-pub(crate) use words::code as code_in_words;
+pub(crate) use words::{code as code_in_words, version as version_in_words};
 
 /// An MQTT broker whose whole behaviour is one deterministic function.
 ///

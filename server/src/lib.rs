@@ -22,6 +22,7 @@ mod error;
 mod histogram;
 mod http;
 pub mod logging;
+mod metrics;
 mod run;
 pub mod settings;
 mod shared;

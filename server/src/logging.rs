@@ -17,7 +17,7 @@ use surewire_engine::packet::Packet;
 use tracing::debug;
 use tracing::level_filters::LevelFilter;
 
-use packets::Summary;
+use packets::{ConnectSummary, Summary};
 
 pub use start::{Logging, start};
 
@@ -67,7 +67,7 @@ impl Report {
     pub(crate) fn render(&mut self) {
         for line in self.lines.drain(..) {
             match line {
-                Line::Opened(conn, address) => debug!(%conn, %address, "connection has its number"),
+                Line::Opened(conn, address) => debug!(%conn, %address, "this is connection"),
                 Line::Sent(conn, summary) => debug!(%conn, "out {summary}"),
                 Line::Notice(notice) => notices::render(&notice),
             }
@@ -82,14 +82,11 @@ pub(crate) fn received(conn: ConnId, packet: &Packet) {
 
 /// Shows the CONNECT that came in on a connection without number.
 pub(crate) fn received_connect(peer: SocketAddr, connect: &surewire_engine::packet::Connect) {
-    debug!(
-        %peer,
-        "in CONNECT client \"{}\" {:?} clean {} keep alive {} s will {} user name {}",
-        connect.client_id.escape_debug(),
-        connect.version,
-        connect.clean_start,
-        connect.keep_alive,
-        connect.will.is_some(),
-        connect.user_name.is_some(),
-    );
+    debug!(%peer, "in {}", ConnectSummary(connect));
+}
+
+/// A text of others, such as an error's with a file's name in it, that begins no line of its own.
+pub fn one_line(text: &str) -> String {
+    let escaped = |c: char| if c.is_control() { c.escape_debug().to_string() } else { c.into() };
+    text.chars().map(escaped).collect()
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use surewire_server::cli::{Arguments, Command, publish, subscribe};
 use surewire_server::config::{self, Config, ConfigError, Loaded};
 use surewire_server::environment::RealEnvironment;
-use surewire_server::logging::{self, Logging};
+use surewire_server::logging::{self, Logging, one_line};
 use surewire_server::settings::{Machine, Settings};
 use surewire_server::{RunError, run};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -87,7 +87,7 @@ fn serve(loaded: &Loaded) -> ExitCode {
         Err(error) => Err(RunError::Worker { index: 0, error }),
     };
     if let Err(error) = &outcome {
-        error!("{error}");
+        error!("{}", one_line(&error.to_string()));
     }
     logging.flush();
     exit_code(&outcome)
@@ -129,7 +129,8 @@ async fn asked_to_stop(interrupt: &mut Signal, terminate: &mut Signal) {
 }
 
 fn announce(loaded: &Loaded) {
-    info!(version = env!("CARGO_PKG_VERSION"), configuration = %loaded.source, "surewire starts");
+    let configuration = loaded.source.to_string();
+    info!(version = env!("CARGO_PKG_VERSION"), configuration, "surewire starts");
     if loaded.source == config::Source::BuiltIn {
         let listeners = &loaded.config.listener;
         // A variable may have opened one to others.
@@ -141,7 +142,7 @@ fn announce(loaded: &Loaded) {
         info!("there is no config.yaml here: built-in defaults{reach}");
     }
     for warning in &loaded.warnings {
-        warn!("{warning}");
+        warn!("{}", one_line(&warning.to_string()));
     }
 }
 

@@ -46,6 +46,7 @@ pub(super) async fn watch(State(api): State<Api>, request: Request, next: Next) 
     if let Some(date) = date(api.now()) {
         headers.insert(DATE, date);
     }
+    api.0.answered.count(answer.status());
     line.end(&api, &answer);
     answer
 }

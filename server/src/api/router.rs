@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 
-use super::{Api, access, body, dashboard, guard, health, legacy, origin, v1};
+use super::{Api, access, body, dashboard, guard, health, legacy, metrics, origin, v1};
 
 /// The whole interface.
 pub(crate) fn router(api: &Api) -> Router {
@@ -32,10 +32,16 @@ fn routes(api: &Api) -> Router {
         .merge(guarded(api, legacy).route_layer(from_fn(legacy::without_head)))
         .merge(guarded(api, dashboard))
         .merge(guarded(api, v1))
-        // `metrics::routes()` come here, guarded where `metrics_open` does not say otherwise.
+        .merge(metrics_routes(api))
         .merge(health::routes())
         .method_not_allowed_fallback(page_not_found)
         .with_state(api.clone())
+}
+
+/// Scrapers have no account where the operator says so.
+fn metrics_routes(api: &Api) -> Router<Api> {
+    let open = api.settings().http.as_ref().is_some_and(|http| http.metrics_open);
+    if open { metrics::routes() } else { guarded(api, metrics::routes()) }
 }
 
 /// Routes for those who have an account, and not for other people's web pages.

@@ -54,7 +54,7 @@ fn refusal(code: ReasonCode) -> String {
 }
 
 /// The protocol's name.
-pub(super) const fn version(version: Version) -> &'static str {
+pub(crate) const fn version(version: Version) -> &'static str {
     match version {
         Version::V3_1 => "MQTT 3.1",
         Version::V3_1_1 => "MQTT 3.1.1",

@@ -198,6 +198,8 @@ section! {
         addr: Option<ListenAddress> = NotGiven, Kind::Address;
         /// User names and passwords of HTTP Basic authentication.
         user: BTreeMap<String, Secret> = NotGiven, Kind::Accounts;
+        /// Whether `/metrics` is there for everybody who reaches the address, account or not.
+        metrics_open: bool = Text("false"), Kind::Bool;
     }
 }
 

@@ -70,7 +70,10 @@ async fn until<T>(
     };
     match done {
         Ok(Ok(value)) => return Some(value),
-        Ok(Err(error)) => debug!(%peer, %error, "connection ended before its CONNECT"),
+        Ok(Err(error)) => {
+            let error = error.to_string();
+            debug!(%peer, error, "connection ended before its CONNECT");
+        }
         Err(_) => debug!(%peer, "no CONNECT within connect_timeout"),
     }
     None

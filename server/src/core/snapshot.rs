@@ -25,6 +25,7 @@ pub(crate) struct Snapshot {
 impl Core {
     /// Copies all numbers under the lock; some 20 KiB.
     pub(crate) fn snapshot(&self) -> Result<Snapshot, Poisoned> {
+        let _fatal = self.fatal_panics();
         let (state, at) = self.lock()?;
         let numbers = Numbers { sizes: state.engine.sizes(), counters: *state.engine.counters() };
         Ok(Snapshot {

@@ -1,8 +1,14 @@
 //! The engine's facts as lines of the log.
+//!
+//! Texts of clients are given as text, never as a part of the words: both formats quote and escape
+//! them. `why` is the same code that metrics and the management interface use.
 
 use surewire_engine::id::ClientId;
-use surewire_engine::notice::{CloseReason, Notice, SessionEnd};
+use surewire_engine::notice::{CloseReason, Notice, Refusal, SessionEnd};
 use tracing::{Level, debug, info};
+
+use crate::api::words;
+use crate::cli::version_in_words;
 
 /// The level that [`render`] uses.
 pub(super) fn level(notice: &Notice) -> Level {
@@ -24,42 +30,50 @@ pub(super) fn level(notice: &Notice) -> Level {
 pub(super) fn render(notice: &Notice) {
     match notice {
         Notice::Connected { client, address, version, session_present } => {
-            info!(%client, %address, ?version, session_present, "connected");
+            let (client, version) = (client.as_str(), version_in_words(*version));
+            info!(client, %address, version, session_present, "connected");
         }
         Notice::Refused { client, address, why } => {
-            info!(client = shown(client.as_ref()), %address, ?why, "refused");
+            let why = refusal(*why);
+            info!(client = client.as_ref().map(ClientId::as_str), %address, why, "CONNECT refused");
         }
-        Notice::Disconnected { client, why } => disconnected(client, *why),
-        Notice::SessionEnded { client, why, dropped } if level(notice) == Level::DEBUG => {
-            debug!(%client, ?why, dropped, "session ended");
+        Notice::Disconnected { client, why } => {
+            info!(client = client.as_str(), why = closed(*why), "disconnected");
         }
         Notice::SessionEnded { client, why, dropped } => {
-            info!(%client, ?why, dropped, "session ended");
+            let (client, why) = (client.as_str(), words::session_end(*why).reason);
+            match level(notice) {
+                Level::DEBUG => debug!(client, why, dropped, "session ended"),
+                _ => info!(client, why, dropped, "session ended"),
+            }
         }
         Notice::Dropped { client, topic, qos, why } => {
-            let topic = topic.as_str().escape_debug();
-            debug!(client = shown(client.as_ref()), %topic, qos = *qos as u8, ?why, "dropped");
+            let (client, topic, qos) =
+                (client.as_ref().map(ClientId::as_str), topic.as_str(), *qos as u8);
+            debug!(client, topic, qos, why = words::dropped(*why).reason, "message dropped");
         }
         Notice::PublishRefused { client, topic, why } => {
-            info!(%client, topic = %topic.as_str().escape_debug(), ?why, "publish refused");
+            let (client, topic, why) = (client.as_str(), topic.as_str(), words::publish(*why));
+            info!(client, topic, why = why.reason, "PUBLISH refused");
         }
         Notice::SubscribeRefused { client, filter, why } => {
-            info!(%client, filter = %filter.escape_debug(), ?why, "subscription refused");
+            let (client, why) = (client.as_str(), words::subscribe(*why).reason);
+            info!(client, filter, why, "subscription refused");
         }
         Notice::WillPublished { client, topic } => {
-            debug!(%client, topic = %topic.as_str().escape_debug(), "will published");
+            debug!(client = client.as_str(), topic = topic.as_str(), "Will published");
         }
         Notice::NotRetained { topic, why } => {
-            info!(topic = %topic.as_str().escape_debug(), ?why, "delivered, but not retained");
+            let (topic, why) = (topic.as_str(), words::publish(*why).reason);
+            info!(topic, why, "message delivered, but not retained");
         }
     }
 }
 
-fn disconnected(client: &ClientId, why: CloseReason) {
+/// The client's own mistakes in full: their codes alone say too little to find them.
+fn closed(why: CloseReason) -> String {
     match why {
-        CloseReason::Violation(violation) => {
-            info!(%client, why = %violation, "disconnected: the client broke the protocol");
-        }
+        CloseReason::Violation(violation) => format!("protocol violated: {violation}"),
         CloseReason::ByClient(_)
         | CloseReason::Lost(_)
         | CloseReason::Refused
@@ -68,10 +82,20 @@ fn disconnected(client: &ClientId, why: CloseReason) {
         | CloseReason::Stalled
         | CloseReason::QueueFull
         | CloseReason::Administrative
-        | CloseReason::Stopping => info!(%client, ?why, "disconnected"),
+        | CloseReason::Stopping => words::closed(why).reason.to_owned(),
     }
 }
 
-fn shown(client: Option<&ClientId>) -> String {
-    client.map_or_else(|| "-".to_owned(), ToString::to_string)
+fn refusal(why: Refusal) -> String {
+    match why {
+        Refusal::Violation(violation) => format!("protocol violated: {violation}"),
+        Refusal::Version(version) => format!("{} is not served yet", version_in_words(version)),
+        Refusal::EmptyClientId
+        | Refusal::ClientIdTooLong
+        | Refusal::NotAuthenticated
+        | Refusal::ConnectionLimit
+        | Refusal::MemoryLimit
+        | Refusal::WillTopic
+        | Refusal::Stopping => words::connect(why).reason.to_owned(),
+    }
 }

@@ -1,19 +1,24 @@
 //! A packet in words.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use surewire_engine::action::{Delivery, Outgoing};
 use surewire_engine::id::PacketId;
-use surewire_engine::packet::{Packet, Publish, QoS, ReasonCode, Suback};
+use surewire_engine::packet::{
+    Ack, Connack, Connect, Packet, Publish, QoS, ReasonCode, Suback, Subscribe, SubscribeFilter,
+};
 use surewire_engine::topic::TopicName;
+
+use crate::cli::{code_in_words, version_in_words};
 
 /// What the log shows of a packet.
 #[derive(Debug)]
 pub(super) struct Summary {
     name: &'static str,
     packet_id: Option<PacketId>,
-    codes: Vec<ReasonCode>,
-    filters: Vec<String>,
+    /// What it says besides.
+    words: Vec<Cow<'static, str>>,
     publish: Option<PublishSummary>,
 }
 
@@ -37,26 +42,25 @@ impl Summary {
     pub(super) fn of_packet(packet: &Packet) -> Self {
         match packet {
             Packet::Connect(_) => Self::named("CONNECT"),
-            Packet::Connack(ack) => Self::named("CONNACK").code(ack.code),
+            Packet::Connack(ack) => Self::of_connack(ack),
             Packet::Publish(publish) => Self::of_publish(publish),
-            Packet::Puback(ack) => Self::named("PUBACK").id(ack.packet_id).code(ack.code),
-            Packet::Pubrec(ack) => Self::named("PUBREC").id(ack.packet_id).code(ack.code),
-            Packet::Pubrel(ack) => Self::named("PUBREL").id(ack.packet_id).code(ack.code),
-            Packet::Pubcomp(ack) => Self::named("PUBCOMP").id(ack.packet_id).code(ack.code),
-            Packet::Subscribe(subscribe) => Self {
-                filters: subscribe.filters.iter().map(|f| f.filter.to_string()).collect(),
-                ..Self::named("SUBSCRIBE").id(subscribe.packet_id)
-            },
+            Packet::Puback(ack) => Self::of_ack("PUBACK", ack),
+            Packet::Pubrec(ack) => Self::of_ack("PUBREC", ack),
+            Packet::Pubrel(ack) => Self::of_ack("PUBREL", ack),
+            Packet::Pubcomp(ack) => Self::of_ack("PUBCOMP", ack),
+            Packet::Subscribe(subscribe) => Self::of_subscribe(subscribe),
             Packet::Suback(ack) => Self::of_suback("SUBACK", ack),
             Packet::Unsubscribe(unsubscribe) => Self {
-                filters: unsubscribe.filters.iter().map(ToString::to_string).collect(),
+                words: unsubscribe.filters.iter().map(|filter| quoted(filter).into()).collect(),
                 ..Self::named("UNSUBSCRIBE").id(unsubscribe.packet_id)
             },
             Packet::Unsuback(ack) => Self::of_suback("UNSUBACK", ack),
             Packet::Pingreq => Self::named("PINGREQ"),
             Packet::Pingresp => Self::named("PINGRESP"),
-            Packet::Disconnect(disconnect) => Self::named("DISCONNECT").code(disconnect.code),
-            Packet::Auth(auth) => Self::named("AUTH").code(auth.code),
+            Packet::Disconnect(disconnect) => {
+                Self::named("DISCONNECT").unless_success(disconnect.code)
+            }
+            Packet::Auth(auth) => Self::named("AUTH").unless_success(auth.code),
         }
     }
 
@@ -85,21 +89,72 @@ impl Summary {
         Self { packet_id, publish: Some(summary), ..Self::named("PUBLISH") }
     }
 
+    fn of_connack(ack: &Connack) -> Self {
+        let word = match (ack.code, ack.session_present) {
+            (ReasonCode::Success, true) => Cow::from("accepted, session present"),
+            (ReasonCode::Success, false) => Cow::from("accepted"),
+            (code, _) => format!("refused: {}", code_in_words(code)).into(),
+        };
+        Self { words: vec![word], ..Self::named("CONNACK") }
+    }
+
+    fn of_ack(name: &'static str, ack: &Ack) -> Self {
+        Self::named(name).id(ack.packet_id).unless_success(ack.code)
+    }
+
+    fn of_subscribe(subscribe: &Subscribe) -> Self {
+        let filter = |asked: &SubscribeFilter| {
+            format!("{} QoS {}", quoted(&asked.filter), asked.options.qos as u8).into()
+        };
+        let words = subscribe.filters.iter().map(filter).collect();
+        Self { words, ..Self::named("SUBSCRIBE").id(subscribe.packet_id) }
+    }
+
     fn of_suback(name: &'static str, ack: &Suback) -> Self {
-        Self { codes: ack.codes.to_vec(), ..Self::named(name).id(ack.packet_id) }
+        let word = |code: &ReasonCode| match (name, *code) {
+            ("SUBACK", ReasonCode::Success) => "granted QoS 0".into(),
+            (_, code) => code_in_words(code).into(),
+        };
+        let words = ack.codes.iter().map(word).collect();
+        Self { words, ..Self::named(name).id(ack.packet_id) }
     }
 
     fn named(name: &'static str) -> Self {
-        Self { name, packet_id: None, codes: Vec::new(), filters: Vec::new(), publish: None }
+        Self { name, packet_id: None, words: Vec::new(), publish: None }
     }
 
     fn id(self, packet_id: PacketId) -> Self {
         Self { packet_id: Some(packet_id), ..self }
     }
 
-    fn code(self, code: ReasonCode) -> Self {
-        Self { codes: vec![code], ..self }
+    /// Success goes without saying.
+    fn unless_success(self, code: ReasonCode) -> Self {
+        let words = (code != ReasonCode::Success).then(|| code_in_words(code).into());
+        Self { words: words.into_iter().collect(), ..self }
     }
+}
+
+/// A CONNECT in words: neither its password nor its user name, which some devices have a token in.
+pub(super) struct ConnectSummary<'a>(pub(super) &'a Connect);
+
+impl fmt::Display for ConnectSummary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Connect { version, client_id, keep_alive, clean_start, will, .. } = self.0;
+        write!(f, "CONNECT client {} {}", quoted(client_id), version_in_words(*version))?;
+        f.write_str(if *clean_start { ", clean session" } else { "" })?;
+        write!(f, ", keep alive {keep_alive} s")?;
+        f.write_str(if self.0.user_name.is_some() { ", user name" } else { "" })?;
+        f.write_str(if self.0.password.is_some() { ", password" } else { "" })?;
+        let Some(will) = will else { return Ok(()) };
+        write!(f, ", Will {} QoS {}", quoted(will.topic.as_str()), will.qos as u8)?;
+        f.write_str(if will.retain { " RETAIN" } else { "" })?;
+        write!(f, " {} bytes", will.payload.len())
+    }
+}
+
+/// As text that forges neither a line nor a word.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.escape_debug())
 }
 
 impl fmt::Display for Summary {
@@ -108,11 +163,8 @@ impl fmt::Display for Summary {
         if let Some(id) = self.packet_id {
             write!(f, " id {id}")?;
         }
-        for code in &self.codes {
-            write!(f, " {code:?}")?;
-        }
-        for filter in &self.filters {
-            write!(f, " \"{}\"", filter.escape_debug())?;
+        for word in &self.words {
+            write!(f, " {word}")?;
         }
         self.publish.as_ref().map_or(Ok(()), |publish| publish.fmt(f))
     }
@@ -121,7 +173,7 @@ impl fmt::Display for Summary {
 impl fmt::Display for PublishSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(topic) = &self.topic {
-            write!(f, " \"{}\"", topic.as_str().escape_debug())?;
+            write!(f, " {}", quoted(topic.as_str()))?;
         }
         write!(f, " QoS {}", self.qos as u8)?;
         f.write_str(if self.dup { " DUP" } else { "" })?;
@@ -135,7 +187,7 @@ mod tests {
     use super::*;
     use bytes::Bytes;
     use bytestring::ByteString;
-    use surewire_engine::packet::{Ack, Properties};
+    use surewire_engine::packet::Properties;
 
     #[test]
     fn a_publish_shows_no_payload_and_forges_no_line() {
@@ -153,8 +205,11 @@ mod tests {
     }
 
     #[test]
-    fn an_acknowledgement_shows_its_id_and_code() {
-        let puback = Packet::Puback(Ack::new(PacketId::FIRST));
-        assert_eq!(Summary::of_packet(&puback).to_string(), "PUBACK id 1 Success");
+    fn an_acknowledgement_shows_its_id_and_what_is_wrong() {
+        let ack = Ack::new(PacketId::FIRST);
+        let refused = Ack { code: ReasonCode::QuotaExceeded, ..ack.clone() };
+        let shown = |ack| Summary::of_packet(&Packet::Puback(ack)).to_string();
+        assert_eq!(shown(ack), "PUBACK id 1");
+        assert_eq!(shown(refused), "PUBACK id 1 quota exceeded");
     }
 }

@@ -51,7 +51,8 @@ impl Settings {
 
 fn http(server: &HttpServer) -> Option<HttpSettings> {
     let address = server.addr.clone()?;
-    Some(HttpSettings { address, accounts: server.user.clone(), metrics_open: false })
+    let (accounts, metrics_open) = (server.user.clone(), server.metrics_open);
+    Some(HttpSettings { address, accounts, metrics_open })
 }
 
 fn engine(config: &Config, machine: Machine) -> EngineConfig {

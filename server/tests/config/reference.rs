@@ -18,7 +18,7 @@ fn commented_key(line: &str) -> Option<&str> {
 }
 
 fn without(config: Config) -> Config {
-    let http_server = HttpServer { addr: None, user: Default::default() };
+    let http_server = HttpServer { addr: None, user: Default::default(), ..config.http_server };
     let profile = Profile { cpu: None, mem: None };
     Config { http_server, profile, listener: Vec::new(), ..config }
 }

@@ -111,8 +111,8 @@ fn a_signal_is_the_ordinary_end_of_sub() {
         let subscriber = broker.subscriber(&["-t", "t", "-i", "s"]);
         subscriber.signal(signal);
         assert_eq!(subscriber.end().success(), "");
-        let line = broker.program.line("disconnected client=s");
-        assert!(line.contains("why=ByClient"), "{line}");
+        let line = broker.program.line("disconnected client=\"s");
+        assert!(line.contains("why=\"by_client\""), "{line}");
     }
 }
 

@@ -1,0 +1,212 @@
+//! What is told, under which name.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+use surewire_engine::counters::{ByPacket, ByQoS, Counters};
+use surewire_engine::engine::Sizes;
+use surewire_engine::notice::DropReason;
+
+use super::labels;
+use super::text::{Family, Text};
+use crate::api::words;
+use crate::core::Snapshot;
+use crate::shared::Shared;
+use crate::traffic;
+
+/// How much there is now.
+pub(super) fn sizes(text: &mut Text, sizes: &Sizes) {
+    let mut gauge = |name, help, value: usize| text.gauge(name, help, value);
+    gauge("surewire_connections", "Clients that are connected.", sizes.connections);
+    gauge("surewire_sessions", "Sessions, connected or not.", sizes.sessions);
+    gauge("surewire_subscriptions", "Subscriptions of all sessions.", sizes.subscriptions);
+    gauge(
+        "surewire_retained_messages",
+        "Retained messages, the broker's own below $SYS included.",
+        sizes.retained,
+    );
+    gauge("surewire_retained_bytes", "Bytes that these count for.", sizes.retained_bytes);
+    gauge(
+        "surewire_waiting_clients",
+        "Clients that have never connected and that subscriptions wait for.",
+        sizes.waiting_clients,
+    );
+}
+
+/// Who came.
+pub(super) fn connections(text: &mut Text, counters: &Counters, shared: &Shared) {
+    text.gauge(
+        "surewire_sockets",
+        "Open connections to MQTT listeners, those before CONNECT included.",
+        shared.open(),
+    );
+    let mut counter = |name, help, value: u64| text.counter(name, help, value);
+    counter(
+        "surewire_sockets_accepted_total",
+        "Connections to MQTT listeners, whatever came on them.",
+        shared.accepted(),
+    );
+    counter("surewire_connects_total", "CONNECTs that were accepted.", counters.connections);
+    counter("surewire_connects_refused_total", "CONNECTs that were refused.", counters.refused);
+    counter(
+        "surewire_sessions_expired_total",
+        "Sessions that ended because their client did not come back in time.",
+        counters.sessions_expired,
+    );
+    text.gauge(
+        "surewire_connections_max",
+        "The most clients that were connected at a time.",
+        counters.most_connections,
+    );
+}
+
+/// What went over the wire.
+pub(super) fn packets(text: &mut Text, counters: &Counters, traffic: traffic::Bytes) {
+    by_packet(
+        text.counters("surewire_packets_received_total", "Packets from accepted clients."),
+        &counters.packets_received,
+    );
+    by_packet(
+        text.counters("surewire_packets_sent_total", "Packets to accepted clients."),
+        &counters.packets_sent,
+    );
+    by_qos(
+        text.counters("surewire_publishes_received_total", "PUBLISH packets from clients."),
+        counters.received,
+    );
+    by_qos(
+        text.counters(
+            "surewire_publishes_sent_total",
+            "PUBLISH packets to clients, repetitions included.",
+        ),
+        counters.sent,
+    );
+    let mut counter = |name, help, value: u64| text.counter(name, help, value);
+    counter(
+        "surewire_payload_received_bytes_total",
+        "Bytes of payload in PUBLISH packets from clients.",
+        counters.payload_received,
+    );
+    counter(
+        "surewire_payload_sent_bytes_total",
+        "Bytes of payload in PUBLISH packets to clients, repetitions included.",
+        counters.payload_sent,
+    );
+    counter(
+        "surewire_socket_received_bytes_total",
+        "Bytes of MQTT from clients, without what TLS and WebSocket put around it.",
+        traffic.received,
+    );
+    counter(
+        "surewire_socket_sent_bytes_total",
+        "Bytes of MQTT to clients, without what TLS and WebSocket put around it.",
+        traffic.sent,
+    );
+}
+
+fn by_packet(mut family: Family<'_>, counts: &ByPacket) {
+    for (packet, count) in counts.iter() {
+        family.labelled("type", labels::packet(packet), count);
+    }
+}
+
+fn by_qos(mut family: Family<'_>, counts: ByQoS) {
+    let counts = [counts.at_most_once, counts.at_least_once, counts.exactly_once];
+    for (qos, count) in counts.into_iter().enumerate() {
+        family.labelled("qos", qos, count);
+    }
+}
+
+/// What became of messages. The unit is one message for one session.
+pub(super) fn messages(text: &mut Text, counters: &Counters) {
+    let gone = counters.delivered + counters.dropped.total();
+    text.gauge(
+        "surewire_messages_held",
+        "Messages that a session holds until they are delivered, one for each session.",
+        counters.routed.saturating_sub(gone),
+    );
+    text.counter(
+        "surewire_messages_routed_total",
+        "Messages that were going to reach a session, one for each session.",
+        counters.routed,
+    );
+    text.counter(
+        "surewire_messages_delivered_total",
+        "Of these: handed to the connection (QoS 0) or acknowledged in full (QoS 1 and 2).",
+        ever_delivered(counters),
+    );
+    let mut dropped = text.counters(
+        "surewire_messages_dropped_total",
+        "Of these: dropped; connection_closed ones count as delivered as well.",
+    );
+    for (why, count) in counters.dropped.iter() {
+        dropped.labelled("reason", words::dropped(why).reason, count);
+    }
+    text.counter(
+        "surewire_publishes_refused_total",
+        "PUBLISH packets that were acknowledged but not routed.",
+        counters.publish_refused,
+    );
+    text.counter(
+        "surewire_subscribes_refused_total",
+        "Topic Filters that were refused.",
+        counters.subscribe_refused,
+    );
+}
+
+/// What the engine takes back when a connection ends before it is written is told as dropped, but
+/// not taken back here: a counter never falls.
+fn ever_delivered(counters: &Counters) -> u64 {
+    let taken_back = counters.dropped.iter().find(|(why, _)| *why == DropReason::ConnectionClosed);
+    counters.delivered + taken_back.map_or(0, |(_, count)| count)
+}
+
+/// How long the engine took, and made others wait.
+pub(super) fn times(text: &mut Text, snapshot: &Snapshot) {
+    text.histogram(
+        "surewire_lock_wait_seconds",
+        "How long the engine's lock was waited for.",
+        &snapshot.lock_wait,
+    );
+    text.histogram(
+        "surewire_lock_held_seconds",
+        "How long the engine's lock was held.",
+        &snapshot.lock_held,
+    );
+    text.histogram(
+        "surewire_step_seconds",
+        "How long steps of the engine took; one in eight is timed.",
+        &snapshot.step,
+    );
+    text.histogram(
+        "surewire_request_seconds",
+        "How long the engine's lock was held for requests of the management interface.",
+        &snapshot.request,
+    );
+}
+
+/// The server around the engine.
+pub(super) fn server(text: &mut Text, shared: &Shared) {
+    text.counter(
+        "surewire_connection_task_panics_total",
+        "Connections that were closed because the broker's own task for them failed: a bug.",
+        shared.panics.load(Ordering::Relaxed),
+    );
+    text.gauge("surewire_workers", "Threads that serve connections.", shared.settings.workers);
+    text.gauges("surewire_build_info", "Always 1; the label tells the version.").labelled(
+        "version",
+        env!("CARGO_PKG_VERSION"),
+        1,
+    );
+}
+
+/// The management interface.
+pub(super) fn http(text: &mut Text, answered: &BTreeMap<u16, u64>) {
+    let mut family = text.counters(
+        "surewire_http_requests_total",
+        "Requests to the management interface, by the status of their answer.",
+    );
+    for (status, count) in answered {
+        family.labelled("status", status, count);
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -27,7 +28,9 @@ pub(crate) fn request(
     let (status, head) = head(&mut reader);
     let mut answer = Answer { status, head, body: Vec::new() };
     if answer.header("transfer-encoding") == Some("chunked") {
+        let deadline = Instant::now() + DEADLINE;
         while let Some(mut chunk) = chunk(&mut reader) {
+            assert!(Instant::now() < deadline, "the answer ends");
             answer.body.append(&mut chunk);
         }
     } else {

@@ -64,3 +64,21 @@ fn those_that_match_are_removed() {
     broker.request("DELETE", "retained", "").problem(400);
     assert_eq!(topics(&broker.get("retained")), ["b"]);
 }
+
+#[test]
+fn what_takes_the_engine_many_steps_is_one_answer() {
+    let broker = Broker::default();
+    let count = 600;
+    for n in 0..count {
+        broker.publish(
+            &json!({"topic": format!("t/{n}"), "payload": "x", "retain": true}).to_string(),
+        );
+    }
+    let page = broker.get("retained?limit=1000");
+    assert_eq!((topics(&page).len(), page["next"].is_null()), (count, true));
+    // Few match, and they lie far apart.
+    assert_eq!(topics(&broker.get("retained?filter=t/599&limit=1")), ["t/599"]);
+    let answer = broker.request("DELETE", "retained?filter=%23", "");
+    assert_eq!(answer.json(), json!({"deleted": count}));
+    assert_eq!(broker.get("retained")["items"], json!([]));
+}

@@ -1,4 +1,4 @@
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::broker::Broker;
 
@@ -39,14 +39,19 @@ fn the_limits_are_those_in_force_by_the_names_of_their_keys() {
         engine.max_msgqueue_messages = None;
     });
     let limits = broker.get("status")["limits"].clone();
-    assert_eq!(
-        (&limits["max_inflight_messages"], &limits["max_msgqueue_messages"]),
-        (&7.into(), &Value::Null)
-    );
-    assert_eq!(
-        (&limits["connect_timeout"], &limits["queue_full_policy"]),
-        (&10.0.into(), &"drop_oldest".into())
-    );
+    let expected = json!({
+        "max_connections": 1_000_000, "connect_timeout": 10.0, "tcp_keepalive": 60.0,
+        "max_keepalive": null, "keepalive_multiplier": 1.5, "session_expiry_interval": null,
+        "max_subscriptions_per_client": 100_000, "max_filters_per_subscribe": 10_000,
+        "max_inflight_messages": 7, "max_msgqueue_messages": null, "max_queued_bytes": 64 << 20,
+        "queue_qos0_messages": true, "queue_full_policy": "drop_oldest",
+        "delivery_retry_interval": 20.0, "max_unsent_bytes": 1 << 20, "stall_timeout": 60.0,
+        "max_packet_size": 2 << 20, "receive_maximum": 256, "max_topic_levels": 128,
+        "max_topic_length": 65_535, "max_client_id_length": 65_535, "max_user_properties": 1_000,
+        "reject_control_chars": false, "retained.max_messages": 10_000_000,
+        "retained.max_bytes": 4_u64 << 30, "workers": 2,
+    });
+    assert_eq!(limits, expected);
     let schema = surewire_server::config::schema();
     let key = |name: &str| {
         name.split('.').fold(&schema, |section, key| &section["properties"][key]).is_object()

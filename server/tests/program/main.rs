@@ -9,6 +9,7 @@ mod clients;
 mod connections;
 mod packets;
 mod refusals;
+mod secrets;
 mod sessions;
 mod signals;
 mod start;

@@ -27,6 +27,7 @@ pub(crate) fn plain() -> Settings {
 
 pub(crate) struct Broker {
     addresses: Vec<SocketAddr>,
+    http: Option<SocketAddr>,
     shutdown: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<Result<(), RunError>>>,
 }
@@ -46,19 +47,23 @@ impl Broker {
             runtime().block_on(async {
                 let environment = environment();
                 let server = Server::bind(settings, &environment).await?;
-                bound.send(server.addresses().to_vec()).unwrap();
+                bound.send((server.addresses().to_vec(), server.http_address())).unwrap();
                 let asked = async {
                     let _ = asked.await;
                 };
                 server.serve(&environment, asked).await
             })
         });
-        let addresses = addresses.recv_timeout(DEADLINE).expect("the broker binds");
-        Self { addresses, shutdown: Some(shutdown), thread: Some(thread) }
+        let (addresses, http) = addresses.recv_timeout(DEADLINE).expect("the broker binds");
+        Self { addresses, http, shutdown: Some(shutdown), thread: Some(thread) }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.addresses[0]
+    }
+
+    pub(crate) fn http(&self) -> SocketAddr {
+        self.http.unwrap()
     }
 
     pub(crate) fn connect(&self) -> Client<TcpStream> {

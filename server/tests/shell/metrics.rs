@@ -103,27 +103,23 @@ fn publish_qos1(payload: u8) -> [u8; 8] {
     [0x32, 6, 0, 1, b't', 0, 1, payload]
 }
 
-#[test]
-fn the_numbers_are_what_clients_did() {
-    let (broker, mut last) = (broker(false), None);
-    scrape_until(&broker, &mut last, &[("surewire_connections", 0.0)]);
-
-    // A session that stays away, with a backlog of one message.
+/// A session that stays away, with a backlog of one message; a subscriber; a publisher.
+fn act(broker: &Broker) -> [Client<Counted>; 3] {
     let mut away_connect = connect_bytes("away");
     away_connect[9] = 0;
-    let mut away = client(&broker, &away_connect);
+    let mut away = client(broker, &away_connect);
     away.send(&subscribe_bytes(1, "t", 1));
     away.expect(&[0x90, 3, 0, 1, 1]);
     away.send(&[0xe0, 0]);
     away.expect_end();
 
-    let mut reader = client(&broker, &connect_bytes("reader"));
+    let mut reader = client(broker, &connect_bytes("reader"));
     reader.send(&subscribe_bytes(1, "t", 1));
     reader.expect(&[0x90, 3, 0, 1, 1]);
     reader.send(&subscribe_bytes(2, "a/#/b", 0));
     reader.expect(&[0x90, 3, 0, 2, 0x80]);
 
-    let mut writer = client(&broker, &connect_bytes("writer"));
+    let mut writer = client(broker, &connect_bytes("writer"));
     for payload in 0..3 {
         writer.send(&publish_qos1(payload));
         writer.expect(&[0x40, 2, 0, 1]);
@@ -137,7 +133,15 @@ fn the_numbers_are_what_clients_did() {
         client.send(&[0xc0, 0]);
         client.expect(&[0xd0, 0]);
     }
-    let clients = [&away, &reader, &writer].map(|client| &client.stream);
+    [away, reader, writer]
+}
+
+#[test]
+fn the_numbers_are_what_clients_did() {
+    let (broker, mut last) = (broker(false), None);
+    scrape_until(&broker, &mut last, &[("surewire_connections", 0.0)]);
+    let clients = act(&broker);
+    let clients = clients.each_ref().map(|client| &client.stream);
     let bytes = |of: fn(&Counted) -> usize| clients.iter().map(|c| of(c)).sum::<usize>() as f64;
     scrape_until(
         &broker,

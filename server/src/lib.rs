@@ -9,6 +9,7 @@
 //!   engine behind its one lock, with the one place that performs actions; `transport` is TLS and
 //!   WebSocket.
 //! * `store`, `timer`, `logging`, `traffic` and `histogram` serve these.
+//! * `http` is the way of a request in and out, `api` what is answered to it.
 //! * [`config`] reads the file; [`settings`] is what comes out of it for this machine.
 
 mod acceptor;

@@ -28,8 +28,12 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// Answers whatever the handler does, and writes the request's line.
 pub(super) async fn watch(State(api): State<Api>, request: Request, next: Next) -> Response {
     let line = Line::begin(&api, &request);
-    let mut answer = match timeout(LONGEST, shielded(&api, next, request)).await {
-        Ok(answer) => answer,
+    let mut answer = match timeout(LONGEST, shielded(next.run(request))).await {
+        Ok(Some(answer)) => answer,
+        Ok(None) => {
+            api.shared().panics.fetch_add(1, Ordering::Relaxed);
+            text(StatusCode::INTERNAL_SERVER_ERROR, "the request failed by a fault of the broker")
+        }
         Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, "the request took too long"),
     };
     let not_found = answer.status() == StatusCode::NOT_FOUND;
@@ -47,14 +51,10 @@ pub(super) async fn watch(State(api): State<Api>, request: Request, next: Next) 
     answer
 }
 
-/// A panic fails this request alone. One that leaves the engine in doubt ends the broker, by
-/// another way.
-async fn shielded(api: &Api, next: Next, request: Request) -> Response {
-    let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-    answer.unwrap_or_else(|_| {
-        api.shared().panics.fetch_add(1, Ordering::Relaxed);
-        text(StatusCode::INTERNAL_SERVER_ERROR, "the request failed by a fault of the broker")
-    })
+/// `None` if the handler panicked: that fails this request alone. A panic that leaves the engine in
+/// doubt ends the broker, by another way.
+async fn shielded(answer: impl Future<Output = Response>) -> Option<Response> {
+    AssertUnwindSafe(answer).catch_unwind().await.ok()
 }
 
 fn date(now: Time) -> Option<HeaderValue> {
@@ -88,5 +88,16 @@ impl Line {
         let status = answer.status().as_u16();
         let (method, path, took) = (self.method, self.path, api.now() - self.began);
         info!(%peer, user, %method, path, status, ?took, "request");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_handlers_panic_is_its_requests_alone() {
+        assert!(shielded(async { panic!("a test's") }).await.is_none());
+        assert!(shielded(async { text(StatusCode::OK, "") }).await.is_some());
     }
 }

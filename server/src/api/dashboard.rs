@@ -1,6 +1,7 @@
 //! The dashboard's files, which are part of the program.
 
 use axum::Router;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH,
@@ -27,8 +28,15 @@ async fn index(State(api): State<Api>, headers: HeaderMap) -> Response {
     serve(&api, "index.html", &headers).await
 }
 
-async fn asset(State(api): State<Api>, Path(file): Path<String>, headers: HeaderMap) -> Response {
-    serve(&api, &file, &headers).await
+async fn asset(
+    State(api): State<Api>,
+    file: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+) -> Response {
+    match file {
+        Ok(Path(file)) => serve(&api, &file, &headers).await,
+        Err(_) => page_not_found().await,
+    }
 }
 
 async fn serve(api: &Api, name: &str, headers: &HeaderMap) -> Response {

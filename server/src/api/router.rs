@@ -16,8 +16,10 @@ use super::{Api, access, body, dashboard, guard, health, legacy, metrics, origin
 pub(crate) fn router(api: &Api) -> Router {
     let routes = routes(api);
     let probe = Probe::new(routes.clone());
-    routes
-        .fallback(move |method: Method, uri: Uri| unknown(probe, method, uri))
+    let routes = routes.fallback(move |method: Method, uri: Uri| unknown(probe, method, uri));
+    // Around the whole router: a route's own layers do not see the headers that it adds last.
+    Router::new()
+        .fallback_service(routes)
         .layer(from_fn_with_state(api.clone(), access::watch))
         .layer(from_fn(v1::told))
 }

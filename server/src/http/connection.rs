@@ -40,9 +40,10 @@ const DRAIN: usize = 4 << 20;
 /// Serves a connection to its end.
 pub(super) async fn serve(stream: Box<dyn Stream>, peer: SocketAddr, router: Router, seat: Seat) {
     let seat = Rc::new(seat);
+    let stream = TokioIo::new(Patient::new(stream, seat.writing()));
     let service =
         Requests { router: TowerToHyperService::new(router), peer, seat: Rc::clone(&seat) };
-    let connection = builder().serve_connection(TokioIo::new(Patient::new(stream)), service);
+    let connection = builder().serve_connection(stream, service);
     match run(connection, &seat).await {
         Ok(Some(stream)) => linger(stream).await,
         Ok(None) => {}
@@ -66,7 +67,7 @@ fn builder() -> http1::Builder {
 type Connection = http1::Connection<TokioIo<Patient>, Requests>;
 
 /// Runs it until either side ends it, and returns its stream with nothing left to be written.
-/// `None` if it was to end and asked for nothing that is worth waiting for.
+/// `None` if it was to end and there was nothing to be answered.
 async fn run(
     mut connection: Connection,
     seat: &Seat,
@@ -76,19 +77,15 @@ async fn run(
         ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => Some(ended),
         () = seat.closed() => None,
     };
-    let ended = match ended {
-        Some(ended) => Some(ended),
-        None => finish(&mut connection, seat).await,
-    };
-    let stream = |()| connection.into_parts().io.into_inner().into_inner();
-    ended.transpose().map(|ended| ended.map(stream))
-}
-
-/// Lets the answer at hand be the last one. A head that is not complete gets little time.
-async fn finish(connection: &mut Connection, seat: &Seat) -> Option<Result<(), hyper::Error>> {
-    Pin::new(&mut *connection).graceful_shutdown();
-    let rest = poll_fn(|cx| connection.poll_without_shutdown(cx));
-    if seat.is_busy() { Some(rest.await) } else { timeout(LINGER, rest).await.ok() }
+    match ended {
+        Some(ended) => ended?,
+        None if seat.is_busy() => {
+            Pin::new(&mut connection).graceful_shutdown();
+            poll_fn(|cx| connection.poll_without_shutdown(cx)).await?;
+        }
+        None => return Ok(None),
+    }
+    Ok(Some(connection.into_parts().io.into_inner().into_inner()))
 }
 
 async fn linger(mut stream: Box<dyn Stream>) {

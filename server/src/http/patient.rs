@@ -1,7 +1,9 @@
 //! A stream whose reader must not stop for ever.
 
+use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,11 +21,13 @@ pub(super) struct Patient {
     stream: Box<dyn Stream>,
     /// Runs while a write waits.
     stalled: Option<Pin<Box<Sleep>>>,
+    /// Whether one does, for those who would end the connection.
+    waits: Rc<Cell<bool>>,
 }
 
 impl Patient {
-    pub(super) fn new(stream: Box<dyn Stream>) -> Self {
-        Self { stream, stalled: None }
+    pub(super) fn new(stream: Box<dyn Stream>, waits: Rc<Cell<bool>>) -> Self {
+        Self { stream, stalled: None, waits }
     }
 
     pub(super) fn into_inner(self) -> Box<dyn Stream> {
@@ -35,6 +39,7 @@ impl Patient {
         cx: &mut Context<'_>,
         outcome: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
+        self.waits.set(outcome.is_pending());
         if outcome.is_ready() {
             self.stalled = None;
             return outcome;
@@ -85,7 +90,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_stops_is_given_up_and_a_slow_one_is_not() {
         let (ours, mut theirs) = tokio::io::duplex(10);
-        let mut stream = Patient::new(Box::new(ours));
+        let mut stream = Patient::new(Box::new(ours), Rc::default());
         for _ in 0..10 {
             tokio::join!(
                 async { stream.write_all(&[0; 10]).await.expect("it is being read") },

@@ -25,6 +25,8 @@ struct Table {
 struct Place {
     /// Since when no request of it is being answered.
     idle_since: Cell<Option<Instant>>,
+    /// Whether an answer is on its way out.
+    writing: Rc<Cell<bool>>,
     /// It is to end after the answer at hand.
     close: Notify,
 }
@@ -51,7 +53,8 @@ impl Seats {
     pub(super) fn take(&self) -> Seat {
         let number = self.0.next.replace(self.0.next.get() + 1);
         let idle_since = Cell::new(Some(Instant::now()));
-        let place = Rc::new(Place { idle_since, close: Notify::new() });
+        let place = Place { idle_since, writing: Rc::default(), close: Notify::new() };
+        let place = Rc::new(place);
         self.0.taken.borrow_mut().insert(number, Rc::clone(&place));
         Seat { table: Rc::clone(&self.0), number, place }
     }
@@ -72,7 +75,7 @@ impl Seats {
 
     fn longest_idle(&self) -> Option<Rc<Place>> {
         let taken = self.0.taken.borrow();
-        let idle = taken.values().filter_map(|place| Some((place.idle_since.get()?, place)));
+        let idle = taken.values().filter_map(|place| Some((place.idle_since()?, place)));
         idle.min_by_key(|(since, _)| *since).map(|(_, place)| Rc::clone(place))
     }
 }
@@ -84,13 +87,25 @@ impl Seat {
         Busy(Rc::clone(&self.place))
     }
 
+    /// Whether a request is being answered, up to its last byte.
     pub(super) fn is_busy(&self) -> bool {
-        self.place.idle_since.get().is_none()
+        self.place.idle_since().is_none()
+    }
+
+    /// Where the stream tells whether an answer is on its way out.
+    pub(super) fn writing(&self) -> Rc<Cell<bool>> {
+        Rc::clone(&self.place.writing)
     }
 
     /// Returns when the connection is to end.
     pub(super) async fn closed(&self) {
         self.place.close.notified().await;
+    }
+}
+
+impl Place {
+    fn idle_since(&self) -> Option<Instant> {
+        self.idle_since.get().filter(|_| !self.writing.get())
     }
 }
 
@@ -124,12 +139,13 @@ mod tests {
         let seats = Seats::default();
         let mut taken: Vec<_> = (0..LIMIT).map(|_| seats.take()).collect();
         let _first_is_busy = taken[0].busy();
+        taken[1].writing().set(true);
         let mut room = std::pin::pin!(seats.room());
         assert!(!is_ready(room.as_mut()));
-        assert!(!is_ready(std::pin::pin!(taken[0].closed())));
-        assert!(!is_ready(std::pin::pin!(taken[2].closed())));
-        assert!(is_ready(std::pin::pin!(taken[1].closed())));
-        taken.remove(1);
+        for (seat, gives_way) in taken.iter().zip([false, false, true, false]) {
+            assert_eq!(is_ready(std::pin::pin!(seat.closed())), gives_way, "{}", seat.number);
+        }
+        taken.remove(2);
         assert!(is_ready(room));
     }
 }

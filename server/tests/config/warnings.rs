@@ -52,7 +52,6 @@ fn keys_without_a_function_and_clamped_values_are_told() {
                 http_server: {addr: '[::1]:1', user: {a: b}}\nmax_inflight_messages: 70000";
     let expected = [
         "max_inflight_messages: 70000 is more than there can be; 65535 is used",
-        "http_server: is read and checked, but has no function yet",
         "profile: is read and checked, but has no function yet",
     ];
     assert_eq!(warnings(file), expected);

@@ -1,5 +1,7 @@
 //! `/api/v1` of the real server, with real clients.
 
+#![cfg(test)]
+
 mod broker;
 mod clients;
 mod description;

@@ -7,6 +7,7 @@ mod arguments;
 mod broker;
 mod clients;
 mod connections;
+mod http;
 mod packets;
 mod refusals;
 mod secrets;

@@ -10,7 +10,7 @@ const ACCOUNT: &str = "account-canary";
 
 /// What a broker logs of one subscriber and one publisher that give all the secrets they can.
 fn log(rest: &str) -> String {
-    let rest = format!("http_server: {{addr: '127.0.0.1:9', user: {{a: {ACCOUNT}}}}}\n{rest}");
+    let rest = format!("http_server: {{addr: '127.0.0.1:0', user: {{a: {ACCOUNT}}}}}\n{rest}");
     let mut broker = Broker::start(&[MQTT], &rest);
     let secrets = ["-u", "ann", "-P", PASSWORD, "--will-topic", "w", "--will-payload", WILL];
     let flags = ["-i", "reader", "-t", "a/b", "-q", "2", "-k", "7"];

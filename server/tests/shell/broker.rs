@@ -62,8 +62,13 @@ impl Broker {
         self.addresses[0]
     }
 
+    pub(crate) fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where the management interface is.
     pub(crate) fn http(&self) -> SocketAddr {
-        self.http.unwrap()
+        self.http.expect("the test's settings have one")
     }
 
     pub(crate) fn connect(&self) -> Client<TcpStream> {

@@ -1,9 +1,10 @@
 //! What keeps the broker from starting is one message that names the listener.
 
+use std::collections::BTreeMap;
 use std::net::TcpListener;
 
 use surewire_server::environment::RealEnvironment;
-use surewire_server::settings::{ListenerSettings, Settings, TlsFiles};
+use surewire_server::settings::{HttpSettings, ListenerSettings, Settings, TlsFiles};
 use surewire_server::{RunError, Server};
 
 use crate::broker::{plain, runtime};
@@ -35,6 +36,22 @@ fn two_listeners_on_one_port_are_an_error_before_anything_is_served() {
     let address = taken.local_addr().unwrap().to_string();
     settings.listeners.push(ListenerSettings::plain(address.parse().unwrap()));
     assert!(matches!(failure(settings), RunError::Bind { .. }));
+}
+
+// contract: section 2, the REST port
+#[test]
+fn a_port_of_the_interface_that_is_in_use_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let http = HttpSettings {
+        address: address.to_string().parse().unwrap(),
+        accounts: BTreeMap::default(),
+        metrics_open: false,
+    };
+    let message = failure(Settings { http: Some(http), ..plain() }).to_string();
+    let expected = format!("listener http://{address}: cannot listen: ");
+    assert!(message.starts_with(&expected), "{message}");
+    assert!(message.contains("stop the other program"), "{message}");
 }
 
 fn with_tls(certificate: &str, key: &str) -> Settings {

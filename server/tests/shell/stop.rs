@@ -1,6 +1,9 @@
 //! A stop ends everything that was promised, whatever clients do.
 
+use std::collections::BTreeMap;
 use std::net::TcpStream;
+
+use surewire_server::settings::{HttpSettings, Settings};
 
 use crate::broker::{Broker, plain, publish_bytes, subscribe_bytes};
 
@@ -17,6 +20,23 @@ fn a_stop_closes_connections_and_the_listener_and_returns() {
     let address = broker.address();
     broker.stop().unwrap();
     assert!(TcpStream::connect(address).is_err(), "the listener is still open");
+}
+
+// contract: section 7
+#[test]
+fn a_stop_closes_the_interface_as_well() {
+    let address = "127.0.0.1:0".parse().unwrap();
+    let accounts = BTreeMap::default();
+    let http = Some(HttpSettings { address, accounts, metrics_open: false });
+    let broker = Broker::start(Settings { http, ..plain() });
+    let addresses = [broker.addresses()[0], broker.http()];
+    for address in addresses {
+        assert!(TcpStream::connect(address).is_ok(), "{address} is not open");
+    }
+    broker.stop().unwrap();
+    for address in addresses {
+        assert!(TcpStream::connect(address).is_err(), "{address} is still open");
+    }
 }
 
 // contract: section 7

@@ -35,6 +35,8 @@ pub(super) fn message(form: &Form, settings: &Settings) -> Result<Content, Refus
     if len > settings.limits.max_packet_size {
         return Err(Refused::Invalid(SIZE));
     }
+    // The form's buffer is larger, and a payload may be kept for long.
+    let payload = Bytes::copy_from_slice(&payload);
     let retain = matches!(&form.get("retain")[..], b"true" | b"1");
     Ok(Content { topic, payload, qos, retain, properties: Properties::NONE })
 }

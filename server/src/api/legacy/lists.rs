@@ -3,7 +3,7 @@
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use surewire_engine::answer::Answer;
+use surewire_engine::answer::{Answer, Page};
 use surewire_engine::id::ClientId;
 use surewire_engine::request::{Query, SubscriptionsOf};
 
@@ -71,9 +71,13 @@ pub(super) async fn subscriptions_of(
     id: Id,
     paging: Paging,
 ) -> Result<Response, Refused> {
-    // What cannot be an id has no subscriptions, like any other unknown one.
-    let id = client_id(id).ok_or(Refused::Missing("Client Not Found"))?;
-    show_subscriptions(&api, SubscriptionsOf::Client(id), paging).await
+    match client_id(id) {
+        Some(id) => show_subscriptions(&api, SubscriptionsOf::Client(id), paging).await,
+        // What cannot be an id has no subscriptions, like any other unknown one.
+        None => Ok(json(
+            &paging.show(Page { items: Vec::<()>::new(), total: 0, number: 1, next: None }, |_| ()),
+        )),
+    }
 }
 
 async fn show_subscriptions(

@@ -119,7 +119,7 @@ mod tests {
     #[tokio::test]
     async fn a_page_that_comes_in_pieces_is_one_page() {
         let page = Paging { number: 2, size: 7 };
-        let ask = async |start, limit| {
+        let ask = async |start, limit: usize| {
             let (first, limit) = match start {
                 Start::Page { number: 2, size: 7 } => (7, limit),
                 Start::After(Cursor(at)) => (at, limit),

@@ -141,7 +141,11 @@ fn told(notice: &Notice) -> Option<(Kind, Words)> {
     Some(match notice {
         Notice::Connected { .. } | Notice::WillPublished { .. } => return None,
         Notice::Dropped { why, .. } => (Kind::Dropped, words::dropped(*why)),
-        Notice::Refused { why, .. } => (Kind::ConnectRefused, words::connect(*why)),
+        Notice::Refused { why, address, .. } => {
+            let mut words = words::connect(*why);
+            words.text += &format!(" It came from {address}.");
+            (Kind::ConnectRefused, words)
+        }
         Notice::PublishRefused { why, .. } | Notice::NotRetained { why, .. } => {
             (Kind::PublishRefused, words::publish(*why))
         }

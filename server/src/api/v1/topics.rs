@@ -48,7 +48,7 @@ struct Topic {
     qos: u8,
     /// The RETAIN flag of the last one.
     retain: bool,
-    /// Whom the last one came from; null: through the management interface, or a Will.
+    /// Whom the last one came from; null: through the management interface.
     #[schema(required = true)]
     publisher: Option<String>,
 }

@@ -7,13 +7,13 @@ start().catch((error) => {
 })
 
 async function start() {
-  const response = await fetch('openapi.json')
+  const response = await fetch(here('openapi.json'))
   if (!response.ok) throw new Error(`the broker answered with status ${response.status}`)
   show(await response.json())
 }
 
 function show(api) {
-  document.getElementById('about').textContent = `${api.info.description} Version ${api.info.version}.`
+  document.getElementById('about').replaceChildren(inline(api.info.description), ` Version ${api.info.version}.`)
   const operations = Object.entries(api.paths).flatMap(([path, item]) =>
     METHODS.filter((method) => item[method]).map((method) => ({ path, method, ...item[method] })))
   const groups = api.tags.map((tag) => group(tag, operations.filter((one) => one.tags.includes(tag.name))))
@@ -46,7 +46,7 @@ function operation(one) {
   return h('details', { id: operationId },
     h('summary', {}, h('span', { className: `method ${method.toUpperCase()}` }, method.toUpperCase()),
       h('code', {}, path), h('span', { className: 'name' }, summary)),
-    description && h('p', {}, description),
+    description && h('p', {}, inline(description)),
     trial(one),
     parameters.length > 0 && table(['Parameter', 'What', 'Values'], parameters.map(parameter)),
     one.requestBody && h('p', {}, 'Body: ', kind(body(one.requestBody).schema)),
@@ -54,12 +54,12 @@ function operation(one) {
 }
 
 function parameter({ name, required, description, schema }) {
-  return [h('code', { className: required ? 'needed' : '' }, name), description ?? '', kind(schema)]
+  return [h('code', { className: required ? 'needed' : '' }, name), inline(description ?? ''), kind(schema)]
 }
 
 function answer([status, { description, content = {} }]) {
   const [[type, { schema } = {}] = []] = Object.entries(content)
-  return [status, description, type ? h('span', {}, `${type}: `, schema ? kind(schema) : 'anything') : 'nothing']
+  return [status, inline(description), type ? h('span', {}, `${type}: `, schema ? kind(schema) : 'anything') : 'nothing']
 }
 
 function body({ content }) {
@@ -72,7 +72,7 @@ function trial({ path, method, parameters = [], requestBody }) {
   const text = requestBody && h('textarea', { rows: 6, value: JSON.stringify(sample(requestBody), null, 2) })
   const output = h('pre', { hidden: true })
   const send = h('button', { type: 'submit' }, 'Send')
-  const form = h('form', {}, ...fields.map(({ name, input }) => h('p', {}, h('label', {}, `${name} `, input))), text, send, output)
+  const form = h('form', {}, ...fields.map(({ name, input }) => h('label', {}, h('code', {}, name), input)), text, send, output)
   form.addEventListener('submit', async (event) => {
     event.preventDefault()
     if (method !== 'get' && !confirm(`Really send ${method.toUpperCase()} ${path}?`)) return
@@ -92,18 +92,25 @@ function example({ example, schema }) {
 }
 
 function url(path, fields) {
-  const target = new URL(document.baseURI)
+  const target = here('docs')
   const filled = fields.filter((one) => one.in === 'path')
     .reduce((path, { name, input }) => path.replace(`{${name}}`, encodeURIComponent(input.value)), path)
   // Relative to this page, which may be served below a path by a proxy.
   target.pathname = target.pathname.replace(/\/api\/v1\/docs\/?$/, filled)
-  target.hash = ''
   for (const { name, input, in: place } of fields) {
     if (place === 'query' && input.value !== '') target.searchParams.set(name, input.value)
   }
   // A stream without an end cannot be shown as one answer.
   if (path.endsWith('/live') && !target.searchParams.has('events')) target.searchParams.set('events', '1')
   return target
+}
+
+// Next to this page. An address with a password in it may be opened, but not asked from a script.
+function here(path) {
+  const url = new URL(path, document.baseURI)
+  url.username = ''
+  url.password = ''
+  return url
 }
 
 async function sent(target, method, text) {
@@ -124,9 +131,9 @@ function pretty(text) {
 function schema([name, one]) {
   const rows = Object.entries(one.properties ?? {}).map(([property, its]) => [
     h('code', { className: one.required?.includes(property) ? 'needed' : '' }, property),
-    its.description ?? '', kind(its)])
+    inline(its.description ?? ''), kind(its)])
   return h('details', { id: `schema-${name}` }, h('summary', {}, h('code', {}, name)),
-    one.description && h('p', {}, one.description),
+    one.description && h('p', {}, inline(one.description)),
     rows.length > 0 ? table(['Field', 'What', 'Values'], rows) : h('p', {}, kind(one)))
 }
 
@@ -141,8 +148,14 @@ function kind(schema) {
   if (schema.type === 'array') return h('span', {}, 'list of ', kind(schema.items))
   const types = [schema.type ?? 'anything'].flat().join(' or ')
   const range = [schema.minimum !== undefined && `from ${schema.minimum}`, schema.maximum !== undefined && `to ${schema.maximum}`,
-    schema.default !== undefined && `default ${schema.default}`, schema.format].filter(Boolean)
+    schema.default !== undefined && `default ${schema.default}`, schema.format, schema.pattern && `like ${schema.pattern}`].filter(Boolean)
   return h('span', {}, [types, ...range].join(', '))
+}
+
+// Text with `names` in it.
+function inline(text) {
+  const parts = text.split('`').map((part, at) => (at % 2 === 1 ? h('code', {}, part) : part))
+  return h('span', {}, ...parts)
 }
 
 function reference(name) {

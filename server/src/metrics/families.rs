@@ -188,8 +188,8 @@ pub(super) fn times(text: &mut Text, snapshot: &Snapshot) {
 /// The server around the engine.
 pub(super) fn server(text: &mut Text, shared: &Shared) {
     text.counter(
-        "surewire_connection_task_panics_total",
-        "Connections that were closed because the broker's own task for them failed: a bug.",
+        "surewire_task_panics_total",
+        "Connections and requests that ended because the broker's own task failed: a bug.",
         shared.panics.load(Ordering::Relaxed),
     );
     text.gauge("surewire_workers", "Threads that serve connections.", shared.settings.workers);

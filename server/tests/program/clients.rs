@@ -25,7 +25,7 @@ fn every_qos_crosses_in_every_version() {
         }
     }
     let log = broker.stop().stderr;
-    for version in ["V3_1 ", "V3_1_1 "] {
+    for version in ["\"MQTT 3.1\"", "\"MQTT 3.1.1\""] {
         assert!(log.contains(&format!("version={version}")), "{log}");
     }
 }

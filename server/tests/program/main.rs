@@ -10,6 +10,7 @@ mod connections;
 mod http;
 mod packets;
 mod refusals;
+mod secrets;
 mod sessions;
 mod signals;
 mod start;

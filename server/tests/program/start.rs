@@ -70,7 +70,7 @@ fn a_variable_that_leaves_loopback_is_not_called_loopback() {
 fn config_yaml_of_the_current_directory_is_read() {
     let directory = directory_with("config.yaml", &format!("listener: [{MQTT}]"));
     let log = log_of(directory.path(), &[], &[]);
-    assert!(log.contains("configuration=config.yaml"), "{log}");
+    assert!(log.contains("configuration=\"config.yaml\""), "{log}");
     assert!(!log.contains("built-in"), "{log}");
 }
 
@@ -81,7 +81,7 @@ fn every_spelling_names_another_file() {
     fs::write(directory.path().join("config.yaml"), "no: such key").unwrap();
     for spelling in ["-c", "--config", "-config"] {
         let log = log_of(directory.path(), &[spelling, "other.yaml"], &[]);
-        assert!(log.contains("configuration=other.yaml"), "{spelling}: {log}");
+        assert!(log.contains("configuration=\"other.yaml\""), "{spelling}: {log}");
     }
 }
 

@@ -6,6 +6,7 @@
 mod broker;
 mod faults;
 mod limits;
+mod metrics;
 mod start;
 mod stop;
 mod system_topics;

@@ -53,7 +53,6 @@ fn keys_without_a_function_and_clamped_values_are_told() {
     let expected = [
         "max_inflight_messages: 70000 is more than there can be; 65535 is used",
         "http_server: is read and checked, but has no function yet",
-        "profile: is read and checked, but has no function yet",
     ];
     assert_eq!(warnings(file), expected);
     let unused = "listener: [{protocol: mqtt, addr: '[::1]:2'}]\nhttp_server: {user: {a: b}}";

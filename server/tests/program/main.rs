@@ -8,6 +8,8 @@ mod broker;
 mod clients;
 mod connections;
 mod packets;
+mod pprof;
+mod profiles;
 mod refusals;
 mod sessions;
 mod signals;

@@ -13,19 +13,20 @@ use crate::pprof::Pprof;
 use crate::support::{Program, run, run_in, surewire};
 
 /// As the file has it that users already have.
-const BOTH: &str = "profile: {cpu: \"cpuprofile\", mem: \"memprofile\"}\nworkers: 2\n";
+const BOTH: &str = "profile: {cpu: \"cpuprofile\", mem: \"memprofile\"}\n\
+                    workers: 2\nmax_msgqueue_messages: 0\n";
 
 /// What a process of the program has in its environment when it profiles.
 const SAMPLER: &str = "DIAL9_FORCE_CTIMER=1";
 const ALLOCATOR: &str = "_RJEM_MALLOC_CONF=prof:true,prof_active:true,lg_prof_sample:19";
 
-/// Of retained messages: some 64 samples, as the allocator takes one in 512 KiB.
-const RETAINED: usize = 32 << 20;
+/// Of messages that wait: some 64 samples, as the allocator takes one in 512 KiB.
+const WAITING: usize = 32 << 20;
 
 #[test]
 fn both_profiles_at_once_name_our_functions() {
     let broker = Broker::start(&[MQTT], BOTH);
-    retain(&broker, RETAINED);
+    let _deaf = leave_waiting(&broker, WAITING);
     keep_busy(&broker, Duration::from_secs(2));
     let used_ns = cpu_time_ns(broker.program.id());
     let directory = broker.path().to_owned();
@@ -58,8 +59,9 @@ fn judge_cpu(cpu: &Pprof, used_ns: u64) {
 fn judge_heap(heap: &Pprof) {
     assert_eq!(heap.kinds, [kind("inuse_objects", "count"), kind("inuse_space", "bytes")]);
     assert_eq!(heap.period, 512 << 10);
-    // What the engine holds while it serves: the retained messages, give or take the sampling.
-    let held = heap.sum(1, "surewire_engine") as f64 / RETAINED as f64;
+    // What the engine holds while it serves, give or take the sampling. The stop itself ends the
+    // session that holds it.
+    let held = heap.sum(1, "surewire_engine") as f64 / WAITING as f64;
     assert!((0.4..2.0).contains(&held), "{held}");
     // The allocator's own functions tell nothing.
     assert_eq!(heap.sum(0, "_rjem_") + heap.sum(0, "rallocx"), 0, "{heap:?}");
@@ -77,18 +79,22 @@ fn connect(broker: &Broker, name: u8) -> TcpStream {
     stream
 }
 
-fn retain(broker: &Broker, bytes: usize) {
+/// A client of a clean session that acknowledges nothing, so that almost all of this waits for it.
+fn leave_waiting(broker: &Broker, bytes: usize) -> TcpStream {
     // One larger than this is kept where it was read.
     const PAYLOAD: usize = 8 << 10;
-    let mut stream = connect(broker, b'r');
-    for index in 0..bytes / PAYLOAD {
-        let topic = format!("{index:06}");
-        // Retained, QoS 1: answered when it is kept. Length 8,192 + 10 in groups of 7 bits.
-        let head = [0x33, 0x8a, 0x40, 0, 6];
-        let packet = [&head[..], topic.as_bytes(), &[0, 1], &vec![b'p'; PAYLOAD]].concat();
+    let mut deaf = connect(broker, b'd');
+    deaf.write_all(&[0x82, 6, 0, 1, 0, 1, b'h', 1]).unwrap();
+    deaf.read_exact(&mut [0; 5]).unwrap();
+    let mut stream = connect(broker, b'p');
+    // QoS 1. Length 8,192 + 5 in groups of 7 bits.
+    let head = [0x32, 0x85, 0x40, 0, 1, b'h', 0, 1];
+    let packet = [&head[..], &vec![b'p'; PAYLOAD]].concat();
+    for _ in 0..bytes / PAYLOAD {
         stream.write_all(&packet).unwrap();
         stream.read_exact(&mut [0; 4]).unwrap();
     }
+    deaf
 }
 
 /// Publishes for that long, over a connection on either worker.

@@ -58,7 +58,8 @@ impl Profiles {
             });
             profiles.cpu = Some((output, sampling.ok()));
         }
-        profiles.heap = outputs.1.map(|output| (output, None));
+        let heap = outputs.1.filter(|_| relaunch::heap_is_profiled());
+        profiles.heap = heap.map(|output| (output, None));
         Ok(profiles)
     }
 

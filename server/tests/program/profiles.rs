@@ -154,6 +154,19 @@ fn without_the_keys_nothing_is_written_and_nothing_started_anew() {
 }
 
 #[test]
+fn an_allocator_that_does_not_profile_is_told_once() {
+    let directory = directory_with(BOTH);
+    let mut command = surewire(&[]);
+    command.current_dir(directory.path()).env("_RJEM_MALLOC_CONF", "prof:false");
+    let mut program = Program::start(command);
+    listening(&mut program);
+    let ended = program.stop();
+    assert!(ended.status.success(), "{ended:?}");
+    assert_eq!(ended.stderr.matches("WARN profile.mem: there will be no profile").count(), 1);
+    assert_eq!(Pprof::read(&directory.path().join("cpuprofile")).kinds.len(), 2);
+}
+
+#[test]
 fn one_profile_alone_works() {
     for (key, file, other) in [("cpu", "a", "b"), ("mem", "b", "a")] {
         let broker = Broker::start(&[MQTT], &format!("profile: {{{key}: {file}}}"));

@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::config::ListenAddress;
 
-pub use real::RealEnvironment;
+pub use real::{RealEnvironment, ThreadHooks};
 
 /// A future that stays on the thread it was made on.
 pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;

@@ -1,12 +1,19 @@
 //! The program `surewire`: arguments, signals and the process around the server.
 
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod profile;
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+#[path = "profile/absent.rs"]
+mod profile;
+
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use profile::Profiles;
 use surewire_server::cli::{Arguments, Command, publish, subscribe};
 use surewire_server::config::{self, Config, ConfigError, Loaded};
-use surewire_server::environment::RealEnvironment;
+use surewire_server::environment::{RealEnvironment, ThreadHooks};
 use surewire_server::logging::{self, Logging, one_line};
 use surewire_server::settings::{Machine, Settings};
 use surewire_server::{RunError, run};
@@ -20,6 +27,10 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// The engine failed: a restart is the cure (`EX_SOFTWARE` of sysexits).
 const ENGINE_FAILED: u8 = 70;
+
+/// What a thread does so that it is in the profiles, if there are any.
+const HOOKS: ThreadHooks =
+    ThreadHooks { start: profile::thread_starts, stop: profile::thread_stops };
 
 fn main() -> ExitCode {
     let arguments = Arguments::read(std::env::args_os());
@@ -65,11 +76,17 @@ fn complain(error: &dyn std::error::Error) -> ExitCode {
 }
 
 fn serve(loaded: &Loaded) -> ExitCode {
+    // First of all: it may make the process start over.
+    let mut profiles = match Profiles::start(&loaded.config.profile) {
+        Ok(profiles) => profiles,
+        Err(error) => return complain(&error),
+    };
     let logging = match logging::start(&loaded.config.log, loaded.config.logging) {
         Ok(logging) => logging,
         Err(error) => return complain(&error),
     };
     announce(loaded);
+    profiles.announce();
     let settings = Settings {
         time_zone: jiff::tz::TimeZone::system(),
         warnings: loaded.warnings.clone(),
@@ -81,9 +98,11 @@ fn serve(loaded: &Loaded) -> ExitCode {
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .on_thread_start(HOOKS.start)
+        .on_thread_stop(HOOKS.stop)
         .build_local(tokio::runtime::LocalOptions::default());
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(serve_until_signalled(settings, &logging)),
+        Ok(runtime) => runtime.block_on(serve_until_signalled(settings, profiles, &logging)),
         Err(error) => Err(RunError::Worker { index: 0, error }),
     };
     if let Err(error) = &outcome {
@@ -102,26 +121,61 @@ fn exit_code(outcome: &Result<(), RunError>) -> ExitCode {
     }
 }
 
-async fn serve_until_signalled(settings: Settings, logging: &Logging) -> Result<(), RunError> {
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        warn!("signals cannot be caught: the broker ends without a graceful stop");
-        return run(settings, &RealEnvironment::new(), std::future::pending()).await;
+async fn serve_until_signalled(
+    settings: Settings,
+    mut profiles: Profiles,
+    logging: &Logging,
+) -> Result<(), RunError> {
+    let environment = RealEnvironment::with_hooks(HOOKS);
+    let outcome = match signals() {
+        Some(signals) => {
+            let shutdown = shutdown(signals, &mut profiles, logging.clone());
+            run(settings, &environment, shutdown).await
+        }
+        None => {
+            warn!("signals cannot be caught: the broker ends without a graceful stop");
+            run(settings, &environment, std::future::pending()).await
+        }
     };
-    let logging = logging.clone();
-    let shutdown = async move {
-        asked_to_stop(&mut interrupt, &mut terminate).await;
-        tokio::task::spawn_local(async move {
-            asked_to_stop(&mut interrupt, &mut terminate).await;
-            logging.flush();
-            std::process::exit(1);
-        });
-    };
-    run(settings, &RealEnvironment::new(), shutdown).await
+    write(profiles, logging).await;
+    outcome
 }
 
-async fn asked_to_stop(interrupt: &mut Signal, terminate: &mut Signal) {
+/// Ready when the broker is asked to stop. When it is asked once more, the process ends at once.
+async fn shutdown(mut signals: (Signal, Signal), profiles: &mut Profiles, logging: Logging) {
+    asked_to_stop(&mut signals).await;
+    tokio::task::spawn_local(async move {
+        asked_to_stop(&mut signals).await;
+        give_up(&logging);
+    });
+    profiles.take_heap();
+}
+
+/// Writes the profiles on a thread of its own, so that a signal still ends the process at once.
+async fn write(profiles: Profiles, logging: &Logging) {
+    let writing = tokio::task::spawn_blocking(move || profiles.write());
+    let Some(mut signals) = signals() else {
+        let _ = writing.await;
+        return;
+    };
+    tokio::select! {
+        _ = writing => {}
+        () = asked_to_stop(&mut signals) => give_up(logging),
+    }
+}
+
+/// Ends the process at once.
+fn give_up(logging: &Logging) -> ! {
+    logging.flush();
+    std::process::exit(1)
+}
+
+/// SIGINT and SIGTERM.
+fn signals() -> Option<(Signal, Signal)> {
+    Some((signal(SignalKind::interrupt()).ok()?, signal(SignalKind::terminate()).ok()?))
+}
+
+async fn asked_to_stop((interrupt, terminate): &mut (Signal, Signal)) {
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}

@@ -3,7 +3,7 @@
 use super::document::Place;
 use super::error::{Conflict, Fault};
 use super::reader::Reader;
-use super::settings::{Config, HttpServer, Listener};
+use super::settings::{Config, HttpServer, Listener, Profile};
 use super::warning::{Concern, Warning};
 
 /// Passwords that are tried first wherever a login answers; compared in lower case.
@@ -47,6 +47,12 @@ pub(crate) fn listener(listener: &Listener, reader: &mut Reader, place: &Place) 
     }
 }
 
+pub(crate) fn profile(profile: &Profile, reader: &mut Reader, place: &Place) {
+    if profile.cpu.is_some() && profile.cpu == profile.mem {
+        reader.problem(place, Fault::Conflict(Conflict::OneFileForProfiles));
+    }
+}
+
 pub(crate) fn http_server(server: &HttpServer, reader: &mut Reader, place: &Place) {
     let Some(addr) = &server.addr else {
         if !server.user.is_empty() {
@@ -75,9 +81,6 @@ pub(crate) fn config(config: &Config, reader: &mut Reader, _: &Place) {
         if let Some(concern) = who_may_connect(config, listener) {
             reader.warn(&format!("listener[{index}]"), concern);
         }
-    }
-    if config.profile.cpu.is_some() || config.profile.mem.is_some() {
-        reader.warn("profile", Concern::NoFunctionYet);
     }
 }
 

@@ -95,6 +95,8 @@ pub enum Conflict {
     KeyWithoutCertificate,
     /// A REST address and nobody who may use it.
     NoUser,
+    /// `profile.cpu` and `profile.mem` with one path.
+    OneFileForProfiles,
     /// `proxy_protocol: true`.
     ProxyProtocolNotThere,
 }
@@ -194,6 +196,9 @@ impl fmt::Display for Conflict {
             Self::NoUser => {
                 "addr is given without an account; add one, such as `user: {alice: a-password}`, \
                  or remove addr"
+            }
+            Self::OneFileForProfiles => {
+                "cpu and mem name the same file; each profile needs one of its own"
             }
             Self::ProxyProtocolNotThere => {
                 "found true, expected false: the PROXY protocol is not supported yet"

@@ -173,7 +173,7 @@ section! {
 
 section! {
     /// Files that the program's own profiles go to, in the format that `go tool pprof` reads.
-    Profile checked by cross::nothing {
+    Profile checked by cross::profile {
         /// CPU profile over the life of the process. Relative to the working directory.
         cpu: Option<PathBuf> = NotGiven, Kind::Path;
         /// Heap profile written at stop. Relative to the working directory.

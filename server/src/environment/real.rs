@@ -23,13 +23,29 @@ pub struct RealEnvironment {
     clock: Arc<SystemClock>,
     /// Kept from one call to the next: a signal between two calls must not be lost.
     asked: RefCell<Option<Signal>>,
+    hooks: ThreadHooks,
+}
+
+/// What every thread of the broker calls on itself.
+#[derive(Debug, Clone, Copy)]
+pub struct ThreadHooks {
+    /// First of all.
+    pub start: fn(),
+    /// Last of all, if it ends before the process does.
+    pub stop: fn(),
 }
 
 impl RealEnvironment {
     /// Starts the clock.
     #[must_use]
     pub fn new() -> Self {
-        Self { clock: Arc::new(SystemClock::new()), asked: RefCell::new(None) }
+        Self::with_hooks(ThreadHooks { start: || {}, stop: || {} })
+    }
+
+    /// Starts the clock; all threads that it makes call these.
+    #[must_use]
+    pub fn with_hooks(hooks: ThreadHooks) -> Self {
+        Self { clock: Arc::new(SystemClock::new()), asked: RefCell::new(None), hooks }
     }
 }
 
@@ -60,7 +76,12 @@ impl Environment for RealEnvironment {
     fn start_worker(&self, index: usize, body: WorkerBody) -> io::Result<()> {
         let runtime = std::thread::Builder::new().name(format!("worker-{index}"));
         let (started, outcome) = std::sync::mpsc::sync_channel(1);
-        runtime.spawn(move || work(body, &started))?;
+        let hooks = self.hooks;
+        runtime.spawn(move || {
+            (hooks.start)();
+            work(body, &started, hooks);
+            (hooks.stop)();
+        })?;
         outcome.recv().map_err(io::Error::other)?
     }
 
@@ -77,9 +98,17 @@ impl Environment for RealEnvironment {
 }
 
 /// A worker's thread: a runtime without work stealing, so that nothing on it needs a lock.
-fn work(body: WorkerBody, started: &std::sync::mpsc::SyncSender<io::Result<()>>) {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default());
+fn work(
+    body: WorkerBody,
+    started: &std::sync::mpsc::SyncSender<io::Result<()>>,
+    hooks: ThreadHooks,
+) {
+    // The hooks of a runtime are for the threads that wait for what blocks.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .on_thread_start(hooks.start)
+        .on_thread_stop(hooks.stop)
+        .build_local(Default::default());
     let (runtime, outcome) = match runtime {
         Ok(runtime) => (Some(runtime), Ok(())),
         Err(error) => (None, Err(error)),

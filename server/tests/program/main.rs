@@ -9,6 +9,8 @@ mod clients;
 mod connections;
 mod http;
 mod packets;
+mod pprof;
+mod profiles;
 mod refusals;
 mod secrets;
 mod sessions;

@@ -125,6 +125,11 @@ impl Program {
         Ended { status, stdout, stderr: std::mem::take(&mut self.seen) }
     }
 
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }

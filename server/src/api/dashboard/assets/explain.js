@@ -2,8 +2,7 @@
 
 import { get } from './api.js'
 import { fill, h } from './dom.js'
-import { badge, failureBox, field, form, name, panel, select, textBox } from './parts.js'
-import { recentTable } from './recent.js'
+import { badge, failureBox, field, form, name, panel, prose, select, textBox } from './parts.js'
 import { rememberQuery } from './routes.js'
 import { Table } from './table.js'
 
@@ -62,18 +61,17 @@ export class Explain {
   }
 }
 
-function inWords({ outcome, summary, obstacles, subscriptions, recent }) {
+function inWords({ outcome, summary, obstacles, subscriptions }) {
   const [text, kind] = OUTCOMES[outcome] ?? [String(outcome), '']
   return [
-    h('p', { class: 'verdict' }, badge(text, kind), ' ', summary),
+    h('p', { class: 'verdict' }, badge(text, kind), ' ', prose(summary)),
     obstacles.length > 0 &&
       h(
         'ul',
         { class: 'obstacles' },
-        obstacles.map((o) => h('li', { title: o.reason }, o.text)),
+        obstacles.map((o) => h('li', { title: o.reason }, prose(o.text))),
       ),
     subscriptions.length > 0 && [h('h3', {}, 'Matching subscriptions'), matching(subscriptions)],
-    recent.length > 0 && [h('h3', {}, 'What happened of late'), happened(recent)],
   ]
 }
 
@@ -90,15 +88,9 @@ function matching(subscriptions) {
         kind: 'text',
         make: ({ used }) => badge(used ? 'yes' : 'no', used ? 'good' : ''),
       },
-      { title: 'Why not', kind: 'text why', text: ({ why_not }) => why_not ?? '' },
+      { title: 'Why not', kind: 'text why', make: ({ why_not }) => prose(why_not ?? '') },
     ],
   })
   table.update(subscriptions)
-  return table.element
-}
-
-function happened(recent) {
-  const table = recentTable({ ofOneClient: true })
-  table.update(recent)
   return table.element
 }

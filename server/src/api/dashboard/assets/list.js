@@ -27,7 +27,8 @@ export class List {
   #round = 0
   #signedOut = false
   #place = h('div', { class: 'list-place' })
-  #summary = h('p', { class: 'summary', role: 'status' })
+  #summary = h('span', { role: 'status' })
+  #at = h('span', {})
   #more = button('Load more', () => this.#loadMore())
 
   constructor(signal, options) {
@@ -36,7 +37,8 @@ export class List {
     this.#table = new Table(options)
     this.#more.hidden = true
     const refresh = button('Refresh', () => this.load(), { kind: 'quiet' })
-    const foot = h('div', { class: 'list-foot' }, this.#summary, this.#more, refresh)
+    const summary = h('p', { class: 'summary' }, this.#summary, this.#at)
+    const foot = h('div', { class: 'list-foot' }, summary, this.#more, refresh)
     this.element = h('div', { class: 'list' }, this.#place, foot)
   }
 
@@ -90,16 +92,16 @@ export class List {
     swap(this.#place, content)
     this.#more.hidden = this.#next === null || this.#items.length >= MOST
     setText(this.#summary, this.#describe())
+    setText(this.#at, `, at ${clock(new Date())}`)
     this.#options.shown?.(this.#items)
   }
 
+  // Without the time, so that those who listen hear of it only when it changes.
   #describe() {
     const shown = counted(this.#items.length, ...this.#options.noun)
-    const at = `at ${clock(new Date())}`
-    if (this.#next === null) return `${shown}, ${at}`
-    if (this.#items.length >= MOST)
-      return `The first ${shown}, ${at}: narrow the search to see others`
-    return `The first ${shown}, ${at}`
+    if (this.#next === null) return shown
+    const isCut = this.#items.length >= MOST
+    return `The first ${shown}${isCut ? ' (narrow the search to see others)' : ''}`
   }
 
   #fail(error) {
@@ -112,5 +114,6 @@ export class List {
       failureBox(error, () => this.load()),
     )
     setText(this.#summary, '')
+    setText(this.#at, '')
   }
 }

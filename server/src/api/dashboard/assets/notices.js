@@ -1,6 +1,7 @@
 // What came of an action, said once at the edge of the page and to those who listen.
 
 import { h } from './dom.js'
+import { prose } from './parts.js'
 
 const SHOWN_MS = 7_000
 const MOST = 3
@@ -24,7 +25,7 @@ export async function attempt(action) {
 
 function show(text, kind) {
   const place = document.querySelector('#notices')
-  const notice = h('p', { class: kind }, text)
+  const notice = h('p', { class: kind }, prose(text))
   place.append(notice)
   while (place.children.length > MOST) place.firstElementChild.remove()
   setTimeout(() => notice.remove(), SHOWN_MS)

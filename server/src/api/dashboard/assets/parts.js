@@ -1,6 +1,6 @@
 // Small pieces that several views are made of.
 
-import { h, svg } from './dom.js'
+import { fill, h, svg } from './dom.js'
 import { bytes, clock, count, fullTime } from './format.js'
 import { clientHref, hrefOf } from './routes.js'
 
@@ -42,6 +42,13 @@ export function clientLink(clientId, query, text = clientId) {
 export function matchingLink(topic) {
   const title = `Subscriptions that match ${topic}`
   return h('a', { class: 'name', href: hrefOf(['subscriptions'], { topic }), title }, topic)
+}
+
+/** A sentence of the broker's, in which names stand between backticks. */
+export function prose(text) {
+  const parts = text.split('`')
+  if (parts.length % 2 === 0) return [text]
+  return parts.map((part, n) => (n % 2 === 0 ? part : h('code', {}, part)))
 }
 
 export function badge(text, kind = '') {
@@ -88,9 +95,15 @@ export function failureBox(error, retry) {
   return h(
     'div',
     { class: 'failure', role: 'alert' },
-    h('p', {}, error.message, !retry && !error.isFinal && ' This page keeps asking.'),
+    h('p', {}, prose(error.message), !retry && !error.isFinal && ' This page keeps asking.'),
     retry && button('Try again', retry),
   )
+}
+
+/** Shows a failure that may last, or none; what stays the same is not announced again. */
+export function showFailure(place, error) {
+  const box = error ? failureBox(error) : null
+  if (place.textContent !== (box?.textContent ?? '')) fill(place, box)
 }
 
 /** A labelled control. */

@@ -7,7 +7,7 @@ import { select } from './parts.js'
 /** A page with megabytes of text in it is slow; the rest is there through the REST interface. */
 const MOST_CHARACTERS = 200_000
 const MOST_HEX_BYTES = 16_384
-const HEX_WIDTH = 16
+const narrow = matchMedia('(max-width: 760px)')
 
 /** What is shown of `bytes` (a Uint8Array), with a choice of how. */
 export function payloadView(bytes) {
@@ -74,11 +74,12 @@ function cut(text) {
 
 function hexOf(bytes) {
   const lines = []
-  for (let at = 0; at < Math.min(bytes.length, MOST_HEX_BYTES); at += HEX_WIDTH) {
-    const part = bytes.subarray(at, at + HEX_WIDTH)
+  const width = narrow.matches ? 8 : 16
+  for (let at = 0; at < Math.min(bytes.length, MOST_HEX_BYTES); at += width) {
+    const part = bytes.subarray(at, at + width)
     const hex = Array.from(part, hexByte).join(' ')
     const readable = String.fromCharCode(...part).replace(/[^ -~]/g, '.')
-    lines.push(`${at.toString(16).padStart(6, '0')}  ${hex.padEnd(HEX_WIDTH * 3)} ${readable}`)
+    lines.push(`${at.toString(16).padStart(6, '0')}  ${hex.padEnd(width * 3)} ${readable}`)
   }
   if (bytes.length > MOST_HEX_BYTES) lines.push('… cut here')
   return lines.join('\n')

@@ -1,7 +1,7 @@
 // Asking again and again, but only while somebody may look.
 
-import { fill, h } from './dom.js'
-import { failureBox } from './parts.js'
+import { h } from './dom.js'
+import { showFailure } from './parts.js'
 
 /**
  * Runs `task` now and `seconds` after each end of it, while the page is visible, until `signal`
@@ -26,9 +26,9 @@ export function polled(signal, seconds, task) {
   const trouble = h('div', { class: 'trouble' })
   const succeed = async () => {
     await task()
-    fill(trouble)
+    showFailure(trouble, null)
   }
-  poll(signal, seconds, succeed, (error) => fill(trouble, failureBox(error)))
+  poll(signal, seconds, succeed, (error) => showFailure(trouble, error))
   return trouble
 }
 

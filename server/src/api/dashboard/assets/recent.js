@@ -2,7 +2,7 @@
 
 import { h } from './dom.js'
 import { count } from './format.js'
-import { badge, clientLink, name, time } from './parts.js'
+import { badge, clientLink, name, prose, time } from './parts.js'
 import { Table } from './table.js'
 
 const KINDS = {
@@ -54,7 +54,7 @@ function topic({ kind, client_id, topic: text, qos }) {
 }
 
 function why({ text, reason }) {
-  return h('span', { title: reason }, text || inWords(reason))
+  return h('span', { title: reason }, text ? prose(text) : inWords(reason))
 }
 
 function inWords(snake) {

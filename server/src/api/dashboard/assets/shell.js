@@ -3,6 +3,7 @@
 import { fill, h, setText } from './dom.js'
 import { counted, duration, short } from './format.js'
 import { live } from './live.js'
+import { prose } from './parts.js'
 import { status } from './status.js'
 
 const STREAM = {
@@ -60,7 +61,9 @@ function showWarnings(warnings) {
     h(
       'ul',
       {},
-      warnings.map(({ path, text }) => h('li', {}, path && h('code', {}, path), path && ' ', text)),
+      warnings.map(({ path, text }) =>
+        h('li', {}, path && h('code', {}, path), path && ' ', prose(text)),
+      ),
     ),
   )
   details.addEventListener('toggle', () => fold(details.open ? '' : known))

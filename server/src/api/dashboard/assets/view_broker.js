@@ -1,8 +1,8 @@
 // The broker itself: listeners, limits in force, warnings.
 
 import { fill, h } from './dom.js'
-import { bytes, count, duration, fullTime } from './format.js'
-import { empty, facts, failureBox, field, heading, name, panel, searchBox } from './parts.js'
+import { bytes, count, duration, fullTime, yesNo } from './format.js'
+import { empty, facts, field, heading, name, panel, searchBox, showFailure } from './parts.js'
 import { status } from './status.js'
 import { Table } from './table.js'
 
@@ -13,6 +13,9 @@ const PROTOCOLS = {
   wss: 'WebSocket, TLS',
   http: 'REST, dashboard',
 }
+
+/** What the lack of a limit means, where that is not simply no limit. */
+const WITHOUT = { tcp_keepalive: 'off', session_expiry_interval: 'never' }
 
 export const title = () => 'Broker'
 
@@ -50,11 +53,13 @@ export function open(place, route, signal) {
     panel('Limits in force', { actions: [field('Find', search, { kind: 'inline' })] }, limits),
   )
   status.watch(signal, ({ value, failure }) => {
-    fill(trouble, failure ? failureBox(failure) : null)
+    showFailure(trouble, failure)
     if (!value) return
     fill(about, aboutOf(value))
     listeners.update(value.listeners)
-    showLimits()
+    // Kept while they stay: somebody may be copying one.
+    if (limits.dataset.shown !== JSON.stringify(value.limits)) showLimits()
+    limits.dataset.shown = JSON.stringify(value.limits)
   })
 }
 
@@ -78,13 +83,12 @@ function aboutOf({ version, started_at, uptime_seconds, counts }) {
   ])
 }
 
-/** Names end in their unit, or tell it. */
+/** The interface gives times in seconds and sizes in bytes; the names tell which is which. */
 function inWords(key, value) {
-  if (value === null) return 'no limit'
-  if (typeof value === 'boolean') return value ? 'yes' : 'no'
+  if (value === null) return WITHOUT[key] ?? 'no limit'
+  if (typeof value === 'boolean') return yesNo(value)
   if (typeof value !== 'number') return value
-  if (/bytes|packet_size|memory/.test(key)) return bytes(value)
-  if (/_ms$/.test(key)) return `${count(value)} ms`
-  if (/seconds|_s$/.test(key)) return duration(value)
+  if (/bytes|packet_size/.test(key)) return bytes(value)
+  if (/(interval|timeout|keepalive)$/.test(key)) return value > 0 ? duration(value) : 'never'
   return Number.isInteger(value) ? count(value) : String(value)
 }

@@ -95,7 +95,7 @@ class RetainedView {
     return form(
       { class: 'searches', role: 'search' },
       search,
-      field('Filter', this.#filter, { hint: 'An MQTT topic filter: # is everything, + one level' }),
+      field('Filter', this.#filter, { hint: 'With + and #, as in MQTT' }),
       h('button', { type: 'submit' }, 'Find'),
       button('Clear all that match…', () => this.#clear(this.#wanted()), { kind: 'danger' }),
     )

@@ -40,7 +40,7 @@ export function open(place, { query }, signal) {
       { class: 'searches', role: 'search' },
       search,
       field('Subscriptions', selector, { kind: 'broad' }),
-      field('Name', text, { hint: 'Leave it empty to see all, newest first' }),
+      field('Name', text, { hint: 'Empty: all of them' }),
       h('button', { type: 'submit' }, 'Find'),
     ),
     list.element,

@@ -96,11 +96,11 @@ class TopicsView {
     const content = shown.length > 0 ? this.#table.element : this.#empty(items.length)
     swap(this.place, content)
     const cut = found.length > MOST ? `, the first ${count(MOST)} of them here` : ''
-    const more = others > 0 ? `; ${count(others)} more on topics beyond those that are kept` : ''
-    setText(
-      this.summary,
-      `${counted(found.length, 'topic')}${cut}${more}. Counted since ${clock(watching_since)}.`,
-    )
+    const more = others > 0 ? `; ${count(others)} messages on topics beyond those told apart` : ''
+    const since = watching_since
+      ? `Counted since ${clock(watching_since)}.`
+      : 'Counting begins now.'
+    setText(this.summary, `${counted(found.length, 'topic')}${cut}${more}. ${since}`)
   }
 
   #isWanted({ topic, publisher }) {

@@ -40,7 +40,7 @@ export class Explain {
       form(
         { class: 'searches' },
         () => this.#ask(),
-        field('Topic', this.#topic, { hint: 'As a publisher would name it; nothing is published' }),
+        field('Topic', this.#topic, { hint: 'nothing is published' }),
         field('Published with', this.#qos, { kind: 'narrow' }),
         h('button', { type: 'submit', class: 'primary' }, 'Explain'),
       ),

@@ -22,6 +22,11 @@ const START_LIMIT: Duration = Duration::from_secs(10);
 const LOG_LIMIT: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// The account of Surewire's management interface.
+pub const USER: &str = "bench";
+/// Its password.
+pub const PASSWORD: &str = "bench";
+
 /// A program that the tools know how to start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -84,7 +89,8 @@ impl Software {
 struct Setup<'a> {
     dir: &'a Path,
     addr: SocketAddr,
-    /// For a second listener, which mosquitto asks for beside one of WebSocket.
+    /// For a second listener: Surewire's management interface, and the one that mosquitto asks for
+    /// beside one of WebSocket.
     spare: SocketAddr,
     transport: Transport,
 }
@@ -114,7 +120,12 @@ fn surewire_config(setup: &Setup<'_>) -> String {
         let (certificate, key) = (setup.path(Setup::CERTIFICATE), setup.path(Setup::KEY));
         listener += &format!(", certfile: '{certificate}', keyfile: '{key}'");
     }
-    format!("max_inflight_messages: 20\nmax_msgqueue_messages: 0\nlistener:\n- {{{listener}}}\n")
+    let spare = setup.spare;
+    format!(
+        "max_inflight_messages: 20\nmax_msgqueue_messages: 0\n\
+         http_server: {{addr: '{spare}', user: {{{USER}: {PASSWORD}}}}}\n\
+         listener:\n- {{{listener}}}\n"
+    )
 }
 
 fn mosquitto_config(setup: &Setup<'_>) -> String {
@@ -142,6 +153,7 @@ pub struct Broker {
     software: Software,
     child: Child,
     addr: SocketAddr,
+    management: SocketAddr,
     dir: TempDir,
 }
 
@@ -172,7 +184,7 @@ impl Broker {
             .stderr(errors)
             .spawn()
             .map_err(Error::system(format!("start {}", program.display())))?;
-        let mut broker = Self { software, child, addr, dir };
+        let mut broker = Self { software, child, addr, management: spare, dir };
         broker.wait_until_listening()?;
         Ok(broker)
     }
@@ -181,6 +193,12 @@ impl Broker {
     #[must_use]
     pub const fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Where Surewire's management interface listens, for [`USER`] with [`PASSWORD`].
+    #[must_use]
+    pub const fn management(&self) -> SocketAddr {
+        self.management
     }
 
     /// Its process.

@@ -68,6 +68,41 @@ pub fn connect(stream: &mut (impl Read + Write), client_id: &str) -> Result<(), 
     }
 }
 
+/// CONNECT without Clean Session, SUBSCRIBE to each filter, and the answers to all of them.
+///
+/// # Errors
+/// As [`connect`] and [`subscribe`].
+pub fn begin_session(
+    stream: &mut (impl Read + Write),
+    client_id: &str,
+    filters: &[String],
+) -> Result<(), Error> {
+    let mut packets = wire::connect_persistent(client_id);
+    for filter in filters {
+        packets.extend(wire::subscribe(1, filter, Qos::AtLeastOnce));
+    }
+    send(stream, &packets)?;
+    match *expect(stream, kind::CONNACK)? {
+        [_, 0] => {}
+        ref other => return Err(Error::Broker(format!("CONNACK {other:02x?}"))),
+    }
+    for filter in filters {
+        match *expect(stream, kind::SUBACK)? {
+            [0, 1, 1] => {}
+            ref other => return Err(Error::Broker(format!("SUBACK {other:02x?} to {filter}"))),
+        }
+    }
+    Ok(())
+}
+
+/// DISCONNECT: the client leaves in the orderly way.
+///
+/// # Errors
+/// [`Error::System`] when the connection breaks.
+pub fn leave(stream: &mut impl Write) -> Result<(), Error> {
+    send(stream, &wire::DISCONNECT)
+}
+
 /// SUBSCRIBE and SUBACK of one filter.
 ///
 /// # Errors

@@ -14,6 +14,7 @@ pub mod idle;
 pub mod link;
 pub mod load;
 pub mod machine;
+pub mod pages;
 pub mod process;
 pub mod relay;
 pub mod slow;

@@ -20,10 +20,13 @@ pub mod kind {
     pub const SUBACK: u8 = 9;
     pub const PINGREQ: u8 = 12;
     pub const PINGRESP: u8 = 13;
+    pub const DISCONNECT: u8 = 14;
 }
 
 /// A whole PINGREQ.
 pub const PINGREQ: [u8; 2] = [kind::PINGREQ << 4, 0];
+/// A whole DISCONNECT.
+pub const DISCONNECT: [u8; 2] = [kind::DISCONNECT << 4, 0];
 /// A whole PINGRESP.
 pub const PINGRESP: [u8; 2] = [kind::PINGRESP << 4, 0];
 /// A whole CONNACK: accepted, no session present.
@@ -159,6 +162,17 @@ pub fn next_frame(bytes: &[u8]) -> Result<Option<(Frame<'_>, &[u8])>, WireError>
 #[must_use]
 pub fn connect(client_id: &str) -> Vec<u8> {
     let mut body = b"\x00\x04MQTT\x04\x02\x00\x00".to_vec();
+    put_text(&mut body, client_id);
+    framed(kind::CONNECT << 4, &body)
+}
+
+/// The same without Clean Session: the session outlives its connection.
+///
+/// # Panics
+/// If `client_id` is longer than 65,535 bytes.
+#[must_use]
+pub fn connect_persistent(client_id: &str) -> Vec<u8> {
+    let mut body = b"\x00\x04MQTT\x04\x00\x00\x00".to_vec();
     put_text(&mut body, client_id);
     framed(kind::CONNECT << 4, &body)
 }

@@ -1,10 +1,12 @@
 //! Everything the engine can ask for.
 
+use crate::answer::Answer;
 use crate::id::{ConnId, Lsn, PacketId};
 use crate::log::record::Record;
 use crate::message::Message;
 use crate::notice::{CloseReason, Notice};
 use crate::packet::{Packet, QoS};
+use crate::request::RequestId;
 
 /// What the shell is to do, in order.
 #[derive(Debug)]
@@ -43,6 +45,13 @@ pub enum Action {
         lsn: Lsn,
         /// The outcome to store.
         record: Record,
+    },
+    /// The answer to a request. What it promises is durable.
+    Answer {
+        /// To which request.
+        id: RequestId,
+        /// What it is.
+        answer: Answer,
     },
     /// A fact for logs, metrics and whoever asks "why".
     Notice(Notice),

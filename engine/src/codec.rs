@@ -30,9 +30,9 @@ mod writer;
 use bytes::Bytes;
 
 use crate::action::{Delivery, Outgoing};
+use crate::packet::PacketType;
 use crate::packet::{Connect, Packet, Version};
 use crate::violation::Violation;
-use header::PacketType;
 use publish::Head;
 use reader::Reader;
 use writer::{Length, Sink};

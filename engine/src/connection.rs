@@ -1,5 +1,6 @@
 //! A connection that has been accepted.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::gate::Gate;
@@ -14,6 +15,10 @@ pub(crate) struct Connection {
     /// Slot of its session.
     pub(crate) session: u32,
     pub(crate) version: Version,
+    /// The User Name of its CONNECT.
+    pub(crate) user_name: Option<Arc<str>>,
+    /// The Keep Alive that the client asked for, in seconds.
+    pub(crate) keep_alive: u16,
     /// How long the client may be silent; `None` is for ever.
     pub(crate) patience: Option<Duration>,
     /// When it was heard last.

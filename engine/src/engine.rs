@@ -5,31 +5,40 @@ mod answer;
 mod check;
 mod clean;
 mod close;
+mod command;
 mod connect;
 mod deliver;
+mod explain;
 mod group;
+mod lists;
 mod publish;
 mod pump;
 mod replay;
+mod request;
 mod subscribe;
 mod timeout;
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use rand_chacha::ChaCha12Rng;
 use rand_core::{RngCore, SeedableRng};
 
 use crate::action::Action;
+use crate::answer::Answer;
+use crate::arrivals::Arrivals;
 use crate::codec;
 use crate::config::Config;
 use crate::connection::Connections;
 use crate::counters::Counters;
 use crate::event::Event;
+use crate::history::History;
 use crate::id::{ClientId, ConnId, Lsn};
 use crate::log::record::{Record, SessionKey};
 use crate::map::Map;
 use crate::notice::{CloseReason, Notice};
 use crate::packet::Packet;
+use crate::request::RequestId;
 use crate::retained::Retained;
 use crate::session::Session;
 use crate::subscriptions::Subscriptions;
@@ -37,6 +46,8 @@ use crate::table::Table;
 use crate::time::Time;
 use crate::timers::{Timer, Timers};
 use crate::violation::Violation;
+use crate::waiting::Waiting;
+use crate::watch::Watch;
 
 /// The broker: events in, actions out.
 ///
@@ -55,6 +66,12 @@ pub struct Engine {
     connections: Connections,
     sessions: Table<Session>,
     by_client: Map<ClientId, u32>,
+    /// Slots of the sessions whose client is connected, by the time it connected.
+    clients: Arrivals,
+    /// Slots of all sessions, by the time their client connected last.
+    arrived: Arrivals,
+    /// The latest time that was given to anything listed by its arrival.
+    last_arrival: Time,
     subscriptions: Subscriptions,
     retained: Retained,
     timers: Timers,
@@ -66,6 +83,11 @@ pub struct Engine {
     durable: Lsn,
     /// Connections with something in their gate.
     gated: Vec<ConnId>,
+    /// Answers that wait for a record to be on disk, in the order of these.
+    answers: VecDeque<(Lsn, RequestId, Answer)>,
+    waiting: Waiting,
+    history: History,
+    watch: Watch,
     /// Slots of sessions that ended and are being taken apart.
     ended: VecDeque<u32>,
     stopping: bool,
@@ -92,6 +114,9 @@ impl Engine {
             connections: Connections::default(),
             sessions: Table::default(),
             by_client,
+            clients: Arrivals::default(),
+            arrived: Arrivals::default(),
+            last_arrival: Time::ZERO,
             subscriptions,
             retained: Retained::default(),
             timers: Timers::default(),
@@ -100,6 +125,10 @@ impl Engine {
             lsn: Lsn::NONE,
             durable: Lsn::NONE,
             gated: Vec::new(),
+            answers: VecDeque::new(),
+            waiting: Waiting::default(),
+            history: History::default(),
+            watch: Watch::default(),
             ended: VecDeque::new(),
             stopping: false,
             stop_from: 0,
@@ -121,6 +150,7 @@ impl Engine {
             Event::Opened { conn, peer, first } => self.opened(conn, peer, first),
             Event::Broken { conn, violation } => self.violated(conn, violation),
             Event::Closed { conn, why } => self.depart(conn, CloseReason::Lost(why)),
+            Event::Request { id, request } => self.request(id, *request),
             Event::Stop => self.stop(),
         }
         self.close_full();
@@ -147,12 +177,15 @@ impl Engine {
             sessions: self.sessions.len() - self.ended.len(),
             subscriptions: self.subscriptions.len(),
             retained: self.retained.len(),
+            retained_bytes: self.retained.bytes(),
+            waiting_clients: self.waiting.len(),
         }
     }
 
     fn received(&mut self, conn: ConnId, packet: Packet) {
         let Some(connection) = self.connections.get_mut(conn) else { return };
         connection.heard = self.now;
+        self.counters.packets_received.count(packet.packet_type());
         if let Err(violation) = codec::check_from_client(&packet) {
             return self.violated(conn, violation);
         }
@@ -209,7 +242,15 @@ impl Engine {
     }
 
     fn notice(&mut self, notice: Notice) {
+        self.history.note(self.now, &notice);
         self.out.push(Action::Notice(notice));
+    }
+
+    /// A time for something that is listed by its arrival: now, or just after the last one.
+    fn arrival(&mut self) -> Time {
+        let next = self.last_arrival + Duration::from_nanos(1);
+        self.last_arrival = self.now.max(next);
+        self.last_arrival
     }
 
     fn set_timer(&mut self, due: Time, timer: Timer) {
@@ -226,6 +267,10 @@ pub struct Sizes {
     pub sessions: usize,
     /// Subscriptions of all sessions.
     pub subscriptions: usize,
-    /// Retained messages.
+    /// Retained messages, the broker's own below `$SYS` included.
     pub retained: usize,
+    /// Bytes that they count for.
+    pub retained_bytes: usize,
+    /// Clients that subscriptions wait for, because they have never connected.
+    pub waiting_clients: usize,
 }

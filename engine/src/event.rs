@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use crate::id::{ConnId, Lsn};
 use crate::packet::{Connect, Packet};
+use crate::request::{Request, RequestId};
 use crate::violation::Violation;
 
 /// What the engine is told. It answers with [`Action`](crate::action::Action)s.
@@ -53,6 +54,15 @@ pub enum Event {
     Durable {
         /// The last such record.
         upto: Lsn,
+    },
+    /// The management interface asks something. It is answered by
+    /// [`Action::Answer`](crate::action::Action), in this step or, where the answer has to wait
+    /// for the log, in a later one.
+    Request {
+        /// Returned with the answer.
+        id: RequestId,
+        /// What it asks.
+        request: Box<Request>,
     },
     /// The deadline that [`Engine::next_timeout`](crate::Engine::next_timeout) told is reached.
     Timeout,

@@ -12,10 +12,13 @@
 //! * [`topic`], [`id`], [`time`], [`message`]: the words everything is said in.
 //! * [`engine`]: the broker, one behaviour a file, over `session`, `queue`, `inflight`,
 //!   `subscriptions`, `retained`, `walks`, `gate` and `timers`.
+//! * [`request`] and [`answer`]: what the management interface asks and learns.
 //! * [`config`], [`notice`], [`violation`], [`log`]: what it is told, what it tells, what it stores.
 //! * [`client`]: the other end of the protocol, pure as well.
 
 pub mod action;
+pub mod answer;
+mod arrivals;
 pub mod client;
 pub mod codec;
 pub mod config;
@@ -24,6 +27,7 @@ pub mod counters;
 pub mod engine;
 pub mod event;
 mod gate;
+mod history;
 pub mod id;
 mod inflight;
 pub mod log;
@@ -32,6 +36,7 @@ pub mod message;
 pub mod notice;
 pub mod packet;
 mod queue;
+pub mod request;
 mod retained;
 mod session;
 mod subscriptions;
@@ -40,6 +45,8 @@ pub mod time;
 mod timers;
 pub mod topic;
 pub mod violation;
+mod waiting;
 mod walks;
+mod watch;
 
 pub use engine::Engine;

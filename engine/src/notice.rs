@@ -94,6 +94,65 @@ pub enum Notice {
     },
 }
 
+impl Notice {
+    /// The client that it is about, where there is one.
+    #[must_use]
+    pub fn client(&self) -> Option<&ClientId> {
+        match self {
+            Self::Refused { client, .. } | Self::Dropped { client, .. } => client.as_ref(),
+            Self::Connected { client, .. }
+            | Self::Disconnected { client, .. }
+            | Self::SessionEnded { client, .. }
+            | Self::PublishRefused { client, .. }
+            | Self::SubscribeRefused { client, .. }
+            | Self::WillPublished { client, .. } => Some(client),
+            Self::NotRetained { .. } => None,
+        }
+    }
+
+    /// Whether it tells of something that was dropped, refused or cut off.
+    pub(crate) fn is_incident(&self) -> bool {
+        match self {
+            Self::Connected { .. } | Self::WillPublished { .. } => false,
+            Self::SessionEnded { dropped, .. } => *dropped > 0,
+            Self::Disconnected { why, .. } => match why {
+                CloseReason::ByClient(code) => code.is_error(),
+                CloseReason::Stopping => false,
+                CloseReason::Lost(_)
+                | CloseReason::Violation(_)
+                | CloseReason::Refused
+                | CloseReason::KeepAlive
+                | CloseReason::TakenOver
+                | CloseReason::Stalled
+                | CloseReason::QueueFull
+                | CloseReason::Administrative => true,
+            },
+            Self::Refused { .. }
+            | Self::Dropped { .. }
+            | Self::PublishRefused { .. }
+            | Self::NotRetained { .. }
+            | Self::SubscribeRefused { .. } => true,
+        }
+    }
+
+    /// A copy that pins no read buffer.
+    pub(crate) fn detached(&self) -> Self {
+        let mut copy = self.clone();
+        match &mut copy {
+            Self::Dropped { topic, .. }
+            | Self::PublishRefused { topic, .. }
+            | Self::NotRetained { topic, .. }
+            | Self::WillPublished { topic, .. } => *topic = topic.detached(),
+            Self::Connected { .. }
+            | Self::Refused { .. }
+            | Self::Disconnected { .. }
+            | Self::SessionEnded { .. }
+            | Self::SubscribeRefused { .. } => {}
+        }
+        copy
+    }
+}
+
 /// Why a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloseReason {
@@ -113,6 +172,8 @@ pub enum CloseReason {
     Stalled,
     /// `queue_full_policy: disconnect` and the queue was full.
     QueueFull,
+    /// An operator ended it.
+    Administrative,
     /// The broker stops.
     Stopping,
 }
@@ -149,6 +210,8 @@ pub enum SessionEnd {
     CleanStart,
     /// Its Session Expiry Interval passed.
     Expired,
+    /// An operator ended it.
+    Administrative,
 }
 
 /// Why a message does not reach a session.
@@ -178,6 +241,23 @@ pub enum DropReason {
     MemoryLimit,
 }
 
+impl DropReason {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 11] = [
+        Self::QueueFullOldestQoS0,
+        Self::QueueFullNewQoS0,
+        Self::QueueFullOldest,
+        Self::QueueFullNewest,
+        Self::LargerThanQueue,
+        Self::OfflineQoS0,
+        Self::SessionEnded,
+        Self::ConnectionClosed,
+        Self::GroupEnded,
+        Self::PacketTooLarge,
+        Self::MemoryLimit,
+    ];
+}
+
 /// Why a PUBLISH was acknowledged but not routed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PublishRefusal {
@@ -200,4 +280,6 @@ pub enum SubscribeRefusal {
     FilterLimit,
     /// The client holds `max_subscriptions_per_client` already.
     SubscriptionLimit,
+    /// As many clients as may have subscriptions that wait for their first connection.
+    AwaitedClients,
 }

@@ -42,7 +42,23 @@ pub(crate) enum Overflow {
     Rejected(Entry, DropReason),
 }
 
+/// What a push would do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Push {
+    /// There is room.
+    Fits,
+    /// A waiting message would go for it.
+    Displaces(DropReason),
+    /// It would go itself.
+    Rejects(DropReason),
+}
+
 impl Queue {
+    /// Bytes that the waiting messages count for.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -108,6 +124,20 @@ impl Queue {
         outcome
     }
 
+    /// What a push of a message of this weight and QoS would do.
+    pub(crate) fn would(&self, weight: usize, incoming: QoS, config: &Config) -> Push {
+        if weight > config.max_queued_bytes {
+            return Push::Rejects(DropReason::LargerThanQueue);
+        }
+        if !self.is_full(weight, config) {
+            return Push::Fits;
+        }
+        match self.victim(incoming, config.queue_full_policy) {
+            Ok(why) => Push::Displaces(why),
+            Err(why) => Push::Rejects(why),
+        }
+    }
+
     fn append(&mut self, entry: Entry) {
         self.bytes += entry.message.weight();
         if entry.qos == QoS::AtMostOnce {
@@ -128,18 +158,26 @@ impl Queue {
         incoming: QoS,
         policy: QueueFullPolicy,
     ) -> Result<(Entry, DropReason), DropReason> {
+        let why = self.victim(incoming, policy)?;
+        let oldest_qos0 = why == DropReason::QueueFullOldestQoS0;
+        let victim = if oldest_qos0 { self.take_oldest_qos0() } else { self.pop() };
+        victim.map(|entry| (entry, why)).ok_or(DropReason::QueueFullNewest)
+    }
+
+    /// Why a waiting message goes for the new one, or why the new one goes itself.
+    fn victim(&self, incoming: QoS, policy: QueueFullPolicy) -> Result<DropReason, DropReason> {
         if policy != QueueFullPolicy::DropOldest {
-            return Err(DropReason::QueueFullNewest);
+            Err(DropReason::QueueFullNewest)
+        } else if self.has_qos0() {
+            Ok(DropReason::QueueFullOldestQoS0)
+        } else if incoming == QoS::AtMostOnce {
+            Err(DropReason::QueueFullNewQoS0)
+        } else if self.is_empty() {
+            // Only when a limit of 0 messages is set, which then lets nothing in.
+            Err(DropReason::QueueFullNewest)
+        } else {
+            Ok(DropReason::QueueFullOldest)
         }
-        if let Some(oldest) = self.take_oldest_qos0() {
-            return Ok((oldest, DropReason::QueueFullOldestQoS0));
-        }
-        if incoming == QoS::AtMostOnce {
-            return Err(DropReason::QueueFullNewQoS0);
-        }
-        // Empty only when a limit of 0 messages is set, which then lets nothing in.
-        let oldest = self.pop().ok_or(DropReason::QueueFullNewest)?;
-        Ok((oldest, DropReason::QueueFullOldest))
     }
 
     fn take_oldest_qos0(&mut self) -> Option<Entry> {

@@ -41,6 +41,11 @@ impl Cursor {
         Self { filter, after: None }
     }
 
+    /// A walk that goes on behind a topic.
+    pub(crate) fn behind(filter: TopicFilter, after: Option<TopicName>) -> Self {
+        Self { filter, after }
+    }
+
     pub(crate) fn filter(&self) -> &TopicFilter {
         &self.filter
     }
@@ -53,6 +58,10 @@ impl Cursor {
 impl Retained {
     pub(crate) fn len(&self) -> usize {
         self.by_topic.len()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(crate) fn get(&self, topic: &str) -> Option<&Arc<Content>> {

@@ -1,8 +1,10 @@
 //! A session: what the broker remembers of a client (MQTT 5.0 section 4.1).
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::arrivals::Arrivals;
 use crate::id::{ClientId, ConnId, Lsn, PacketId};
 use crate::inflight::Inflight;
 use crate::log::record::{Seq, SessionKey};
@@ -19,8 +21,13 @@ pub(crate) struct Session {
     pub(crate) key: SessionKey,
     pub(crate) presence: Presence,
     pub(crate) lifetime: Lifetime,
-    /// Slots of its subscriptions, in no order of meaning.
-    pub(crate) subscriptions: Vec<u32>,
+    /// Where its client connected from last, and when.
+    pub(crate) address: SocketAddr,
+    pub(crate) connected_at: Time,
+    /// When its client left last; zero if it never did.
+    pub(crate) left_at: Time,
+    /// Slots of its subscriptions, by the time of their last SUBSCRIBE.
+    pub(crate) subscriptions: Arrivals,
     /// How many of them are in share groups.
     pub(crate) shared: u32,
     /// Outgoing messages; made with the first that has to be kept.
@@ -49,6 +56,14 @@ pub(crate) enum Presence {
     },
     /// It ended and is being taken apart.
     Ended,
+}
+
+/// A connection that a session gets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    pub(crate) conn: ConnId,
+    pub(crate) address: SocketAddr,
+    pub(crate) at: Time,
 }
 
 /// How long a session lives (Clean Session before 5.0, Session Expiry Interval since).
@@ -84,13 +99,22 @@ impl Outbox {
 }
 
 impl Session {
-    pub(crate) fn new(client: ClientId, key: SessionKey, conn: ConnId, lifetime: Lifetime) -> Self {
+    pub(crate) fn new(
+        client: ClientId,
+        key: SessionKey,
+        lifetime: Lifetime,
+        arrival: Arrival,
+    ) -> Self {
+        let Arrival { conn, address, at } = arrival;
         Self {
             client,
             key,
             presence: Presence::Online(conn),
             lifetime,
-            subscriptions: Vec::new(),
+            address,
+            connected_at: at,
+            left_at: Time::ZERO,
+            subscriptions: Arrivals::default(),
             shared: 0,
             outbox: None,
             received: BTreeSet::new(),
@@ -100,6 +124,11 @@ impl Session {
             dropped: 0,
             route: (0, 0),
         }
+    }
+
+    /// Whether it ends with its connection: Clean Session, or a Session Expiry Interval of 0.
+    pub(crate) fn ends_with_connection(&self) -> bool {
+        matches!(self.lifetime, Lifetime::Connection | Lifetime::Beyond(Some(0)))
     }
 
     /// Whether it outlives its connection, so that what changes it is recorded.

@@ -12,6 +12,7 @@ use std::hash::{Hash, Hasher};
 use hashbrown::Equivalent;
 use smallvec::SmallVec;
 
+use crate::arrivals::Arrivals;
 use crate::map::Map;
 use crate::packet::SubscribeOptions;
 use crate::table::Table;
@@ -33,12 +34,10 @@ pub(crate) struct Subscription {
     pub(crate) options: SubscribeOptions,
     /// Subscription Identifier (5.0).
     pub(crate) identifier: Option<u32>,
-    /// When it was last asked for.
+    /// When it was last asked for; no two have the same time.
     pub(crate) at: Time,
     /// Where it stands among the pattern's or the group's.
     place: u32,
-    /// Where it stands among its session's.
-    pub(crate) place_in_session: u32,
 }
 
 /// The filter proper of any number of subscriptions.
@@ -65,6 +64,8 @@ pub(crate) struct Matches {
 #[derive(Debug)]
 pub(crate) struct Subscriptions {
     all: Table<Subscription>,
+    /// All of them by the time they were last asked for.
+    arrivals: Arrivals,
     patterns: Table<Pattern>,
     groups: Table<Group>,
     groups_made: u64,
@@ -83,6 +84,7 @@ impl Subscriptions {
     pub(crate) fn new(mut keys: impl FnMut() -> (u64, u64)) -> Self {
         Self {
             all: Table::default(),
+            arrivals: Arrivals::default(),
             patterns: Table::default(),
             groups: Table::default(),
             groups_made: 0,
@@ -105,6 +107,11 @@ impl Subscriptions {
         self.all.get_mut(slot)
     }
 
+    /// All of them by the time they were last asked for.
+    pub(crate) fn arrivals(&self) -> &Arrivals {
+        &self.arrivals
+    }
+
     /// The session's subscription to exactly this filter.
     pub(crate) fn find(&self, session: u32, filter: &TopicFilter) -> Option<u32> {
         let pattern = self.find_pattern(filter)?;
@@ -125,8 +132,15 @@ impl Subscriptions {
         TopicFilter::parse(text.as_ref().into()).ok()
     }
 
-    /// Adds a subscription that is not there yet and returns its slot.
-    pub(crate) fn add(&mut self, session: u32, filter: &TopicFilter, online: bool) -> u32 {
+    /// Adds a subscription that is not there yet and returns its slot. `at` is after that of every
+    /// other.
+    pub(crate) fn add(
+        &mut self,
+        session: u32,
+        filter: &TopicFilter,
+        online: bool,
+        at: Time,
+    ) -> u32 {
         let pattern = self.pattern_for(filter);
         let group = filter.share_name().map(|name| self.group_for(pattern, name, filter));
         let slot = self.all.insert(Subscription {
@@ -135,10 +149,10 @@ impl Subscriptions {
             group,
             options: SubscribeOptions::default(),
             identifier: None,
-            at: Time::ZERO,
+            at,
             place: 0,
-            place_in_session: 0,
         });
+        self.arrivals.push(at, slot);
         self.by_session.insert((session, pattern, group), slot);
         match group {
             Some(group) => self.join(group, slot, online),
@@ -147,11 +161,19 @@ impl Subscriptions {
         slot
     }
 
+    /// The subscription was asked for again: it is the latest now.
+    pub(crate) fn renew(&mut self, slot: u32, at: Time) {
+        let Some(subscription) = self.all.get_mut(slot) else { return };
+        self.arrivals.remove(std::mem::replace(&mut subscription.at, at));
+        self.arrivals.push(at, slot);
+    }
+
     /// Removes a subscription. A share group that loses its last member is returned: it is gone,
     /// with what waited in it.
     pub(crate) fn remove(&mut self, slot: u32) -> Option<Group> {
         let subscription = self.all.remove(slot)?;
-        let Subscription { session, pattern, group, place, .. } = subscription;
+        let Subscription { session, pattern, group, place, at, .. } = subscription;
+        self.arrivals.remove(at);
         self.by_session.remove(&(session, pattern, group));
         let ended = match group {
             Some(group) => self.leave(group, place),
@@ -173,6 +195,51 @@ impl Subscriptions {
             self.collect(*pattern, matches);
         }
         self.trie.matching(topic, |pattern| self.collect(pattern, matches));
+    }
+
+    /// The session's subscriptions that the topic matches.
+    pub(crate) fn matching_of(&self, session: u32, topic: &str) -> Vec<u32> {
+        let mut found = Vec::new();
+        for slot in self.matching_patterns(topic) {
+            let Some(pattern) = self.patterns.get(slot) else { continue };
+            let groups = pattern.groups.iter().map(|group| Some(*group));
+            let identities = std::iter::once(None).chain(groups);
+            let of_session = |group| self.by_session.get(&(session, slot, group)).copied();
+            found.extend(identities.filter_map(of_session));
+        }
+        found
+    }
+
+    /// Slots of everybody's subscriptions that the topic matches, in lists as they are kept.
+    pub(crate) fn lists_for_topic(&self, topic: &str) -> Vec<&[u32]> {
+        self.matching_patterns(topic).into_iter().flat_map(|slot| self.lists_of(slot)).collect()
+    }
+
+    /// Slots of everybody's subscriptions to exactly this filter.
+    pub(crate) fn list_for_filter(&self, filter: &TopicFilter) -> Option<&[u32]> {
+        let pattern = self.find_pattern(filter)?;
+        match filter.share_name() {
+            None => Some(self.patterns.get(pattern)?.plain.as_slice()),
+            Some(name) => {
+                let group = self.group_names.get(&GroupNameRef { pattern, name })?;
+                Some(self.groups.get(*group)?.members())
+            }
+        }
+    }
+
+    fn matching_patterns(&self, topic: &str) -> Vec<u32> {
+        let mut patterns: Vec<u32> = self.exact.get(topic).copied().into_iter().collect();
+        self.trie.matching(topic, |pattern| patterns.push(pattern));
+        patterns
+    }
+
+    /// The pattern's plain subscriptions, and the members of each of its groups.
+    fn lists_of(&self, pattern: u32) -> impl Iterator<Item = &[u32]> {
+        let pattern = self.patterns.get(pattern);
+        let plain = pattern.map(|pattern| pattern.plain.as_slice());
+        let groups = pattern.into_iter().flat_map(|pattern| &pattern.groups);
+        let members = groups.filter_map(|group| self.groups.get(*group)).map(Group::members);
+        plain.into_iter().chain(members)
     }
 
     fn collect(&self, pattern: u32, matches: &mut Matches) {
@@ -256,6 +323,8 @@ impl Subscriptions {
         let members: usize = self.groups.iter().map(|(_, group)| group.len()).sum();
         assert_eq!(plain + members, self.all.len(), "subscriptions listed");
         assert_eq!(self.by_session.len(), self.all.len(), "subscriptions by session");
+        self.arrivals.check();
+        assert_eq!(self.arrivals.len(), self.all.len(), "subscriptions by arrival");
         self.check_groups();
         let wildcards = self.patterns.iter().filter(|(_, pattern)| pattern.wildcard).count();
         assert_eq!(wildcards + self.exact.len(), self.patterns.len(), "patterns indexed");
@@ -342,6 +411,12 @@ mod tests {
         TopicFilter::parse(FILTERS[at].into()).unwrap()
     }
 
+    fn add(index: &mut Subscriptions, session: u32, filter: &str, online: bool) -> u32 {
+        let last = index.arrivals.iter().last().map_or(Time::ZERO, |last| last.at);
+        let at = last + std::time::Duration::from_nanos(1);
+        index.add(session, &TopicFilter::parse(filter.into()).unwrap(), online, at)
+    }
+
     /// Session and filter of every subscription, with whether its client is connected.
     type List = BTreeMap<(u32, usize), bool>;
 
@@ -352,7 +427,7 @@ mod tests {
                 assert_eq!(index.find(session, &filter(at)).is_none(), is_new);
                 if is_new {
                     list.insert((session, at), online);
-                    let slot = index.add(session, &filter(at), online);
+                    let slot = add(index, session, FILTERS[at], online);
                     assert_eq!(index.filter(slot), Some(filter(at)));
                 }
             }
@@ -423,10 +498,10 @@ mod tests {
         let mut index = Subscriptions::new(|| (1, 2));
         let deep = "/".repeat(65_535);
         for text in [deep.as_str(), "#", "/#"] {
-            index.add(1, &TopicFilter::parse(text.into()).unwrap(), true);
+            add(&mut index, 1, text, true);
         }
         let pluses = vec!["+"; 32_768].join("/");
-        let slot = index.add(2, &TopicFilter::parse(pluses.into()).unwrap(), true);
+        let slot = add(&mut index, 2, &pluses, true);
         assert_eq!(found(&index, &deep).len(), 3);
         index.remove(slot);
         index.check();

@@ -103,7 +103,7 @@ fn has_room(shared: &Shared) -> bool {
 }
 
 /// The connection was gone before it was accepted.
-fn is_peers_fault(error: &io::Error) -> bool {
+pub(crate) fn is_peers_fault(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::ConnectionAborted
         || error.kind() == io::ErrorKind::ConnectionReset
         || error.kind() == io::ErrorKind::Interrupted

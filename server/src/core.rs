@@ -9,7 +9,9 @@ mod chunked;
 mod frames;
 mod outbox;
 mod perform;
+mod requests;
 mod slots;
+mod snapshot;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -17,12 +19,14 @@ use std::time::Duration;
 
 use surewire_engine::Engine;
 use surewire_engine::action::Action;
+use surewire_engine::answer::Answer;
 use surewire_engine::event::{Event, Peer};
 use surewire_engine::id::ConnId;
 use surewire_engine::packet::{Connect, Version};
+use surewire_engine::request::Request;
 use surewire_engine::time::Time;
 use surewire_engine::violation::Violation;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use crate::environment::Clock;
 use crate::histogram::Histogram;
@@ -31,11 +35,13 @@ use crate::store::Store;
 use crate::timer::Deadline;
 
 use perform::Performer;
+use requests::Requests;
 use slots::Slots;
 
 pub(crate) use chunked::Table;
 pub(crate) use frames::{Frames, Piece};
 pub(crate) use outbox::{Entry, Outbox};
+pub(crate) use snapshot::Snapshot;
 
 /// The lock is let go after so many inputs or so much time, so that other workers get in.
 const BATCH_INPUTS: usize = 64;
@@ -88,11 +94,14 @@ struct State {
     slots: Slots,
     outboxes: Vec<Outbox>,
     report: Report,
+    requests: Requests,
     /// Workers whose outbox was empty and is not any more.
     woken: Vec<usize>,
     lock_wait: Histogram,
     lock_held: Histogram,
     step: Histogram,
+    /// The lock held for requests of the management interface.
+    request: Histogram,
 }
 
 impl Core {
@@ -109,10 +118,12 @@ impl Core {
             slots: Slots::default(),
             outboxes: (0..workers).map(|_| Outbox::default()).collect(),
             report: Report::new(log_packets),
+            requests: Requests::default(),
             woken: Vec::new(),
             lock_wait: Histogram::new(),
             lock_held: Histogram::new(),
             step: Histogram::new(),
+            request: Histogram::new(),
         };
         Self {
             state: Mutex::new(state),
@@ -169,11 +180,38 @@ impl Core {
             let rearm = self.deadline.set(state.engine.next_timeout());
             state.lock_held.record(self.clock.now() - since);
             drop(state);
-            self.tell(worker, &others, rearm);
+            self.tell(Some(worker), &others, rearm);
             if done {
                 return Ok(());
             }
         }
+    }
+
+    /// Asks the engine, and returns its answer as soon as what it promises is durable.
+    pub(crate) async fn ask(&self, request: Request) -> Result<Answer, Poisoned> {
+        let answer = {
+            let _fatal = self.fatal_panics();
+            self.hand_in(request)?
+        };
+        // The sender is gone only with the engine.
+        answer.await.map_err(|_| Poisoned)
+    }
+
+    fn hand_in(&self, request: Request) -> Result<oneshot::Receiver<Answer>, Poisoned> {
+        let (mut state, since) = self.lock()?;
+        let (id, answer) = state.requests.open();
+        state.event(since, Event::Request { id, request: Box::new(request) });
+        let fresh = Report::new(state.report.shows_packets());
+        let mut report = std::mem::replace(&mut state.report, fresh);
+        let others = std::mem::take(&mut state.woken);
+        let rearm = self.deadline.set(state.engine.next_timeout());
+        let held = self.clock.now() - since;
+        state.lock_held.record(held);
+        state.request.record(held);
+        drop(state);
+        self.tell(None, &others, rearm);
+        report.render();
+        Ok(answer)
     }
 
     /// One line for each histogram.
@@ -184,6 +222,7 @@ impl Core {
             line("lock_wait", &state.lock_wait),
             line("lock_held", &state.lock_held),
             line("step", &state.step),
+            line("request", &state.request),
         ])
     }
 
@@ -198,8 +237,8 @@ impl Core {
         Ok((state, since))
     }
 
-    fn tell(&self, worker: usize, others: &[usize], rearm: bool) {
-        for &other in others.iter().filter(|other| **other != worker) {
+    fn tell(&self, worker: Option<usize>, others: &[usize], rearm: bool) {
+        for &other in others.iter().filter(|other| Some(**other) != worker) {
             self.wake(other);
         }
         if rearm {
@@ -262,6 +301,7 @@ impl State {
             outboxes: &mut self.outboxes,
             store: &mut self.store,
             report: &mut self.report,
+            requests: &mut self.requests,
             woken: &mut self.woken,
         };
         for action in self.actions.drain(..) {

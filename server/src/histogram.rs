@@ -8,15 +8,17 @@ const SUBS: usize = 1 << SUB_BITS;
 const BUCKETS: usize = SUBS * (64 - SUB_BITS as usize + 1);
 
 /// Counts of nanoseconds; recording is two shifts and an increment.
+#[derive(Clone)]
 pub(crate) struct Histogram {
     counts: Box<[u64; BUCKETS]>,
     count: u64,
+    sum: u64,
     max: u64,
 }
 
 impl Histogram {
     pub(crate) fn new() -> Self {
-        Self { counts: Box::new([0; BUCKETS]), count: 0, max: 0 }
+        Self { counts: Box::new([0; BUCKETS]), count: 0, sum: 0, max: 0 }
     }
 
     pub(crate) fn record(&mut self, time: Duration) {
@@ -25,7 +27,30 @@ impl Histogram {
             *count += 1;
         }
         self.count += 1;
+        self.sum = self.sum.saturating_add(nanos);
         self.max = self.max.max(nanos);
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// All times together, in nanoseconds.
+    pub(crate) fn sum(&self) -> u64 {
+        self.sum
+    }
+
+    /// For each of the bounds 2^`first` - 1 to 2^`last` - 1 nanoseconds how many times were not
+    /// above it. Powers of two are where buckets end, so these counts are exact.
+    pub(crate) fn cumulative(&self, first: u32, last: u32) -> impl Iterator<Item = (u64, u64)> {
+        let (mut next, mut seen) = (0, 0);
+        (first..=last).map(move |exponent| {
+            let bound = (1_u64 << exponent) - 1;
+            let end = bucket(bound) + 1;
+            seen += self.counts.get(next..end).unwrap_or_default().iter().sum::<u64>();
+            next = end;
+            (bound, seen)
+        })
     }
 
     /// The upper end of the bucket that `per_mille` of all values do not exceed.
@@ -93,6 +118,18 @@ mod tests {
         }
         let shown = histogram.to_string();
         assert_eq!(shown, "unit=ns count=1000 p50=511 p99=1000 p999=1000 max=1000");
+    }
+
+    #[test]
+    fn the_bounds_that_are_told_count_exactly_what_is_not_above_them() {
+        let mut histogram = Histogram::new();
+        let values = [0, 1, 62, 63, 64, 127, 128, 1_000, 1_023, 1_024, 1_000_000, u64::MAX];
+        values.iter().for_each(|nanos| histogram.record(Duration::from_nanos(*nanos)));
+        for (bound, count) in histogram.cumulative(6, 33) {
+            let not_above = values.iter().filter(|value| **value <= bound).count();
+            assert_eq!(count, not_above as u64, "{bound}");
+        }
+        assert_eq!((histogram.count(), histogram.sum()), (12, u64::MAX));
     }
 
     #[test]

@@ -8,10 +8,11 @@
 //! * `acceptor`, `worker` and `connection` are the way of a packet in and out; `core` holds the
 //!   engine behind its one lock, with the one place that performs actions; `transport` is TLS and
 //!   WebSocket.
-//! * `store`, `timer`, `logging` and `histogram` serve these.
+//! * `store`, `timer`, `logging`, `traffic` and `histogram` serve these.
 //! * [`config`] reads the file; [`settings`] is what comes out of it for this machine.
 
 mod acceptor;
+mod api;
 pub mod cli;
 pub mod config;
 mod connection;
@@ -19,12 +20,15 @@ mod core;
 pub mod environment;
 mod error;
 mod histogram;
+mod http;
 pub mod logging;
 mod run;
 pub mod settings;
 mod shared;
 mod store;
+mod system_topics;
 mod timer;
+mod traffic;
 mod transport;
 mod worker;
 

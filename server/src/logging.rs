@@ -5,6 +5,7 @@
 
 mod notices;
 mod packets;
+mod queue;
 mod start;
 
 use std::net::SocketAddr;
@@ -18,7 +19,7 @@ use tracing::level_filters::LevelFilter;
 
 use packets::Summary;
 
-pub use start::start;
+pub use start::{Logging, start};
 
 /// What one turn has to tell, in order.
 #[derive(Debug)]
@@ -37,6 +38,10 @@ enum Line {
 impl Report {
     pub(crate) fn new(log_packets: bool) -> Self {
         Self { log_packets, lines: Vec::new() }
+    }
+
+    pub(crate) fn shows_packets(&self) -> bool {
+        self.log_packets
     }
 
     pub(crate) fn opened(&mut self, conn: ConnId, address: SocketAddr) {

@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use surewire_server::cli::{Arguments, Command, publish, subscribe};
 use surewire_server::config::{self, Config, ConfigError, Loaded};
 use surewire_server::environment::RealEnvironment;
+use surewire_server::logging::{self, Logging};
 use surewire_server::settings::{Machine, Settings};
-use surewire_server::{RunError, logging, run};
+use surewire_server::{RunError, run};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
@@ -64,9 +65,16 @@ fn complain(error: &dyn std::error::Error) -> ExitCode {
 }
 
 fn serve(loaded: &Loaded) -> ExitCode {
-    logging::start(&loaded.config.log, loaded.config.logging);
+    let logging = match logging::start(&loaded.config.log, loaded.config.logging) {
+        Ok(logging) => logging,
+        Err(error) => return complain(&error),
+    };
     announce(loaded);
-    let settings = Settings::resolve(&loaded.config, machine());
+    let settings = Settings {
+        time_zone: jiff::tz::TimeZone::system(),
+        warnings: loaded.warnings.clone(),
+        ..Settings::resolve(&loaded.config, machine())
+    };
     if settings.engine.max_connections < loaded.config.max_connections as usize {
         let used = settings.engine.max_connections;
         info!(used, "max_connections is lowered to what the limit of open files allows");
@@ -75,38 +83,38 @@ fn serve(loaded: &Loaded) -> ExitCode {
         .enable_all()
         .build_local(tokio::runtime::LocalOptions::default());
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(serve_until_signalled(settings)),
+        Ok(runtime) => runtime.block_on(serve_until_signalled(settings, &logging)),
         Err(error) => Err(RunError::Worker { index: 0, error }),
     };
-    exit_code(outcome)
+    if let Err(error) = &outcome {
+        error!("{error}");
+    }
+    logging.flush();
+    exit_code(&outcome)
 }
 
-fn exit_code(outcome: Result<(), RunError>) -> ExitCode {
+fn exit_code(outcome: &Result<(), RunError>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error @ RunError::Engine) => {
-            error!("{error}");
-            // Not a return: the other threads are stuck behind the failed engine.
-            std::process::exit(ENGINE_FAILED.into())
-        }
-        Err(error) => {
-            error!("{error}");
-            ExitCode::FAILURE
-        }
+        // Not a return: the other threads are stuck behind the failed engine.
+        Err(RunError::Engine) => std::process::exit(ENGINE_FAILED.into()),
+        Err(_) => ExitCode::FAILURE,
     }
 }
 
-async fn serve_until_signalled(settings: Settings) -> Result<(), RunError> {
+async fn serve_until_signalled(settings: Settings, logging: &Logging) -> Result<(), RunError> {
     let (Ok(mut interrupt), Ok(mut terminate)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         warn!("signals cannot be caught: the broker ends without a graceful stop");
         return run(settings, &RealEnvironment::new(), std::future::pending()).await;
     };
+    let logging = logging.clone();
     let shutdown = async move {
         asked_to_stop(&mut interrupt, &mut terminate).await;
         tokio::task::spawn_local(async move {
             asked_to_stop(&mut interrupt, &mut terminate).await;
+            logging.flush();
             std::process::exit(1);
         });
     };

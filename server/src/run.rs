@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -13,11 +14,15 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{debug, info, warn};
 
 use crate::acceptor::Acceptor;
+use crate::api::{self, Api, BoundListener};
+use crate::config::ListenAddress;
 use crate::core::Core;
-use crate::environment::Environment;
+use crate::environment::{Environment, Listener};
 use crate::error::RunError;
+use crate::http::Http;
 use crate::settings::{ListenerSettings, Settings};
 use crate::shared::Shared;
+use crate::system_topics;
 use crate::transport::Transport;
 use crate::worker::{self, Mail};
 
@@ -44,6 +49,9 @@ pub struct Server {
     settings: Settings,
     acceptors: Vec<Acceptor>,
     addresses: Vec<SocketAddr>,
+    /// Of the management interface.
+    http: Vec<Box<dyn Listener>>,
+    bound: Vec<BoundListener>,
 }
 
 impl Server {
@@ -52,9 +60,18 @@ impl Server {
     /// # Errors
     /// The first listener that cannot be opened, by name.
     pub async fn bind(settings: Settings, environment: &dyn Environment) -> Result<Self, RunError> {
-        let mut server = Self { settings, acceptors: Vec::new(), addresses: Vec::new() };
+        let mut server = Self {
+            settings,
+            acceptors: Vec::new(),
+            addresses: Vec::new(),
+            http: Vec::new(),
+            bound: Vec::new(),
+        };
         for listener in server.settings.listeners.clone() {
             server.open(&listener, environment).await?;
+        }
+        if let Some(http) = server.settings.http.clone() {
+            server.open_http(&http.address, environment).await?;
         }
         Ok(server)
     }
@@ -63,6 +80,12 @@ impl Server {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where the management interface is, if there is one; a port 0 is replaced by the real one.
+    #[must_use]
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        self.bound.iter().find(|bound| bound.anonymous.is_none()).map(|bound| bound.address)
     }
 
     /// Serves until `shutdown` is ready, then stops gracefully within 8 s.
@@ -74,18 +97,28 @@ impl Server {
         environment: &dyn Environment,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), RunError> {
-        let Self { settings, acceptors, .. } = self;
+        let Self { settings, acceptors, http: sockets, bound, .. } = self;
         let seed = environment.seed().map_err(RunError::Entropy)?;
         let engine = Engine::new(settings.engine.clone(), seed);
         let (workers, log_packets) = (settings.workers, settings.log_packets);
         let core = Core::new(engine, environment.clock(), workers, log_packets);
         let shared = Arc::new(Shared::new(core, settings));
 
+        let secret = environment.seed().map_err(RunError::Entropy)?;
+        let api = Api::new(Arc::clone(&shared), bound, &secret);
+        let http = Http::new(api::router(&api), shared.settings.tcp_keepalive);
+
         let (mail, mut returned) = start_workers(&shared, environment)?;
         // Dropped, and with it all listening sockets, when serving ends.
         let mut accepting = JoinSet::new();
         for acceptor in acceptors {
             accepting.spawn_local(acceptor.accept(Arc::clone(&shared), Arc::clone(&mail)));
+        }
+        for socket in sockets {
+            accepting.spawn_local(Rc::clone(&http).accept(socket));
+        }
+        if let Some(period) = shared.settings.sys_interval {
+            accepting.spawn_local(system_topics::publish(Arc::clone(&shared), period));
         }
         let asked = tokio::select! {
             biased;
@@ -95,7 +128,7 @@ impl Server {
         };
         drop(accepting);
         if asked.is_ok() {
-            stop(&shared, &mail, &mut returned).await;
+            stop(&shared, &http, &mail, &mut returned).await;
         }
         asked
     }
@@ -114,12 +147,29 @@ impl Server {
             let name = format!("{}://{address}", listener.scheme());
             info!(listener = name, anonymous = listener.allow_anonymous, "listening");
             self.addresses.push(address);
+            let (scheme, anonymous) = (listener.scheme(), Some(listener.allow_anonymous));
+            self.bound.push(BoundListener { scheme, address, anonymous });
             self.acceptors.push(Acceptor {
                 listener: socket,
                 transport: Arc::clone(&transport),
                 anonymous: listener.allow_anonymous,
                 name,
             });
+        }
+        Ok(())
+    }
+
+    async fn open_http(
+        &mut self,
+        address: &ListenAddress,
+        environment: &dyn Environment,
+    ) -> Result<(), RunError> {
+        let failed = |error| RunError::Bind { listener: format!("http://{address}"), error };
+        for socket in environment.bind(address).await.map_err(failed)? {
+            let address = socket.local_addr().map_err(failed)?;
+            info!(listener = format!("http://{address}"), "listening");
+            self.bound.push(BoundListener { scheme: "http", address, anonymous: None });
+            self.http.push(socket);
         }
         Ok(())
     }
@@ -152,22 +202,33 @@ fn start_workers(
     Ok((mailboxes.into(), returned))
 }
 
-async fn stop(shared: &Shared, mail: &Mailboxes, returned: &mut UnboundedReceiver<()>) {
+async fn stop(
+    shared: &Shared,
+    http: &Http,
+    mail: &Mailboxes,
+    returned: &mut UnboundedReceiver<()>,
+) {
     let deadline = Instant::now() + DRAIN;
+    shared.stopping.store(true, Ordering::Relaxed);
     info!(connections = shared.open(), "stopping");
     tell(mail, || Mail::Stop);
-    while shared.open() > 0 {
-        if timeout_at(deadline, shared.drained.notified()).await.is_err() {
-            warn!(connections = shared.open(), "connections did not end in time and are dropped");
-            break;
-        }
-    }
+    tokio::join!(http.stop(deadline), drain(shared, deadline));
     tell(mail, || Mail::End);
     if timeout(RETURN, returned.recv()).await.is_err() {
         warn!("workers did not end in time");
     }
     print_histograms(shared, |line| debug!("{line}"));
     info!(panics = shared.panics.load(Ordering::Relaxed), "stopped");
+}
+
+/// Returns when the last connection has ended, or at the deadline.
+async fn drain(shared: &Shared, deadline: Instant) {
+    while shared.open() > 0 {
+        if timeout_at(deadline, shared.drained.notified()).await.is_err() {
+            warn!(connections = shared.open(), "connections did not end in time and are dropped");
+            break;
+        }
+    }
 }
 
 /// A worker that has returned already needs no telling.

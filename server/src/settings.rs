@@ -2,13 +2,15 @@
 
 mod resolve;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use surewire_engine::codec::Limits;
 use surewire_engine::config::Config as EngineConfig;
 
-use crate::config::ListenAddress;
+use crate::config::{ListenAddress, Secret, Warning};
 
 pub use resolve::Machine;
 
@@ -29,6 +31,25 @@ pub struct Settings {
     pub limits: Limits,
     /// Whether every packet is a line of the log.
     pub log_packets: bool,
+    /// How often the topics below `$SYS` are brought up to date; `None` is never.
+    pub sys_interval: Option<Duration>,
+    /// The management interface; `None` is none.
+    pub http: Option<HttpSettings>,
+    /// Where times are shown as they are on the clock there.
+    pub time_zone: TimeZone,
+    /// What the operator should know about the configuration.
+    pub warnings: Vec<Warning>,
+}
+
+/// The management interface.
+#[derive(Clone, Debug)]
+pub struct HttpSettings {
+    /// Where it listens.
+    pub address: ListenAddress,
+    /// Who may use it, with which password.
+    pub accounts: BTreeMap<String, Secret>,
+    /// Whether the metrics can be read without an account.
+    pub metrics_open: bool,
 }
 
 /// One listener.
@@ -78,6 +99,10 @@ impl Settings {
                 reject_control_chars: false,
             },
             log_packets: false,
+            sys_interval: Some(Duration::from_secs(10)),
+            http: None,
+            time_zone: TimeZone::UTC,
+            warnings: Vec::new(),
         }
     }
 }

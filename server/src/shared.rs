@@ -1,12 +1,13 @@
 //! What workers, acceptors and [`run`](crate::run) share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
 use crate::core::Core;
 use crate::settings::Settings;
+use crate::traffic::{Bytes, Traffic};
 
 /// Everything that is the same for all workers.
 pub(crate) struct Shared {
@@ -16,22 +17,53 @@ pub(crate) struct Shared {
     loads: Box<[AtomicUsize]>,
     /// Connections in all.
     open: AtomicUsize,
+    /// Connections that were accepted since the start, whatever became of them.
+    accepted: AtomicU64,
+    /// What each worker's connections read and wrote.
+    traffic: Box<[Traffic]>,
     /// Notified when the last connection is gone.
     pub(crate) drained: Notify,
-    /// Connections closed because our own task for them panicked.
+    /// Connections closed, and requests failed, because our own task for them panicked.
     pub(crate) panics: AtomicU64,
+    /// Nothing new is accepted any more.
+    pub(crate) stopping: AtomicBool,
 }
 
 impl Shared {
     pub(crate) fn new(core: Core, settings: Settings) -> Self {
         let loads = (0..settings.workers).map(|_| AtomicUsize::new(0)).collect();
-        let (open, drained) = (AtomicUsize::new(0), Notify::new());
-        Self { core, settings, loads, open, drained, panics: AtomicU64::new(0) }
+        let traffic = (0..settings.workers).map(|_| Traffic::default()).collect();
+        Self {
+            core,
+            settings,
+            loads,
+            open: AtomicUsize::new(0),
+            accepted: AtomicU64::new(0),
+            traffic,
+            drained: Notify::new(),
+            panics: AtomicU64::new(0),
+            stopping: AtomicBool::new(false),
+        }
     }
 
     /// Connections in all, handshakes included.
     pub(crate) fn open(&self) -> usize {
         self.open.load(Ordering::SeqCst)
+    }
+
+    /// Connections that were accepted since the start, whatever became of them.
+    pub(crate) fn accepted(&self) -> u64 {
+        self.accepted.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that all clients sent and were sent since the start.
+    pub(crate) fn traffic(&self) -> Bytes {
+        Traffic::sum(&self.traffic)
+    }
+
+    /// Where one worker counts its bytes.
+    pub(crate) fn traffic_of(&self, worker: usize) -> Option<&Traffic> {
+        self.traffic.get(worker)
     }
 
     /// A seat with the worker that serves the fewest connections.
@@ -40,6 +72,7 @@ impl Shared {
             self.loads.iter().enumerate().min_by_key(|(_, load)| load.load(Ordering::Relaxed));
         let worker = least.map_or(0, |(index, _)| index);
         self.open.fetch_add(1, Ordering::SeqCst);
+        self.accepted.fetch_add(1, Ordering::Relaxed);
         if let Some(load) = self.loads.get(worker) {
             load.fetch_add(1, Ordering::Relaxed);
         }

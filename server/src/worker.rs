@@ -111,6 +111,20 @@ impl Worker {
         self.index
     }
 
+    /// Bytes came from a client.
+    pub(crate) fn count_received(&self, bytes: usize) {
+        if let Some(traffic) = self.shared.traffic_of(self.index) {
+            traffic.received(bytes);
+        }
+    }
+
+    /// Bytes went to a client.
+    pub(crate) fn count_sent(&self, bytes: usize) {
+        if let Some(traffic) = self.shared.traffic_of(self.index) {
+            traffic.sent(bytes);
+        }
+    }
+
     /// Gives the connection the key that the outbox calls it by.
     pub(crate) fn register(&self, connection: &Rc<Connection>) -> u32 {
         self.connections.borrow_mut().insert(Rc::clone(connection))

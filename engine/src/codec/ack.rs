@@ -1,10 +1,10 @@
 //! PUBACK, PUBREC, PUBREL and PUBCOMP (MQTT 5.0 sections 3.4 to 3.7).
 
-use super::header::PacketType;
 use super::properties::{self, Carrier};
 use super::reader::Reader;
 use super::reason;
 use super::writer::{self, Sink};
+use crate::packet::PacketType;
 use crate::packet::{Ack, ReasonCode, Version};
 use crate::violation::Violation;
 

@@ -1,10 +1,10 @@
 //! CONNACK (MQTT 5.0 section 3.2).
 
-use super::header::PacketType;
 use super::properties::{self, Carrier};
 use super::reader::Reader;
 use super::reason;
 use super::writer::{self, Sink};
+use crate::packet::PacketType;
 use crate::packet::{Connack, Version};
 use crate::violation::Violation;
 

@@ -2,10 +2,10 @@
 
 use bytestring::ByteString;
 
-use super::header::PacketType;
 use super::properties::{self, Carrier};
 use super::reader::Reader;
 use super::writer::{self, Sink};
+use crate::packet::PacketType;
 use crate::packet::{Connect, Password, Properties, QoS, Version, Will};
 use crate::violation::Violation;
 

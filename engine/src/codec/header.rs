@@ -3,29 +3,8 @@
 use std::cmp::Ordering;
 
 use super::reader;
-use crate::packet::Version;
+use crate::packet::{PacketType, Version};
 use crate::violation::Violation;
-
-/// The packet types by their number (MQTT 5.0 table 2-1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum PacketType {
-    Connect = 1,
-    Connack = 2,
-    Publish = 3,
-    Puback = 4,
-    Pubrec = 5,
-    Pubrel = 6,
-    Pubcomp = 7,
-    Subscribe = 8,
-    Suback = 9,
-    Unsubscribe = 10,
-    Unsuback = 11,
-    Pingreq = 12,
-    Pingresp = 13,
-    Disconnect = 14,
-    Auth = 15,
-}
 
 impl PacketType {
     /// Type and fixed flags in one byte. For a PUBLISH, whose flags vary, with all of them clear.

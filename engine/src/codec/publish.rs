@@ -3,12 +3,13 @@
 use bytes::{Buf, Bytes};
 
 use super::Limits;
-use super::header::{Header, PacketType};
+use super::header::Header;
 use super::properties::{self, Carrier};
 use super::reader::Reader;
 use super::writer::{Length, Sink};
 use crate::action::Delivery;
 use crate::id::PacketId;
+use crate::packet::PacketType;
 use crate::packet::{Properties, Publish, QoS, Version};
 use crate::violation::Violation;
 

@@ -2,11 +2,11 @@
 
 use smallvec::SmallVec;
 
-use super::header::PacketType;
 use super::properties::{self, Carrier};
 use super::reader::Reader;
 use super::reason;
 use super::writer::{self, Sink};
+use crate::packet::PacketType;
 use crate::packet::{ReasonCode, Suback, Version};
 use crate::violation::Violation;
 

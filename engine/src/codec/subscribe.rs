@@ -1,9 +1,9 @@
 //! SUBSCRIBE (MQTT 5.0 section 3.8).
 
-use super::header::PacketType;
 use super::properties::{self, Carrier};
 use super::reader::Reader;
 use super::writer::{self, Sink};
+use crate::packet::PacketType;
 use crate::packet::{QoS, RetainHandling, Subscribe, SubscribeFilter, SubscribeOptions, Version};
 use crate::violation::Violation;
 

@@ -1,9 +1,9 @@
 //! UNSUBSCRIBE (MQTT 5.0 section 3.10).
 
-use super::header::PacketType;
 use super::properties::{self, Carrier};
 use super::reader::Reader;
 use super::writer::{self, Sink};
+use crate::packet::PacketType;
 use crate::packet::{Unsubscribe, Version};
 use crate::violation::Violation;
 

@@ -4,7 +4,7 @@ use crate::action::{Action, Outgoing};
 use crate::connection::Connection;
 use crate::engine::Engine;
 use crate::id::{ConnId, Lsn};
-use crate::packet::Packet;
+use crate::packet::{Packet, PacketType};
 use crate::timers::Timer;
 
 impl Engine {
@@ -43,8 +43,13 @@ impl Engine {
         }
         connection.unsent += len;
         let full = connection.unsent > self.config.max_unsent_bytes;
-        if let Outgoing::Publish(delivery) = &outgoing {
-            self.counters.sent.count(delivery.qos);
+        match &outgoing {
+            Outgoing::Publish(delivery) => {
+                self.counters.sent.count(delivery.qos);
+                self.counters.payload_sent += delivery.message.content().payload.len() as u64;
+                self.counters.packets_sent.count(PacketType::Publish);
+            }
+            Outgoing::Packet(packet) => self.counters.packets_sent.count(packet.packet_type()),
         }
         self.out.push(Action::Send { conn, outgoing });
         if full {
@@ -56,6 +61,7 @@ impl Engine {
     /// Records up to `upto` are on disk: packets that waited for them may go.
     pub(super) fn durable(&mut self, upto: Lsn) {
         self.durable = self.durable.max(upto);
+        self.release_answers();
         for conn in std::mem::take(&mut self.gated) {
             let Some(connection) = self.connections.get_mut(conn) else { continue };
             let released = connection.gate.release(self.durable);

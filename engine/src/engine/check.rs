@@ -1,5 +1,6 @@
 //! Every invariant of the engine, for tests and simulation.
 
+use crate::arrivals::Arrivals;
 use crate::engine::Engine;
 use crate::session::{Presence, Session};
 
@@ -12,6 +13,10 @@ impl Engine {
         self.subscriptions.check();
         self.retained.check();
         self.check_connections();
+        self.arrived.check();
+        self.clients.check();
+        let listed = (self.arrived.len(), self.clients.len());
+        assert_eq!(listed, (self.sizes().sessions, self.connections.len()), "listed by arrival");
         let mut held = 0;
         for (slot, session) in self.sessions.iter() {
             self.check_session(slot, session);
@@ -25,7 +30,7 @@ impl Engine {
                 "messages wait in a group with a connected member"
             );
         }
-        let accounted = self.counters.delivered + self.counters.dropped + held as u64;
+        let accounted = self.counters.delivered + self.counters.dropped.total() + held as u64;
         assert_eq!(
             self.counters.routed, accounted,
             "the ledger: routed = delivered + dropped + held"
@@ -51,15 +56,20 @@ impl Engine {
         if session.presence == Presence::Ended {
             return;
         }
+        let listed =
+            |list: &Arrivals| list.at(session.connected_at).is_some_and(|listed| listed == slot);
+        assert!(listed(&self.arrived), "a session that is not listed by its arrival");
+        let is_online = session.connection().is_some();
+        assert_eq!(listed(&self.clients), is_online, "a client listed by its arrival");
         let online = session.connection().and_then(|conn| self.connections.get(conn));
         assert_eq!(online.is_some(), session.connection().is_some(), "a live session's connection");
         let offline = matches!(session.presence, Presence::Offline { .. });
         assert!(!offline || session.is_durable(), "an offline session that should have ended");
         let mut shared = 0;
-        for (place, subscription) in (0_u32..).zip(&session.subscriptions) {
-            let subscription =
-                self.subscriptions.get(*subscription).expect("a listed subscription");
-            assert_eq!((subscription.session, subscription.place_in_session), (slot, place));
+        session.subscriptions.check();
+        for entry in session.subscriptions.iter() {
+            let subscription = self.subscriptions.get(entry.slot).expect("a listed subscription");
+            assert_eq!((subscription.session, subscription.at), (slot, entry.at));
             shared += u32::from(subscription.group.is_some());
         }
         assert_eq!(shared, session.shared, "shared subscriptions of a session");

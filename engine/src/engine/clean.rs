@@ -3,7 +3,7 @@
 use crate::engine::Engine;
 use crate::inflight::Awaiting;
 use crate::log::record::Record;
-use crate::notice::{Notice, SessionEnd};
+use crate::notice::{DropReason, Notice, SessionEnd};
 use crate::packet::QoS;
 use crate::queue::Entry;
 use crate::session::{Outbox, Presence};
@@ -24,14 +24,16 @@ impl Engine {
             self.timers.cancel(due, Timer::Expiry(session.reference(slot)));
         }
         session.presence = Presence::Ended;
+        self.arrived.remove(session.connected_at);
         session.replays = None;
         session.received.clear();
         let client = session.client.clone();
         self.by_client.remove(&client);
         let Leavings { delivered, dropped, shared } =
             outbox.map_or_else(Leavings::default, |outbox| leavings(*outbox));
+        self.counters.sessions_expired += u64::from(why == SessionEnd::Expired);
         self.counters.delivered += delivered;
-        self.counters.dropped += dropped;
+        self.counters.dropped.add(DropReason::SessionEnded, dropped);
         self.notice(Notice::SessionEnded { client, why, dropped });
         self.ended.push_back(slot);
         self.clean();
@@ -45,17 +47,17 @@ impl Engine {
         let mut budget = BUDGET;
         while let Some(slot) = self.ended.front().copied() {
             let Some(session) = self.sessions.get_mut(slot) else { break };
-            let Some(subscription) = session.subscriptions.pop() else {
+            if session.subscriptions.is_empty() {
                 self.sessions.remove(slot);
                 self.ended.pop_front();
                 continue;
-            };
+            }
             if budget == 0 {
-                session.subscriptions.push(subscription);
                 let now = self.now;
                 return self.set_timer(now, Timer::Clean);
             }
             budget -= 1;
+            let Some(subscription) = session.subscriptions.pop() else { continue };
             if let Some(group) = self.subscriptions.remove(subscription) {
                 self.group_ended(group);
             }
@@ -70,7 +72,7 @@ impl Engine {
                 let (group, seq) = (group.filter.clone(), entry.seq);
                 self.append(Record::GroupRemoved { group, seq });
             }
-            self.dropped(None, topic, entry.qos, crate::notice::DropReason::GroupEnded);
+            self.dropped(None, topic, entry.qos, DropReason::GroupEnded);
         }
     }
 }

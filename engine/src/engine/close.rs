@@ -35,6 +35,8 @@ impl Engine {
         let client = session.client.clone();
         let lifetime = session.lifetime;
         session.presence = Presence::Offline { since: self.now, expires: None };
+        session.left_at = self.now;
+        self.clients.remove(session.connected_at);
         self.notice(Notice::Disconnected { client, why: reason });
         self.drop_held(slot, connection);
         self.members_online(slot, false);
@@ -46,6 +48,7 @@ impl Engine {
         }
         if let Some((client, will)) = will {
             let topic = will.topic.clone();
+            self.watch.saw(self.now, &will, Some(&client));
             self.notice(Notice::WillPublished { client, topic });
             self.route(Message::Kept(will), None);
         }
@@ -108,7 +111,7 @@ impl Engine {
         qos: QoS,
         why: DropReason,
     ) {
-        self.counters.dropped += 1;
+        self.counters.dropped.add(why, 1);
         let session = slot.and_then(|slot| self.sessions.get(slot));
         let client = session.map(|session| session.client.clone());
         self.notice(Notice::Dropped { client, topic, qos, why });

@@ -14,8 +14,10 @@ use crate::id::{ClientId, ConnId, Lsn};
 use crate::log::record::{Record, SessionKey};
 use crate::message::Content;
 use crate::notice::{CloseReason, Notice, Refusal, SessionEnd};
-use crate::packet::{Connack, Connect, Packet, Properties, PropertySet, ReasonCode, Version, Will};
-use crate::session::{Lifetime, Presence, Session};
+use crate::packet::{
+    Connack, Connect, Packet, PacketType, Properties, PropertySet, ReasonCode, Version, Will,
+};
+use crate::session::{Arrival, Lifetime, Presence, Session};
 use crate::timers::Timer;
 use crate::topic;
 use crate::violation::Violation;
@@ -116,23 +118,38 @@ impl Engine {
         if let (Some(slot), true) = (kept, connect.clean_start) {
             self.end_session(slot, SessionEnd::CleanStart);
         }
+        let arrival = Arrival { conn, address: peer.address, at: self.arrival() };
         let (slot, session_present) = match kept.filter(|_| !connect.clean_start) {
-            Some(slot) => (self.resume(slot, conn, lifetime), true),
-            None => (self.begin(client.clone(), conn, lifetime), false),
+            Some(slot) => (self.resume(slot, arrival, lifetime), true),
+            None => (self.begin(client.clone(), arrival, lifetime), false),
         };
+        self.arrived.push(arrival.at, slot);
+        self.clients.push(arrival.at, slot);
         self.set_will(slot, connect.will);
-        self.attach(conn, slot, connect.version, connect.keep_alive);
+        let user_name = connect.user_name.as_deref().map(Arc::from);
+        self.attach(conn, slot, connect.version, connect.keep_alive, user_name);
+        let awaited = self.take_awaited(slot, &client);
         let after = if self.lsn == before { Lsn::NONE } else { self.lsn };
         self.touch(slot, after);
         let connack =
             Connack { session_present, code: ReasonCode::Success, properties: Properties::NONE };
         self.answer(conn, Packet::Connack(connack), after);
-        self.counters.connections += 1;
+        self.count_connection();
         let (address, version) = (peer.address, connect.version);
         self.notice(Notice::Connected { client, address, version, session_present });
         if session_present {
             self.return_to(slot);
         }
+        if !awaited.is_empty() {
+            self.serve(slot, awaited);
+        }
+    }
+
+    fn count_connection(&mut self) {
+        let counters = &mut self.counters;
+        counters.connections += 1;
+        counters.packets_received.count(PacketType::Connect);
+        counters.most_connections = counters.most_connections.max(self.connections.len() as u64);
     }
 
     /// The same client is connected already: that connection ends (3.1.1 section 3.1.4).
@@ -151,10 +168,11 @@ impl Engine {
         Lifetime::Beyond(expiry.map(|after| u32::try_from(after.as_secs()).unwrap_or(u32::MAX)))
     }
 
-    fn begin(&mut self, client: ClientId, conn: ConnId, lifetime: Lifetime) -> u32 {
+    fn begin(&mut self, client: ClientId, arrival: Arrival, lifetime: Lifetime) -> u32 {
         let key = self.next_key;
         self.next_key = SessionKey(key.0 + 1);
-        let slot = self.sessions.insert(Session::new(client.clone(), key, conn, lifetime));
+        let session = Session::new(client.clone(), key, lifetime, arrival);
+        let slot = self.sessions.insert(session);
         self.by_client.insert(client.clone(), slot);
         if let Lifetime::Beyond(expiry) = lifetime {
             let at = self.now;
@@ -163,12 +181,15 @@ impl Engine {
         slot
     }
 
-    fn resume(&mut self, slot: u32, conn: ConnId, lifetime: Lifetime) -> u32 {
+    fn resume(&mut self, slot: u32, arrival: Arrival, lifetime: Lifetime) -> u32 {
         let Some(session) = self.sessions.get_mut(slot) else { return slot };
         if let Presence::Offline { expires: Some(due), .. } = session.presence {
             self.timers.cancel(due, Timer::Expiry(session.reference(slot)));
         }
-        session.presence = Presence::Online(conn);
+        self.arrived.remove(session.connected_at);
+        session.presence = Presence::Online(arrival.conn);
+        session.address = arrival.address;
+        session.connected_at = arrival.at;
         session.lifetime = lifetime;
         if let Lifetime::Beyond(expiry) = lifetime {
             let session = session.key;
@@ -200,13 +221,22 @@ impl Engine {
         self.append(Record::WillSet { session, client, will, delay: 0 });
     }
 
-    fn attach(&mut self, conn: ConnId, slot: u32, version: Version, keep_alive: u16) {
+    fn attach(
+        &mut self,
+        conn: ConnId,
+        slot: u32,
+        version: Version,
+        keep_alive: u16,
+        user_name: Option<Arc<str>>,
+    ) {
         let patience = self.patience(keep_alive);
         let due = patience.map(|patience| self.now + patience);
         self.connections.insert(Connection {
             id: conn,
             session: slot,
             version,
+            user_name,
+            keep_alive,
             patience,
             heard: self.now,
             keep_alive_due: due.unwrap_or_default(),
@@ -234,7 +264,7 @@ impl Engine {
         Some(Duration::from_millis(u64::from(seconds) * milli))
     }
 
-    fn session_by_client(&self, client: &ClientId) -> Option<&Session> {
+    pub(super) fn session_by_client(&self, client: &ClientId) -> Option<&Session> {
         self.sessions.get(*self.by_client.get(client)?)
     }
 }

@@ -50,31 +50,46 @@ pub(super) struct Copy {
     pub(super) group: Option<GroupId>,
 }
 
+/// What a message has done.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Routed {
+    /// The record that an acknowledgement has to wait for.
+    pub(super) after: Lsn,
+    /// What became of the retained message of its topic.
+    pub(super) retained: Retained,
+}
+
 impl Engine {
     /// Stores the message if it is retained, and brings it to every matching session. `received`
     /// is the sender's QoS 2 identifier, if its session is stored.
     ///
-    /// Returns the record that an acknowledgement has to wait for.
+    /// Returns what it did.
     pub(super) fn route(
         &mut self,
         mut message: Message,
         received: Option<(SessionKey, PacketId)>,
-    ) -> Lsn {
+    ) -> Routed {
         let retained = self.retain(&mut message);
-        self.find_receivers(&message);
+        self.bring(&mut message);
+        let after = self.record_route(&mut message, retained, received);
+        Routed { after, retained }
+    }
+
+    /// Brings the message to every session and share group that it matches.
+    pub(super) fn bring(&mut self, message: &mut Message) {
+        self.find_receivers(message);
         let receivers = std::mem::take(&mut self.route.receivers);
         let published = message.content().qos;
         for Receiver { session, granted } in &receivers {
             let copy = Copy { qos: published.min(*granted), retain: false, group: None };
-            self.deliver(*session, &mut message, copy);
+            self.deliver(*session, message, copy);
         }
         self.route.receivers = receivers;
         let groups = std::mem::take(&mut self.route.matches.groups);
         for group in &groups {
-            self.deliver_to_group(*group, &mut message);
+            self.deliver_to_group(*group, message);
         }
         self.route.matches.groups = groups;
-        self.record_route(&mut message, retained, received)
     }
 
     /// Brings the message to one session: onto its connection, or into its backlog.

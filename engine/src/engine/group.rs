@@ -28,14 +28,19 @@ impl Engine {
     /// The next connected member in turn whose client can take a message now; if none of those
     /// asked can, the next one all the same. Returns its session and the QoS it was granted.
     fn choose_member(&mut self, slot: u32) -> Option<(u32, QoS)> {
+        let (nth, member) = self.next_member(slot)?;
+        self.subscriptions.group_mut(slot)?.took_turn(nth);
+        let member = self.subscriptions.get(member)?;
+        Some((member.session, member.options.qos))
+    }
+
+    /// Whom the group's next message goes to: the place among the candidates, and the slot of the
+    /// subscription.
+    pub(super) fn next_member(&self, slot: u32) -> Option<(usize, u32)> {
         let group = self.subscriptions.group(slot)?;
         let ready = group.candidates().take(ASKED).position(|member| self.is_ready(member));
         let nth = ready.unwrap_or(0);
-        let member = group.candidates().nth(nth)?;
-        let group = self.subscriptions.group_mut(slot)?;
-        group.took_turn(nth);
-        let member = self.subscriptions.get(member)?;
-        Some((member.session, member.options.qos))
+        Some((nth, group.candidates().nth(nth)?))
     }
 
     fn is_ready(&self, member: u32) -> bool {
@@ -99,7 +104,8 @@ impl Engine {
             return;
         }
         let mut shared = Vec::new();
-        for subscription in session.subscriptions.clone() {
+        let slots: Vec<u32> = session.subscriptions.iter().map(|entry| entry.slot).collect();
+        for subscription in slots {
             self.subscriptions.set_online(subscription, online);
             shared.extend(self.subscriptions.get(subscription).and_then(|member| member.group));
         }

@@ -12,6 +12,7 @@ use crate::violation::Violation;
 impl Engine {
     pub(super) fn publish(&mut self, conn: ConnId, publish: Publish) {
         self.counters.received.count(publish.qos);
+        self.counters.payload_received += publish.payload.len() as u64;
         let Publish { qos, retain, topic, packet_id, payload, properties, .. } = publish;
         let Some(topic) = topic else { return self.violated(conn, Violation::EmptyTopic) };
         let Some(slot) = self.session_of(conn) else { return };
@@ -26,9 +27,14 @@ impl Engine {
             self.publish_refused(slot, topic, why);
             self.take_received(slot, qos, packet_id)
         } else {
-            let message = Message::passing(Content { topic, payload, qos, retain, properties });
+            let content = Content { topic, payload, qos, retain, properties };
+            if self.watch.is_on(self.now) {
+                let session = self.sessions.get(slot);
+                self.watch.saw(self.now, &content, session.map(|session| &session.client));
+            }
+            let message = Message::passing(content);
             let received = self.note_received(slot, qos, packet_id);
-            let after = self.route(message, received);
+            let after = self.route(message, received).after;
             self.touch(slot, after);
             after
         };
@@ -84,13 +90,14 @@ impl Engine {
     }
 
     fn publish_refused(&mut self, slot: u32, topic: TopicName, why: PublishRefusal) {
+        self.counters.publish_refused += 1;
         let Some(session) = self.sessions.get(slot) else { return };
         let client = session.client.clone();
         self.notice(Notice::PublishRefused { client, topic, why });
     }
 
     /// Older clients are acknowledged and told nothing (3.1.1 section 3.3.5); the operator is.
-    fn publish_refusal(&self, topic: &TopicName) -> Option<PublishRefusal> {
+    pub(super) fn publish_refusal(&self, topic: &TopicName) -> Option<PublishRefusal> {
         let name = topic.as_str();
         if topic.is_dollar() {
             Some(PublishRefusal::DollarTopic)

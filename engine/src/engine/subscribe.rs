@@ -8,8 +8,8 @@ use crate::id::{ConnId, Lsn};
 use crate::log::record::Record;
 use crate::notice::{Notice, SubscribeRefusal};
 use crate::packet::{
-    Packet, Properties, ReasonCode, RetainHandling, Suback, Subscribe, SubscribeFilter,
-    SubscribeOptions, Unsubscribe,
+    Packet, Properties, ReasonCode, RetainHandling, Suback, Subscribe, SubscribeOptions,
+    Unsubscribe,
 };
 use crate::topic::TopicFilter;
 
@@ -20,8 +20,7 @@ impl Engine {
         let identifier = properties.get().subscription_identifiers.first().copied();
         let before = self.lsn;
         let mut codes = SmallVec::new();
-        let mut replays = Vec::new();
-        let mut joined = Vec::new();
+        let mut added = Vec::new();
         let many = filters.len() > self.config.max_filters_per_subscribe;
         for asked in filters {
             let checked = if many {
@@ -32,17 +31,12 @@ impl Engine {
             match checked {
                 Ok(filter) => {
                     codes.push(asked.options.qos.into());
-                    let (subscription, is_new) =
-                        self.add_subscription(slot, &filter, asked.options, identifier);
-                    if wants_retained(asked.options, is_new, &filter) {
-                        replays.push(subscription);
-                    }
-                    joined.extend(self.subscriptions.get(subscription).and_then(|s| s.group));
+                    added.push(self.add_subscription(slot, &filter, asked.options, identifier));
                 }
                 Err(why) => {
                     // A packet with half a million filters too many is one fact, not as many.
                     if !many || codes.is_empty() {
-                        self.filter_refused(slot, &asked, why);
+                        self.filter_refused(slot, &asked.filter, why);
                     }
                     codes.push(refusal_code(why));
                 }
@@ -51,11 +45,21 @@ impl Engine {
         let after = if self.lsn == before { Lsn::NONE } else { self.lsn };
         let suback = Suback { packet_id, codes, properties: Properties::NONE };
         self.answer(conn, Packet::Suback(Box::new(suback)), after);
-        for subscription in replays {
-            self.start_replay(slot, subscription);
+        self.serve(slot, added);
+    }
+
+    /// Brings what subscriptions that were just made are owed: retained messages, and what waited
+    /// in their share groups.
+    pub(super) fn serve(&mut self, slot: u32, added: Vec<Added>) {
+        for Added { subscription, wants_retained } in &added {
+            if *wants_retained {
+                self.start_replay(slot, *subscription);
+            }
         }
-        for group in joined {
-            self.drain_group(group);
+        for Added { subscription, .. } in added {
+            if let Some(group) = self.subscriptions.get(subscription).and_then(|s| s.group) {
+                self.drain_group(group);
+            }
         }
         self.pump(slot);
     }
@@ -65,7 +69,13 @@ impl Engine {
         let before = self.lsn;
         let mut codes = SmallVec::new();
         for text in &unsubscribe.filters {
-            codes.push(self.remove_subscription(slot, text));
+            let filter = TopicFilter::parse(text.clone()).ok();
+            let existed = filter.is_some_and(|filter| self.remove_subscription(slot, &filter));
+            codes.push(if existed {
+                ReasonCode::Success
+            } else {
+                ReasonCode::NoSubscriptionExisted
+            });
         }
         let after = if self.lsn == before { Lsn::NONE } else { self.lsn };
         let packet_id = unsubscribe.packet_id;
@@ -75,44 +85,65 @@ impl Engine {
 
     fn check_filter(&self, slot: u32, text: &ByteString) -> Result<TopicFilter, SubscribeRefusal> {
         let filter = TopicFilter::parse(text.clone()).map_err(SubscribeRefusal::Invalid)?;
-        let config = &self.config;
-        if text.len() > config.max_topic_length || filter.levels() > config.max_topic_levels {
-            return Err(SubscribeRefusal::TopicLimit);
-        }
-        let held = self.sessions.get(slot).map_or(0, |session| session.subscriptions.len());
-        let is_new = self.subscriptions.find(slot, &filter).is_none();
-        if is_new && held >= config.max_subscriptions_per_client {
-            return Err(SubscribeRefusal::SubscriptionLimit);
-        }
+        self.check_subscription(slot, &filter)?;
         Ok(filter)
     }
 
-    fn filter_refused(&mut self, slot: u32, asked: &SubscribeFilter, why: SubscribeRefusal) {
+    /// Whether the session may have this subscription.
+    pub(super) fn check_subscription(
+        &self,
+        slot: u32,
+        filter: &TopicFilter,
+    ) -> Result<(), SubscribeRefusal> {
+        self.check_length(filter)?;
+        let held = self.sessions.get(slot).map_or(0, |session| session.subscriptions.len());
+        let is_new = self.subscriptions.find(slot, filter).is_none();
+        if is_new && held >= self.config.max_subscriptions_per_client {
+            return Err(SubscribeRefusal::SubscriptionLimit);
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_length(&self, filter: &TopicFilter) -> Result<(), SubscribeRefusal> {
+        let config = &self.config;
+        let too_long = filter.as_str().len() > config.max_topic_length
+            || filter.levels() > config.max_topic_levels;
+        if too_long { Err(SubscribeRefusal::TopicLimit) } else { Ok(()) }
+    }
+
+    fn filter_refused(&mut self, slot: u32, filter: &str, why: SubscribeRefusal) {
+        self.counters.subscribe_refused += 1;
         let Some(session) = self.sessions.get(slot) else { return };
-        let (client, filter) = (session.client.clone(), asked.filter.to_string());
+        let (client, filter) = (session.client.clone(), filter.to_owned());
         self.notice(Notice::SubscribeRefused { client, filter, why });
     }
 
-    /// Adds or replaces the subscription; returns its slot and whether it is new.
-    fn add_subscription(
+    /// Adds or replaces the subscription.
+    pub(super) fn add_subscription(
         &mut self,
         slot: u32,
         filter: &TopicFilter,
         options: SubscribeOptions,
         identifier: Option<u32>,
-    ) -> (u32, bool) {
+    ) -> Added {
+        let at = self.arrival();
+        let online = self.sessions.get(slot).is_some_and(|session| session.connection().is_some());
         let found = self.subscriptions.find(slot, filter);
-        let subscription = found.unwrap_or_else(|| self.subscriptions.add(slot, filter, true));
-        if found.is_none() {
-            self.list_subscription(slot, subscription);
-        }
-        let at = self.now;
+        let subscription = match found {
+            Some(subscription) => {
+                self.unlist_subscription(slot, subscription);
+                self.subscriptions.renew(subscription, at);
+                subscription
+            }
+            None => self.subscriptions.add(slot, filter, online, at),
+        };
         if let Some(subscription) = self.subscriptions.get_mut(subscription) {
             subscription.options = options;
             subscription.identifier = identifier;
-            subscription.at = at;
         }
+        self.list_subscription(slot, subscription);
         let filter = filter.detached();
+        let wants_retained = wants_retained(options, found.is_none(), &filter);
         self.append_for(slot, |session| Record::Subscribed {
             session,
             filter,
@@ -120,24 +151,19 @@ impl Engine {
             identifier,
             at,
         });
-        (subscription, found.is_none())
+        Added { subscription, wants_retained }
     }
 
     fn list_subscription(&mut self, slot: u32, subscription: u32) {
+        let Some(added) = self.subscriptions.get(subscription) else { return };
         let Some(session) = self.sessions.get_mut(slot) else { return };
-        session.subscriptions.push(subscription);
-        let place = u32::try_from(session.subscriptions.len() - 1).unwrap_or(u32::MAX);
-        let Some(added) = self.subscriptions.get_mut(subscription) else { return };
-        added.place_in_session = place;
+        session.subscriptions.push(added.at, subscription);
         session.shared += u32::from(added.group.is_some());
     }
 
-    fn remove_subscription(&mut self, slot: u32, text: &ByteString) -> ReasonCode {
-        let found = TopicFilter::parse(text.clone()).ok().and_then(|filter| {
-            let subscription = self.subscriptions.find(slot, &filter)?;
-            Some((filter, subscription))
-        });
-        let Some((filter, subscription)) = found else { return ReasonCode::NoSubscriptionExisted };
+    /// Ends the subscription to exactly this filter; whether there was one.
+    pub(super) fn remove_subscription(&mut self, slot: u32, filter: &TopicFilter) -> bool {
+        let Some(subscription) = self.subscriptions.find(slot, filter) else { return false };
         self.unlist_subscription(slot, subscription);
         self.stop_replay(slot, subscription);
         if let Some(group) = self.subscriptions.remove(subscription) {
@@ -145,20 +171,24 @@ impl Engine {
         }
         let filter = filter.detached();
         self.append_for(slot, |session| Record::Unsubscribed { session, filter });
-        ReasonCode::Success
+        true
     }
 
     fn unlist_subscription(&mut self, slot: u32, subscription: u32) {
         let Some(removed) = self.subscriptions.get(subscription) else { return };
-        let (place, shared) = (removed.place_in_session, removed.group.is_some());
         let Some(session) = self.sessions.get_mut(slot) else { return };
-        session.shared -= u32::from(shared);
-        session.subscriptions.swap_remove(place as usize);
-        let moved = session.subscriptions.get(place as usize).copied();
-        if let Some(moved) = moved.and_then(|moved| self.subscriptions.get_mut(moved)) {
-            moved.place_in_session = place;
-        }
+        session.subscriptions.remove(removed.at);
+        session.shared -= u32::from(removed.group.is_some());
     }
+}
+
+/// A subscription that was just made or replaced.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Added {
+    /// Its slot.
+    subscription: u32,
+    /// Whether it brings retained messages.
+    wants_retained: bool,
 }
 
 fn refusal_code(why: SubscribeRefusal) -> ReasonCode {
@@ -166,9 +196,9 @@ fn refusal_code(why: SubscribeRefusal) -> ReasonCode {
         SubscribeRefusal::Invalid(_) | SubscribeRefusal::TopicLimit => {
             ReasonCode::TopicFilterInvalid
         }
-        SubscribeRefusal::FilterLimit | SubscribeRefusal::SubscriptionLimit => {
-            ReasonCode::QuotaExceeded
-        }
+        SubscribeRefusal::FilterLimit
+        | SubscribeRefusal::SubscriptionLimit
+        | SubscribeRefusal::AwaitedClients => ReasonCode::QuotaExceeded,
     }
 }
 

@@ -143,6 +143,22 @@ pub enum Record {
         /// Which filter.
         filter: TopicFilter,
     },
+    /// A subscription waits for the first connection of a client that has no session.
+    SubscriptionAwaits {
+        /// Whom it waits for.
+        client: ClientId,
+        /// To what, with its share group.
+        filter: TopicFilter,
+        /// How.
+        options: SubscribeOptions,
+    },
+    /// A subscription waits no longer: the client is there, or it was withdrawn.
+    AwaitingEnded {
+        /// Whom it waited for.
+        client: ClientId,
+        /// To what; `None` is all that waited for this client.
+        filter: Option<TopicFilter>,
+    },
     /// A share group no longer holds the message: a member has it, or the group ended.
     GroupRemoved {
         /// `$share/name/filter`.

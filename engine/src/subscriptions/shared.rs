@@ -40,6 +40,11 @@ impl Group {
         self.members.get(place as usize).copied()
     }
 
+    /// Slots of all members.
+    pub(crate) fn members(&self) -> &[u32] {
+        &self.members
+    }
+
     /// Slots of the connected members, the one whose turn it is first.
     pub(crate) fn candidates(&self) -> impl Iterator<Item = u32> {
         let online = self.members.get(..self.online).unwrap_or_default();

@@ -17,6 +17,7 @@
 
 mod client;
 pub mod raw;
+pub mod requests;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,13 +26,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use surewire_engine::action::Action;
+use surewire_engine::answer::Answer;
 use surewire_engine::codec::{self, Limits};
 use surewire_engine::config::Config;
+use surewire_engine::counters::Counters;
 use surewire_engine::event::{Event, Lost, Peer};
 use surewire_engine::id::{ConnId, Lsn};
 use surewire_engine::log::record::Record;
 use surewire_engine::notice::{CloseReason, Notice};
 use surewire_engine::packet::{Connect, Packet, Properties, Version};
+use surewire_engine::request::{Command, Query, Request, RequestId};
 use surewire_engine::time::Time;
 use surewire_engine::violation::Violation;
 use surewire_engine::{Engine, engine::Sizes};
@@ -59,6 +63,8 @@ struct World {
     appended: Lsn,
     records: Vec<Record>,
     notices: Vec<Notice>,
+    asked: u64,
+    answers: BTreeMap<RequestId, Answer>,
     next_packet_id: u16,
     /// How many events pass from one check of the invariants to the next.
     check_every: u64,
@@ -107,6 +113,8 @@ impl Bench {
             appended: Lsn::NONE,
             records: Vec::new(),
             notices: Vec::new(),
+            asked: 0,
+            answers: BTreeMap::new(),
             next_packet_id: 0,
             check_every: 1,
             events: 0,
@@ -209,8 +217,40 @@ impl Bench {
         std::mem::take(&mut self.0.borrow_mut().records)
     }
 
+    /// Hands in a request; its answer is for [`Bench::answer`].
+    pub fn ask(&self, request: Request) -> RequestId {
+        let id = {
+            let mut world = self.0.borrow_mut();
+            world.asked += 1;
+            RequestId(world.asked)
+        };
+        self.event(Event::Request { id, request: Box::new(request) });
+        id
+    }
+
+    /// The answer, if it has come.
+    pub fn answer(&self, id: RequestId) -> Option<Answer> {
+        self.0.borrow_mut().answers.remove(&id)
+    }
+
+    /// What the engine answers to a question.
+    pub fn query(&self, query: Query) -> Answer {
+        let id = self.ask(Request::Query(query));
+        self.answer(id).expect("a query is answered at once")
+    }
+
+    /// What the engine answers to an order, whose records are durable at once.
+    pub fn command(&self, command: Command) -> Answer {
+        let id = self.ask(Request::Command(command));
+        self.answer(id).expect("answered as soon as it is durable")
+    }
+
     pub fn sizes(&self) -> Sizes {
         self.0.borrow().engine.sizes()
+    }
+
+    pub fn counters(&self) -> Counters {
+        *self.0.borrow().engine.counters()
     }
 
     /// The topics of the retained messages as a fresh subscriber to `filter` gets them, sorted.
@@ -324,6 +364,9 @@ impl World {
                 assert_eq!(lsn, self.appended.next(), "log positions are dense");
                 self.appended = lsn;
                 self.records.push(record);
+            }
+            Action::Answer { id, answer } => {
+                assert!(self.answers.insert(id, answer).is_none(), "answered twice");
             }
             Action::Notice(notice) => self.notices.push(notice),
         }

@@ -76,9 +76,6 @@ pub(crate) fn config(config: &Config, reader: &mut Reader, _: &Place) {
             reader.warn(&format!("listener[{index}]"), concern);
         }
     }
-    if config.http_server.addr.is_some() {
-        reader.warn("http_server", Concern::NoFunctionYet);
-    }
     if config.profile.cpu.is_some() || config.profile.mem.is_some() {
         reader.warn("profile", Concern::NoFunctionYet);
     }

@@ -58,6 +58,8 @@ pub(crate) struct Duration {
     pub(crate) whole_seconds: bool,
     /// The word for "not limited" or "not done", where there is one.
     pub(crate) none: Option<&'static str>,
+    /// Whether 0 stands for the same as that word.
+    pub(crate) zero_is_none: bool,
 }
 
 impl Kind {
@@ -98,7 +100,8 @@ impl Integer {
 impl Duration {
     fn expected(&self) -> String {
         let whole = if self.whole_seconds { " in whole seconds" } else { "" };
-        let none = self.none.map(|none| format!(", or `{none}`")).unwrap_or_default();
+        let or_zero = if self.zero_is_none { " or 0" } else { "" };
+        let none = self.none.map(|none| format!(", or `{none}`{or_zero}")).unwrap_or_default();
         format!("a duration from {} to {}{whole}, such as 10s{none}", self.min, self.max)
     }
 }
@@ -131,11 +134,19 @@ pub(crate) const fn decimal(min_thousandths: u32, max_thousandths: u32) -> Kind 
 /// In milliseconds.
 pub(crate) const fn duration(min_ms: u64, max_ms: u64) -> Kind {
     let (min, max) = (TimeSpan::from_millis(min_ms), TimeSpan::from_millis(max_ms));
-    Kind::Duration(Duration { min, max, whole_seconds: false, none: None })
+    Kind::Duration(Duration { min, max, whole_seconds: false, none: None, zero_is_none: false })
 }
 
 /// In whole seconds, or the word `none`.
 pub(crate) const fn seconds_or(none: &'static str, min_s: u64, max_s: u64) -> Kind {
     let (min, max) = (TimeSpan::from_millis(min_s * 1_000), TimeSpan::from_millis(max_s * 1_000));
-    Kind::Duration(Duration { min, max, whole_seconds: true, none: Some(none) })
+    let none = Some(none);
+    Kind::Duration(Duration { min, max, whole_seconds: true, none, zero_is_none: false })
+}
+
+/// In whole seconds; 0 and the word `none` mean the same.
+pub(crate) const fn seconds_or_zero(none: &'static str, min_s: u64, max_s: u64) -> Kind {
+    let (min, max) = (TimeSpan::from_millis(min_s * 1_000), TimeSpan::from_millis(max_s * 1_000));
+    let none = Some(none);
+    Kind::Duration(Duration { min, max, whole_seconds: true, none, zero_is_none: true })
 }

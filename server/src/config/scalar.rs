@@ -257,7 +257,10 @@ impl<T: Scalar> Scalar for Option<T> {
 fn says_none(text: &Text, kind: &Kind) -> bool {
     match kind {
         Kind::Integer(range) => range.zero.is_some() && integer(text) == Ok(0),
-        Kind::Duration(_) => Some(text.text.trim()) == word_for_none(kind),
+        Kind::Duration(range) => {
+            let is_zero = || TimeSpan::parse(&text.text).is_ok_and(|span| span.as_millis() == 0);
+            Some(text.text.trim()) == word_for_none(kind) || (range.zero_is_none && is_zero())
+        }
         Kind::Path | Kind::Address => text.text.is_empty(),
         Kind::Bool
         | Kind::Decimal { .. }

@@ -94,7 +94,7 @@ fn duration(range: &Duration) -> Value {
     json!({
         "type": ["string", "integer", "null"],
         "pattern": format!("^[0-9][0-9_]* *(ms|s|m|h|d)?${word}"),
-        "minimum": range.min.as_secs(),
+        "minimum": if range.zero_is_none { 0 } else { range.min.as_secs() },
         "maximum": range.max.as_secs(),
     })
 }

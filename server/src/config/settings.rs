@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use super::cross;
 use super::key::{
     Key, Kind, Preset, clamped_integer, decimal, duration, integer, integer_or_zero, seconds_or,
-    size,
+    seconds_or_zero, size,
 };
 use super::reader::{Field, Given, Reader, Section, join};
 use super::values::{
@@ -99,6 +99,9 @@ section! {
         profile: Profile = NotGiven, Kind::Section(Profile::KEYS);
         /// Whether every packet in and out is logged in words. Never a password, never a payload.
         logging: bool = Text("false"), Kind::Bool;
+        /// How often the topics below `$SYS`, which tell how the broker does, are brought up to
+        /// date; `None` (`off` or 0 in the file) is never.
+        sys_interval: Option<TimeSpan> = Text("10s"), seconds_or_zero("off", 1, 86_400);
         /// How the program's log looks.
         log: Log = NotGiven, Kind::Section(Log::KEYS);
         /// The REST interface and the dashboard.

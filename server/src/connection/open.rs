@@ -31,6 +31,8 @@ const FIRST_READ: usize = 512;
 /// The first packet, and what came behind it.
 struct First {
     packet: Result<Box<Connect>, Violation>,
+    /// Bytes read, `rest` included.
+    read: usize,
     rest: Vec<u8>,
 }
 
@@ -84,11 +86,14 @@ async fn read_first(stream: &mut Box<dyn Stream>, limits: &Limits) -> io::Result
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         match first_len(&buf, &limits) {
-            Err(violation) => return Ok(First { packet: Err(violation), rest: Vec::new() }),
+            Err(violation) => {
+                return Ok(First { packet: Err(violation), read: buf.len(), rest: Vec::new() });
+            }
             Ok(Some(len)) if len <= buf.len() => {
+                let read = buf.len();
                 let rest = buf.split_off(len);
                 let packet = codec::decode_connect(Bytes::from(buf), &limits);
-                return Ok(First { packet, rest });
+                return Ok(First { packet, read, rest });
             }
             // Room for as much again as has come, and never for what is only claimed.
             Ok(len) if buf.len() == buf.capacity() => {
@@ -117,6 +122,7 @@ fn begin(
     if let (true, Ok(connect)) = (worker.shared.settings.log_packets, &first.packet) {
         logging::received_connect(peer.address, connect);
     }
+    worker.count_received(first.read);
     let version = first.packet.as_ref().map_or(Version::V3_1_1, |connect| connect.version);
     let connection = Connection::new(Rc::clone(worker), stream, version, seat);
     connection.reader.borrow_mut().keep(first.rest);

@@ -148,9 +148,10 @@ impl Reader {
             return Poll::Ready(Ok(Filled::Shared(bytes)));
         }
         if self.wanted >= LARGE_PAYLOAD || self.partial.len() > SMALL {
-            return self.poll_fill_own(cx, stream);
+            return self.poll_fill_own(cx, stream, worker);
         }
         let bytes = ready!(worker.arena.poll_read(cx, stream, &self.partial))?;
+        worker.count_received(bytes.len().saturating_sub(self.partial.len()));
         self.partial = Vec::new();
         Poll::Ready(Ok(if bytes.is_empty() { Filled::End } else { Filled::Shared(bytes) }))
     }
@@ -159,6 +160,7 @@ impl Reader {
         &mut self,
         cx: &mut Context<'_>,
         stream: &mut Box<dyn Stream>,
+        worker: &Worker,
     ) -> Poll<io::Result<Filled>> {
         let missing = self.wanted.saturating_sub(self.partial.len());
         if self.partial.len() == self.partial.capacity() {
@@ -168,6 +170,7 @@ impl Reader {
         let room = missing.min(self.partial.capacity() - self.partial.len());
         let mut target = (&mut self.partial).limit(room);
         let count = ready!(pin!(stream.read_buf(&mut target)).poll(cx))?;
+        worker.count_received(count);
         Poll::Ready(Ok(if count == 0 {
             Filled::End
         } else if self.partial.len() == self.wanted {

@@ -81,6 +81,7 @@ impl Connection {
     }
 
     fn wrote(self: &Rc<Self>, bytes: usize) {
+        self.worker.count_sent(bytes);
         let Ok(bytes @ 1..) = u64::try_from(bytes) else { return };
         let before = self.unreported.get();
         self.unreported.set(before + bytes);

@@ -8,6 +8,7 @@ use surewire_engine::packet::{Packet, ReasonCode, Version};
 
 use super::frames::Frames;
 use super::outbox::{Entry, Outbox};
+use super::requests::Requests;
 use super::slots::Slots;
 use crate::logging::Report;
 use crate::store::Store;
@@ -18,6 +19,7 @@ pub(super) struct Performer<'a> {
     pub(super) outboxes: &'a mut [Outbox],
     pub(super) store: &'a mut Store,
     pub(super) report: &'a mut Report,
+    pub(super) requests: &'a mut Requests,
     pub(super) woken: &'a mut Vec<usize>,
 }
 
@@ -35,6 +37,7 @@ impl Performer<'_> {
                 self.entry(conn, |entry, _| entry.close = true);
             }
             Action::Append { lsn, record } => self.store.append(lsn, record),
+            Action::Answer { id, answer } => self.requests.answer(id, answer),
             Action::Notice(notice) => self.report.notice(notice),
         }
     }

@@ -67,6 +67,7 @@ fn disconnected(client: &ClientId, why: CloseReason) {
         | CloseReason::TakenOver
         | CloseReason::Stalled
         | CloseReason::QueueFull
+        | CloseReason::Administrative
         | CloseReason::Stopping => info!(%client, ?why, "disconnected"),
     }
 }

@@ -3,11 +3,12 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use surewire_engine::codec::Limits;
 use surewire_engine::config::{Config as EngineConfig, QueueFullPolicy as EnginePolicy};
 
-use super::{Carrier, ListenerSettings, Settings, TlsFiles};
-use crate::config::{ByteSize, Config, Listener, Protocol, QueueFullPolicy, TimeSpan};
+use super::{Carrier, HttpSettings, ListenerSettings, Settings, TlsFiles};
+use crate::config::{ByteSize, Config, HttpServer, Listener, Protocol, QueueFullPolicy, TimeSpan};
 
 /// File descriptors that are not for connections: listeners, log, runtimes, and a reserve.
 const RESERVED_FILES: u64 = 128;
@@ -25,7 +26,7 @@ pub struct Machine {
 }
 
 impl Settings {
-    /// The configuration with what it leaves to the machine filled in.
+    /// The configuration with what it leaves to the machine filled in. Times are in UTC.
     #[must_use]
     pub fn resolve(config: &Config, machine: Machine) -> Self {
         Self {
@@ -40,8 +41,17 @@ impl Settings {
                 reject_control_chars: config.reject_control_chars,
             },
             log_packets: config.logging,
+            sys_interval: config.sys_interval.map(TimeSpan::get),
+            http: http(&config.http_server),
+            time_zone: TimeZone::UTC,
+            warnings: Vec::new(),
         }
     }
+}
+
+fn http(server: &HttpServer) -> Option<HttpSettings> {
+    let address = server.addr.clone()?;
+    Some(HttpSettings { address, accounts: server.user.clone(), metrics_open: false })
 }
 
 fn engine(config: &Config, machine: Machine) -> EngineConfig {

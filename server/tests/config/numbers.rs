@@ -14,6 +14,7 @@ const KEYS: &[(&str, u64, u64, &str)] = &[
     ("max_connections", 1, U32, ""),
     ("connect_timeout", 100, 3_600_000, "ms"),
     ("tcp_keepalive", 1, 32_767, "s"),
+    ("sys_interval", 0, 86_400, "s"),
     ("max_keepalive", 1, U16, "s"),
     ("keepalive_multiplier", 1, 10, ""),
     ("session_expiry_interval", 1, U32 - 1, "s"),
@@ -112,6 +113,15 @@ fn zero_is_never_or_unlimited_where_the_contract_says_so() {
     assert_eq!(config.delivery_retry_interval, None);
     assert_eq!(config.max_msgqueue_messages, None);
     assert_eq!(config.workers, None);
+}
+
+#[test]
+fn the_topics_below_sys_are_turned_off_by_zero_and_by_the_word() {
+    for value in ["0", "0s", "off"] {
+        assert_eq!(config(&format!("sys_interval: {value}")).sys_interval, None, "{value}");
+    }
+    let text = message("sys_interval: 100ms");
+    assert!(text.contains("from 1s to 1d in whole seconds, such as 10s, or `off` or 0"), "{text}");
 }
 
 // contract: section 2, units

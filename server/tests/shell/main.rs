@@ -8,6 +8,7 @@ mod faults;
 mod limits;
 mod start;
 mod stop;
+mod system_topics;
 mod tcp;
 mod tls;
 mod websocket;

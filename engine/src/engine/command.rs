@@ -1,0 +1,175 @@
+//! Orders of the management interface.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::answer::Answer;
+use crate::engine::Engine;
+use crate::engine::subscribe::Added;
+use crate::id::ClientId;
+use crate::log::record::{Record, Retained};
+use crate::message::{Content, Message};
+use crate::notice::{CloseReason, SessionEnd, SubscribeRefusal};
+use crate::packet::{Properties, QoS, SubscribeOptions};
+use crate::request::Command;
+use crate::retained::{Cursor, Found};
+use crate::session::Session;
+use crate::topic::{TopicFilter, TopicName};
+use crate::waiting;
+
+/// Retained messages looked at in one step of clearing them.
+const CLEAR_LOOKS: usize = 256;
+
+impl Engine {
+    pub(super) fn command(&mut self, command: Command) -> Answer {
+        match command {
+            Command::Publish(content) => self.publish_for_operator(*content),
+            Command::Subscribe { client, filter, qos } => {
+                match self.subscribe_for(client, &filter, qos) {
+                    Ok(()) => Answer::Subscribed,
+                    Err(why) => Answer::SubscribeRefused(why),
+                }
+            }
+            Command::Unsubscribe { client, filter } => {
+                Answer::Unsubscribed(self.unsubscribe_for(client, &filter))
+            }
+            Command::Disconnect(client) => Answer::Disconnected(self.disconnect(&client)),
+            Command::EndSession(client) => Answer::SessionEnded(self.end_session_of(&client)),
+            Command::ClearRetained { filter, after } => self.clear_retained(filter, after),
+            Command::PublishSystem(values) => {
+                for (topic, value) in values {
+                    self.publish_system(topic, value);
+                }
+                Answer::SystemPublished
+            }
+        }
+    }
+
+    fn publish_for_operator(&mut self, content: Content) -> Answer {
+        if let Some(why) = self.publish_refusal(&content.topic) {
+            self.counters.publish_refused += 1;
+            return Answer::PublishRefused(why);
+        }
+        self.watch.saw(self.now, &content, None);
+        let before = self.counters.routed;
+        let routed = self.route(Message::passing(content), None);
+        let receivers = self.counters.routed - before;
+        Answer::Published { receivers, retained: routed.retained }
+    }
+
+    fn subscribe_for(
+        &mut self,
+        client: ClientId,
+        filter: &TopicFilter,
+        qos: QoS,
+    ) -> Result<(), SubscribeRefusal> {
+        let options = SubscribeOptions { qos, ..SubscribeOptions::default() };
+        if let Some(slot) = self.by_client.get(&client).copied() {
+            self.check_subscription(slot, filter)?;
+            let added = self.add_subscription(slot, filter, options, None);
+            self.serve(slot, vec![added]);
+            return Ok(());
+        }
+        self.check_length(filter)?;
+        let waiting = self.waiting.of(&client);
+        if waiting == 0 && self.waiting.len() >= waiting::CLIENTS {
+            return Err(SubscribeRefusal::AwaitedClients);
+        }
+        let most = self.config.max_subscriptions_per_client;
+        if waiting >= most && !self.waiting.contains(&client, filter) {
+            return Err(SubscribeRefusal::SubscriptionLimit);
+        }
+        let filter = filter.detached();
+        self.waiting.add(client.clone(), filter.clone(), options);
+        self.append(Record::SubscriptionAwaits { client, filter, options });
+        Ok(())
+    }
+
+    /// Whether there was such a subscription.
+    fn unsubscribe_for(&mut self, client: ClientId, filter: &TopicFilter) -> bool {
+        if let Some(slot) = self.by_client.get(&client).copied() {
+            return self.remove_subscription(slot, filter);
+        }
+        let removed = self.waiting.remove(&client, filter);
+        if removed {
+            let filter = Some(filter.detached());
+            self.append(Record::AwaitingEnded { client, filter });
+        }
+        removed
+    }
+
+    /// The client is there for the first time: what waited for it becomes its own.
+    pub(super) fn take_awaited(&mut self, slot: u32, client: &ClientId) -> Vec<Added> {
+        let awaited = self.waiting.take(client);
+        if awaited.is_empty() {
+            return Vec::new();
+        }
+        self.append(Record::AwaitingEnded { client: client.clone(), filter: None });
+        let add = |(filter, options)| self.add_subscription(slot, &filter, options, None);
+        awaited.into_iter().map(add).collect()
+    }
+
+    /// Whether the client was connected.
+    fn disconnect(&mut self, client: &ClientId) -> bool {
+        let conn = self.session_by_client(client).and_then(Session::connection);
+        if let Some(conn) = conn {
+            self.close(conn, CloseReason::Administrative);
+        }
+        conn.is_some()
+    }
+
+    /// Whether the client had a session.
+    fn end_session_of(&mut self, client: &ClientId) -> bool {
+        let was_connected = self.disconnect(client);
+        let left = self.by_client.get(client).copied();
+        if let Some(slot) = left {
+            self.end_session(slot, SessionEnd::Administrative);
+        }
+        was_connected || left.is_some()
+    }
+
+    fn clear_retained(&mut self, filter: TopicFilter, after: Option<TopicName>) -> Answer {
+        let mut cursor = Cursor::behind(filter, after);
+        let mut budget = CLEAR_LOOKS;
+        let mut removed = 0;
+        let end = loop {
+            match self.retained.next(&mut cursor, &mut budget) {
+                Found::End => break true,
+                Found::NotYet => break false,
+                // The broker's own are not the operator's to remove.
+                Found::Message(message) if message.topic.is_dollar() => {}
+                Found::Message(message) => {
+                    self.forget_retained(&message.topic);
+                    removed += 1;
+                }
+            }
+        };
+        let next = cursor.after().filter(|_| !end).cloned();
+        Answer::RetainedCleared { removed, next }
+    }
+
+    fn forget_retained(&mut self, topic: &TopicName) {
+        self.retained.clear(topic.as_str());
+        let message = Arc::new(Content {
+            topic: topic.clone(),
+            payload: Bytes::new(),
+            qos: QoS::AtMostOnce,
+            retain: true,
+            properties: Properties::NONE,
+        });
+        let (received, retained, to) = (None, Retained::Cleared, Vec::new());
+        self.append(Record::Published { message, received, retained, to });
+    }
+
+    /// Neither the limits of the retained store hold for it, nor is it recorded: after a restart it
+    /// would be wrong.
+    fn publish_system(&mut self, topic: TopicName, payload: Bytes) {
+        let (qos, retain, properties) = (QoS::AtMostOnce, true, Properties::NONE);
+        let content = Arc::new(Content { topic, payload, qos, retain, properties });
+        self.retained.store(Arc::clone(&content));
+        let mut message = Message::Kept(content);
+        self.bring(&mut message);
+        self.record_route(&mut message, Retained::Untouched, None);
+    }
+}

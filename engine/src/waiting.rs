@@ -1,0 +1,49 @@
+//! Subscriptions that wait for the first connection of clients nobody has seen yet.
+
+use std::collections::BTreeMap;
+
+use crate::id::ClientId;
+use crate::packet::SubscribeOptions;
+use crate::topic::TopicFilter;
+
+/// Clients that subscriptions may wait for (contract section 3.1).
+pub(crate) const CLIENTS: usize = 10_000;
+
+/// Filters by client. Nothing is routed to them.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting(BTreeMap<ClientId, BTreeMap<TopicFilter, SubscribeOptions>>);
+
+impl Waiting {
+    /// Clients that are waited for.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Subscriptions that wait for the client.
+    pub(crate) fn of(&self, client: &ClientId) -> usize {
+        self.0.get(client).map_or(0, BTreeMap::len)
+    }
+
+    pub(crate) fn contains(&self, client: &ClientId, filter: &TopicFilter) -> bool {
+        self.0.get(client).is_some_and(|filters| filters.contains_key(filter))
+    }
+
+    pub(crate) fn add(&mut self, client: ClientId, filter: TopicFilter, options: SubscribeOptions) {
+        self.0.entry(client).or_default().insert(filter, options);
+    }
+
+    /// Whether there was such a subscription.
+    pub(crate) fn remove(&mut self, client: &ClientId, filter: &TopicFilter) -> bool {
+        let Some(filters) = self.0.get_mut(client) else { return false };
+        let removed = filters.remove(filter).is_some();
+        if filters.is_empty() {
+            self.0.remove(client);
+        }
+        removed
+    }
+
+    /// The client is there: it takes what waited for it.
+    pub(crate) fn take(&mut self, client: &ClientId) -> BTreeMap<TopicFilter, SubscribeOptions> {
+        self.0.remove(client).unwrap_or_default()
+    }
+}

@@ -1,0 +1,76 @@
+//! Which topics are being published on: looked at only while somebody asks.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::answer::{TopicView, TopicsView};
+use crate::id::ClientId;
+use crate::message::Content;
+use crate::time::Time;
+use crate::topic::TopicName;
+
+/// How long after a question the engine goes on looking.
+const LOOKS: Duration = Duration::from_secs(10);
+
+/// Topics that are told apart.
+const TOPICS: usize = 1_000;
+
+/// What has been seen since somebody began to ask. Costs a publish one comparison otherwise.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    until: Time,
+    since: Time,
+    topics: BTreeMap<TopicName, TopicView>,
+    others: u64,
+}
+
+impl Watch {
+    pub(crate) fn is_on(&self, now: Time) -> bool {
+        now < self.until
+    }
+
+    /// A message was published; nothing happens while nobody looks.
+    pub(crate) fn saw(&mut self, now: Time, message: &Content, publisher: Option<&ClientId>) {
+        if !self.is_on(now) {
+            return;
+        }
+        if self.topics.len() == TOPICS && !self.topics.contains_key(&message.topic) {
+            self.others += 1;
+            return;
+        }
+        let Content { topic, payload, qos, retain, .. } = message;
+        let payload = payload.len() as u64;
+        if let Some(seen) = self.topics.get_mut(topic) {
+            seen.messages += 1;
+            seen.bytes += payload;
+            (seen.at, seen.qos, seen.retain) = (now, *qos, *retain);
+            seen.publisher = publisher.cloned();
+            return;
+        }
+        let topic = topic.detached();
+        let first = TopicView {
+            topic: topic.clone(),
+            messages: 1,
+            bytes: payload,
+            at: now,
+            qos: *qos,
+            retain: *retain,
+            publisher: publisher.cloned(),
+        };
+        self.topics.insert(topic, first);
+    }
+
+    /// What has been seen; goes on looking for a while.
+    pub(crate) fn look(&mut self, now: Time) -> TopicsView {
+        let was_on = self.is_on(now);
+        if !was_on {
+            *self = Self { since: now, ..Self::default() };
+        }
+        self.until = now + LOOKS;
+        TopicsView {
+            since: was_on.then_some(self.since),
+            topics: self.topics.values().cloned().collect(),
+            others: self.others,
+        }
+    }
+}

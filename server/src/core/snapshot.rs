@@ -1,0 +1,39 @@
+//! Everything that is counted, in one look.
+
+use surewire_engine::answer::Numbers;
+use surewire_engine::time::Time;
+
+use super::{Core, Poisoned};
+use crate::histogram::Histogram;
+
+/// What the engine and its lock have done so far, all of it at one moment.
+pub(crate) struct Snapshot {
+    /// That moment.
+    pub(crate) at: Time,
+    /// The engine's own.
+    pub(crate) numbers: Numbers,
+    /// How long the engine's lock was waited for.
+    pub(crate) lock_wait: Histogram,
+    /// How long it was held.
+    pub(crate) lock_held: Histogram,
+    /// How long sampled steps of the engine took.
+    pub(crate) step: Histogram,
+    /// How long the lock was held for requests of the management interface.
+    pub(crate) request: Histogram,
+}
+
+impl Core {
+    /// Copies all numbers under the lock; some 20 KiB.
+    pub(crate) fn snapshot(&self) -> Result<Snapshot, Poisoned> {
+        let (state, at) = self.lock()?;
+        let numbers = Numbers { sizes: state.engine.sizes(), counters: *state.engine.counters() };
+        Ok(Snapshot {
+            at,
+            numbers,
+            lock_wait: state.lock_wait.clone(),
+            lock_held: state.lock_held.clone(),
+            step: state.step.clone(),
+            request: state.request.clone(),
+        })
+    }
+}

@@ -1,0 +1,135 @@
+//! One connection: requests in, answers out, until somebody has had enough.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::Service;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
+use tracing::debug;
+
+use super::PeerAddress;
+use super::patient::Patient;
+use super::seats::Seat;
+use crate::environment::{LocalFuture, Stream};
+
+/// From one answer, or the start, to the end of the next request's head.
+const HEAD: Duration = Duration::from_secs(30);
+
+/// Bytes of a head that are read before it is refused; a topic or client id may be in it.
+const HEAD_BYTES: usize = 256 * 1024;
+
+/// How long the peer may take to close its side after the last answer, and how much it may still
+/// send: a socket that is closed with unread bytes destroys the answer on its way.
+const LINGER: Duration = Duration::from_secs(1);
+const DRAIN: usize = 4 << 20;
+
+/// Serves a connection to its end.
+pub(super) async fn serve(stream: Box<dyn Stream>, peer: SocketAddr, router: Router, seat: Seat) {
+    let seat = Rc::new(seat);
+    let service =
+        Requests { router: TowerToHyperService::new(router), peer, seat: Rc::clone(&seat) };
+    let connection = builder().serve_connection(TokioIo::new(Patient::new(stream)), service);
+    match run(connection, &seat).await {
+        Ok(Some(stream)) => linger(stream).await,
+        Ok(None) => {}
+        Err(error) => debug!(%peer, %error, "HTTP connection ended"),
+    }
+}
+
+fn builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(HEAD_BYTES)
+        // A client that only shuts its sending side down still gets its answer.
+        .half_close(true)
+        // The wall clock would get into simulations.
+        .auto_date_header(false);
+    builder
+}
+
+type Connection = http1::Connection<TokioIo<Patient>, Requests>;
+
+/// Runs it until either side ends it, and returns its stream with nothing left to be written.
+/// `None` if it was to end and asked for nothing that is worth waiting for.
+async fn run(
+    mut connection: Connection,
+    seat: &Seat,
+) -> Result<Option<Box<dyn Stream>>, hyper::Error> {
+    let ended = tokio::select! {
+        biased;
+        ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => Some(ended),
+        () = seat.closed() => None,
+    };
+    let ended = match ended {
+        Some(ended) => Some(ended),
+        None => finish(&mut connection, seat).await,
+    };
+    let stream = |()| connection.into_parts().io.into_inner().into_inner();
+    ended.transpose().map(|ended| ended.map(stream))
+}
+
+/// Lets the answer at hand be the last one. A head that is not complete gets little time.
+async fn finish(connection: &mut Connection, seat: &Seat) -> Option<Result<(), hyper::Error>> {
+    Pin::new(&mut *connection).graceful_shutdown();
+    let rest = poll_fn(|cx| connection.poll_without_shutdown(cx));
+    if seat.is_busy() { Some(rest.await) } else { timeout(LINGER, rest).await.ok() }
+}
+
+async fn linger(mut stream: Box<dyn Stream>) {
+    // Whoever does not close in time is closed.
+    let _ = timeout(LINGER, pin!(shut(&mut stream))).await;
+}
+
+async fn shut(stream: &mut Box<dyn Stream>) -> io::Result<()> {
+    stream.shutdown().await?;
+    let mut sink = vec![0; 16 * 1024];
+    let mut drained = 0;
+    while drained < DRAIN {
+        match stream.read(&mut sink).await? {
+            0 => break,
+            count => drained += count,
+        }
+    }
+    Ok(())
+}
+
+/// Hands requests to the router.
+struct Requests {
+    router: TowerToHyperService<Router>,
+    peer: SocketAddr,
+    seat: Rc<Seat>,
+}
+
+impl Service<hyper::Request<Incoming>> for Requests {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = LocalFuture<'static, Result<Response, Infallible>>;
+
+    fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
+        let busy = self.seat.busy();
+        let mut request: Request = request.map(Body::new);
+        request.extensions_mut().insert(PeerAddress(self.peer));
+        let answer = self.router.call(request);
+        Box::pin(async move {
+            let answer = answer.await;
+            drop(busy);
+            answer
+        })
+    }
+}

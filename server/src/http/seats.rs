@@ -1,0 +1,135 @@
+//! How many connections there are, and which of them gives way to a new one.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// Connections at a time. Operators and their tools need few; one for each request in flight.
+const LIMIT: usize = 256;
+
+/// All connections, by the order they came in.
+#[derive(Default)]
+pub(super) struct Seats(Rc<Table>);
+
+#[derive(Default)]
+struct Table {
+    taken: RefCell<BTreeMap<u64, Rc<Place>>>,
+    next: Cell<u64>,
+    freed: Notify,
+}
+
+/// What is known of a connection.
+struct Place {
+    /// Since when no request of it is being answered.
+    idle_since: Cell<Option<Instant>>,
+    /// It is to end after the answer at hand.
+    close: Notify,
+}
+
+/// A connection's place, until it is dropped.
+pub(super) struct Seat {
+    table: Rc<Table>,
+    number: u64,
+    place: Rc<Place>,
+}
+
+impl Seats {
+    /// Returns when there is room for one more. Where there is none, the connection that has been
+    /// idle for longest ends: whoever opens many and asks nothing keeps nobody out.
+    pub(super) async fn room(&self) {
+        while self.0.taken.borrow().len() >= LIMIT {
+            if let Some(place) = self.longest_idle() {
+                place.close.notify_one();
+            }
+            self.0.freed.notified().await;
+        }
+    }
+
+    pub(super) fn take(&self) -> Seat {
+        let number = self.0.next.replace(self.0.next.get() + 1);
+        let idle_since = Cell::new(Some(Instant::now()));
+        let place = Rc::new(Place { idle_since, close: Notify::new() });
+        self.0.taken.borrow_mut().insert(number, Rc::clone(&place));
+        Seat { table: Rc::clone(&self.0), number, place }
+    }
+
+    /// Makes every connection end, those with a request in flight after its answer.
+    pub(super) fn close_all(&self) {
+        for place in self.0.taken.borrow().values() {
+            place.close.notify_one();
+        }
+    }
+
+    /// Returns when there is no connection.
+    pub(super) async fn empty(&self) {
+        while !self.0.taken.borrow().is_empty() {
+            self.0.freed.notified().await;
+        }
+    }
+
+    fn longest_idle(&self) -> Option<Rc<Place>> {
+        let taken = self.0.taken.borrow();
+        let idle = taken.values().filter_map(|place| Some((place.idle_since.get()?, place)));
+        idle.min_by_key(|(since, _)| *since).map(|(_, place)| Rc::clone(place))
+    }
+}
+
+impl Seat {
+    /// A request is being answered until what is returned is dropped.
+    pub(super) fn busy(&self) -> Busy {
+        self.place.idle_since.set(None);
+        Busy(Rc::clone(&self.place))
+    }
+
+    pub(super) fn is_busy(&self) -> bool {
+        self.place.idle_since.get().is_none()
+    }
+
+    /// Returns when the connection is to end.
+    pub(super) async fn closed(&self) {
+        self.place.close.notified().await;
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.table.taken.borrow_mut().remove(&self.number);
+        self.table.freed.notify_one();
+    }
+}
+
+/// A request in flight.
+pub(super) struct Busy(Rc<Place>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.idle_since.set(Some(Instant::now()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::{Context, Poll, Waker};
+
+    fn is_ready(future: std::pin::Pin<&mut impl Future>) -> bool {
+        matches!(future.poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(_))
+    }
+
+    #[test]
+    fn the_connection_that_is_idle_for_longest_gives_way() {
+        let seats = Seats::default();
+        let mut taken: Vec<_> = (0..LIMIT).map(|_| seats.take()).collect();
+        let _first_is_busy = taken[0].busy();
+        let mut room = std::pin::pin!(seats.room());
+        assert!(!is_ready(room.as_mut()));
+        assert!(!is_ready(std::pin::pin!(taken[0].closed())));
+        assert!(!is_ready(std::pin::pin!(taken[2].closed())));
+        assert!(is_ready(std::pin::pin!(taken[1].closed())));
+        taken.remove(1);
+        assert!(is_ready(room));
+    }
+}

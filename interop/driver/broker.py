@@ -1,4 +1,4 @@
-"""Starts and stops the broker under test: four listeners on free loopback ports."""
+"""Starts and stops the broker under test: its listeners on free loopback ports."""
 
 import pathlib
 import socket
@@ -13,6 +13,8 @@ STOP_LIMIT = 10
 BACKLOG = 1000
 
 TRANSPORTS = ("mqtt", "mqtts", "ws", "wss")
+# Whom the REST interface lets in.
+USER, PASSWORD = "operator", "interop"
 
 
 class BrokerError(Exception):
@@ -20,10 +22,11 @@ class BrokerError(Exception):
 
 
 class Broker:
-    """A running broker. `ports` maps each of TRANSPORTS to its port."""
+    """A running broker. `ports` maps each of TRANSPORTS to its port; `rest_port` may be None."""
 
-    def __init__(self, command, folder, ports):
+    def __init__(self, command, folder, ports, rest_port):
         self.ports = ports
+        self.rest_port = rest_port
         self.log_file = folder / "broker.log"
         self._output = self.log_file.open("wb")
         self._process = subprocess.Popen(
@@ -32,13 +35,16 @@ class Broker:
 
     def wait_until_ready(self):
         deadline = time.monotonic() + START_LIMIT
-        for name, port in self.ports.items():
+        for name, port in self.all_ports().items():
             while not _answers(port):
                 if not self.is_running():
                     raise BrokerError(f"the broker ended at start with code {self._process.poll()}")
                 if time.monotonic() > deadline:
                     raise BrokerError(f"no {name} listener on port {port} after {START_LIMIT} s")
                 time.sleep(0.05)
+
+    def all_ports(self):
+        return self.ports | ({"rest": self.rest_port} if self.rest_port else {})
 
     def is_running(self):
         return self._process.poll() is None
@@ -67,16 +73,14 @@ class Broker:
 
 def start(options, folder):
     """Configures and starts the broker that the options name; not ready yet."""
-    ports = dict(zip(TRANSPORTS, _free_ports(len(TRANSPORTS))))
-    command = (
-        _mosquitto(folder, ports)
-        if options.broker == "mosquitto"
-        else _surewire(options, folder, ports)
-    )
-    return Broker(command, folder, ports)
+    *free, rest_port = _free_ports(len(TRANSPORTS) + 1)
+    ports = dict(zip(TRANSPORTS, free))
+    if options.broker == "mosquitto":
+        return Broker(_mosquitto(folder, ports), folder, ports, rest_port=None)
+    return Broker(_surewire(options, folder, ports, rest_port), folder, ports, rest_port)
 
 
-def _surewire(options, folder, ports):
+def _surewire(options, folder, ports, rest_port):
     binary = options.surewire.resolve()
     if not binary.exists():
         raise BrokerError(f"{binary} does not exist: build it with `cargo build --release`")
@@ -84,6 +88,7 @@ def _surewire(options, folder, ports):
     lines = [
         f"logging: {'true' if options.packet_log else 'false'}",
         f"max_msgqueue_messages: {BACKLOG}",
+        f"http_server: {{addr: '127.0.0.1:{rest_port}', user: {{{USER}: {PASSWORD}}}}}",
         "listener:",
         f"- {{protocol: mqtt, addr: '127.0.0.1:{ports['mqtt']}'}}",
         f"- {{protocol: mqtt, addr: '127.0.0.1:{ports['mqtts']}', {tls}}}",

@@ -38,6 +38,7 @@ SUITES = {
     "aiomqtt": [*_PYTHON, "-m", "suites.aiomqtt_client"],
     "mqttjs": ["node", "suites/mqttjs.mjs"],
     "chromium": ["node", "suites/chromium.mjs"],
+    "dashboard": ["node", "suites/dashboard.mjs"],
 }
 
 
@@ -131,6 +132,8 @@ def _environment(suite, options, folder, broker):
         "broker": options.broker,
         "host": "127.0.0.1",
         "ports": broker.ports,
+        "backlog": brokers.BACKLOG,
+        "rest": {"port": broker.rest_port, "user": brokers.USER, "password": brokers.PASSWORD},
         "ca": str(folder / "ca.pem"),
         "stranger_ca": str(folder / "stranger.pem"),
         "out": str(OUT),
@@ -164,7 +167,7 @@ def _clients_that_stay(broker):
     """Connections that never end by themselves: a silent one to each listener, and a client."""
     if not broker.is_running():
         return
-    for port in broker.ports.values():
+    for port in broker.all_ports().values():
         yield socket.create_connection(("127.0.0.1", port), timeout=5)
     client = socket.create_connection(("127.0.0.1", broker.ports["mqtt"]), timeout=5)
     client.sendall(b"\x10\x10\x00\x04MQTT\x04\x02\x00\x00\x00\x04stay")

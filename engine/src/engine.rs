@@ -267,7 +267,7 @@ pub struct Sizes {
     pub sessions: usize,
     /// Subscriptions of all sessions.
     pub subscriptions: usize,
-    /// Retained messages, the broker's own below `$SYS` included.
+    /// Retained messages, without the broker's own below `$SYS`.
     pub retained: usize,
     /// Bytes that they count for.
     pub retained_bytes: usize,

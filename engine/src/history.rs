@@ -87,6 +87,17 @@ mod tests {
     }
 
     #[test]
+    fn it_pins_no_read_buffer() {
+        let arena = bytes::Bytes::from(vec![b'x'; 64 * 1024]);
+        let text = bytestring::ByteString::try_from(arena.slice(0..3)).unwrap();
+        let topic = TopicName::new(text).unwrap();
+        let (qos, why) = (QoS::AtMostOnce, DropReason::QueueFullNewQoS0);
+        let mut history = History::default();
+        history.note(Time::ZERO, &Notice::Dropped { client: None, topic, qos, why });
+        assert!(arena.is_unique(), "the arena is still referenced by what is remembered");
+    }
+
+    #[test]
     fn what_went_well_is_no_incident() {
         let mut history = History::default();
         let client = ClientId::new("a").unwrap();

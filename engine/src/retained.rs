@@ -15,6 +15,9 @@ use crate::topic::{self, TopicFilter, TopicName};
 #[derive(Debug, Default)]
 pub(crate) struct Retained {
     by_topic: BTreeSet<ByTopic>,
+    /// How many of them are the broker's own, below `$SYS`: they count for no limit.
+    system: usize,
+    /// Bytes of the others.
     bytes: usize,
 }
 
@@ -56,10 +59,12 @@ impl Cursor {
 }
 
 impl Retained {
+    /// Messages, without the broker's own.
     pub(crate) fn len(&self) -> usize {
-        self.by_topic.len()
+        self.by_topic.len() - self.system
     }
 
+    /// Bytes that these count for.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -83,6 +88,12 @@ impl Retained {
         if let Some(old) = self.by_topic.replace(ByTopic(message)) {
             self.bytes -= old.0.weight();
         }
+    }
+
+    /// The same for a message of the broker's own.
+    pub(crate) fn store_system(&mut self, message: Arc<Content>) {
+        let is_new = self.by_topic.replace(ByTopic(message)).is_none();
+        self.system += usize::from(is_new);
     }
 
     /// Removes the topic's message; whether there was one.
@@ -128,7 +139,10 @@ impl Retained {
 
     /// Checks what must always hold.
     pub(crate) fn check(&self) {
-        let bytes: usize = self.by_topic.iter().map(|entry| entry.0.weight()).sum();
+        let (system, others): (Vec<_>, Vec<_>) =
+            self.by_topic.iter().partition(|entry| entry.0.topic.is_dollar());
+        assert_eq!(system.len(), self.system, "the broker's own retained messages");
+        let bytes: usize = others.iter().map(|entry| entry.0.weight()).sum();
         assert_eq!(bytes, self.bytes, "retained bytes");
         assert!(self.by_topic.iter().all(|entry| !entry.0.payload.is_empty()), "empty retained");
     }

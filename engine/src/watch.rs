@@ -74,3 +74,30 @@ impl Watch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::{Properties, QoS};
+    use bytes::Bytes;
+    use bytestring::ByteString;
+
+    #[test]
+    fn it_pins_no_read_buffer() {
+        let arena = Bytes::from(vec![b'x'; 64 * 1024]);
+        let text = ByteString::try_from(arena.slice(0..3)).unwrap();
+        let content = Content {
+            topic: TopicName::new(text).unwrap(),
+            payload: arena.slice(10..20),
+            qos: QoS::AtMostOnce,
+            retain: false,
+            properties: Properties::NONE,
+        };
+        let mut watch = Watch::default();
+        watch.look(Time::ZERO);
+        watch.saw(Time::ZERO, &content, None);
+        drop(content);
+        assert!(arena.is_unique(), "the arena is still referenced by what was seen");
+        assert_eq!(watch.look(Time::ZERO).topics.len(), 1);
+    }
+}

@@ -167,7 +167,7 @@ impl Engine {
     fn publish_system(&mut self, topic: TopicName, payload: Bytes) {
         let (qos, retain, properties) = (QoS::AtMostOnce, true, Properties::NONE);
         let content = Arc::new(Content { topic, payload, qos, retain, properties });
-        self.retained.store(Arc::clone(&content));
+        self.retained.store_system(Arc::clone(&content));
         let mut message = Message::Kept(content);
         self.bring(&mut message);
         self.record_route(&mut message, Retained::Untouched, None);

@@ -1,5 +1,6 @@
 //! What is counted: the numbers that metrics and `$SYS` are made of.
 
+use crate::support::requests::publish;
 use crate::support::{Bench, SECOND};
 use surewire_engine::config::Config;
 use surewire_engine::packet::PacketType;
@@ -36,4 +37,18 @@ fn the_packets_of_a_connection_count_from_its_connect_on() {
     let count = |wanted| counters.packets_received.iter().find(|(packet, _)| *packet == wanted);
     assert_eq!(count(PacketType::Connect), Some((PacketType::Connect, 1)));
     assert_eq!((counters.packets_received.total(), counters.packets_sent.total()), (2, 2));
+}
+
+#[test]
+fn payloads_count_in_both_directions_and_refusals_once_each() {
+    let bench = Bench::new();
+    let client = bench.connect("a");
+    client.subscribe_many(&[("t", 1), ("a#", 0)]);
+    client.publish("t", 1, "four");
+    client.publish("$x", 0, "refused");
+    bench.command(publish("t", 0, false, "seven b"));
+    bench.command(publish("$y", 0, false, "refused"));
+    let counters = bench.counters();
+    assert_eq!((counters.payload_received, counters.payload_sent), (4 + 7, 4 + 7));
+    assert_eq!((counters.publish_refused, counters.subscribe_refused), (2, 1));
 }

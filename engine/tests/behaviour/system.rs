@@ -31,12 +31,17 @@ fn system_values_are_retained_and_live_for_those_who_ask_for_them_by_name() {
 
 #[test]
 fn system_values_are_neither_recorded_nor_held_to_the_limits_of_the_retained_store() {
-    let bench = Bench::with(Config { max_retained_messages: 0, ..Config::default() });
+    let bench = Bench::with(Config { max_retained_messages: 1, ..Config::default() });
     let client = bench.connect_persistent("c", false);
     client.subscribe("$SYS/#", 2);
     client.lose();
     bench.records();
     tell(&bench, "$SYS/broker/version", "surewire");
     assert_eq!(bench.records(), []);
-    assert_eq!(bench.retained("$SYS/#"), ["$SYS/broker/version=surewire q0 retain"]);
+    tell(&bench, "$SYS/broker/uptime", "1 seconds");
+    assert_eq!(bench.retained("$SYS/broker/version"), ["$SYS/broker/version=surewire q0 retain"]);
+    assert_eq!((bench.sizes().retained, bench.sizes().retained_bytes), (0, 0));
+    // Nor do they take the place of a client's message.
+    bench.connect("p").retain("t", 0, "x");
+    assert_eq!(bench.retained("t"), ["t=x q0 retain"]);
 }

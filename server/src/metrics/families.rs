@@ -22,7 +22,7 @@ pub(super) fn sizes(text: &mut Text, sizes: &Sizes) {
     gauge("surewire_subscriptions", "Subscriptions of all sessions.", sizes.subscriptions);
     gauge(
         "surewire_retained_messages",
-        "Retained messages, the broker's own below $SYS included.",
+        "Retained messages, without the broker's own below $SYS.",
         sizes.retained,
     );
     gauge("surewire_retained_bytes", "Bytes that these count for.", sizes.retained_bytes);

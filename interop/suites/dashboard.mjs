@@ -42,7 +42,8 @@ class Operator {
   async #watch() {
     const note = (what) => this.#troubles.push(what)
     this.page.on('console', (message) => {
-      if (message.type() === 'error') note(`console: ${message.text()}`)
+      if (message.type() !== 'error' || this.#isOfNobody(message)) return
+      note(`console: ${message.text()} at ${message.location().url}`)
     })
     this.page.on('pageerror', (error) => note(`exception: ${error.stack}`))
     this.page.on('dialog', (dialog) => note(`a script ran: ${dialog.message()}`))
@@ -59,6 +60,12 @@ class Operator {
       document.addEventListener('securitypolicyviolation', (event) =>
         globalThis.violated(`${event.violatedDirective} by ${event.blockedURI}`))
     })
+  }
+
+  /** Chromium logs every 404; of a session that has ended it is the answer that is wanted. */
+  #isOfNobody(message) {
+    return this.gone !== undefined && message.text().includes('404')
+      && message.location().url === `${HOME}api/v1/sessions/${this.gone}`
   }
 
   async #leave() {
@@ -228,9 +235,11 @@ for (const screen of Object.keys(SCREENS)) {
     await tabTo(operator.page, 'Disconnect…')
     await operator.page.keyboard.press('Enter')
     await tabTo(operator.page, 'Disconnect')
+    operator.gone = scene.clientId('victim')
     await operator.page.keyboard.press('Enter')
     await within(PATIENCE, 'the client is not disconnected', ended)
     await operator.page.getByText('The client was disconnected.').waitFor()
+    await operator.page.getByText('There is no client and no session of this name.').waitFor()
   }, onSurewire)
 }
 

@@ -1,5 +1,8 @@
 // Requests to the REST interface, and what went wrong with one, in words.
 
+/** The status of what cannot be asked at all. */
+const NEVER = -1
+
 /** A request that failed. `message` is for people; `status` is 0 when nothing answered. */
 export class Failure extends Error {
   constructor(status, message) {
@@ -7,9 +10,9 @@ export class Failure extends Error {
     this.status = status
   }
 
-  /** Asking again would only open the browser's sign-in window again and again. */
+  /** Asking again would not help, or only open the browser's sign-in window again and again. */
   get isFinal() {
-    return this.status === 401
+    return this.status === 401 || this.status === NEVER
   }
 }
 
@@ -35,8 +38,11 @@ export async function find(path, query, signal) {
   }
 }
 
-/** The path of one client or session. */
+/** The path of one client or session. Browsers take `.` and `..` for steps, however written. */
 export function pathOf(collection, clientId) {
+  if (clientId === '.' || clientId === '..') {
+    throw new Failure(NEVER, `No browser can ask for a client called \`${clientId}\`.`)
+  }
   return `${collection}/${encodeURIComponent(clientId)}`
 }
 

@@ -4,11 +4,17 @@
 use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::Error;
 use crate::broker::{Broker, PASSWORD, USER};
 use crate::dial::{self, Target};
 use crate::histograms::Line;
+
+/// How long the broker may take to notice that the last clients left.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// How much there is, and what is asked of it.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +54,7 @@ impl fmt::Display for Outcome {
 pub fn run(broker: &Broker, plan: &Plan) -> Result<Vec<Outcome>, Error> {
     let _connected = fill(broker.addr(), plan)?;
     let mut http = Http::open(broker.management())?;
+    settle(&mut http, plan)?;
     let mut outcomes = Vec::new();
     for (page, count) in [(20, plan.small_pages), (10_000, plan.large_pages)] {
         ask(&mut http, plan, page, count)?;
@@ -73,6 +80,19 @@ fn fill(addr: SocketAddr, plan: &Plan) -> Result<Vec<TcpStream>, Error> {
         }
     }
     Ok(connected)
+}
+
+/// Waits until the clients that left are gone.
+fn settle(http: &mut Http, plan: &Plan) -> Result<(), Error> {
+    let expected = format!("\"total_count\":{},", plan.connected);
+    let began = Instant::now();
+    while !http.get("/clients?per-page=1")?.contains(&expected) {
+        if began.elapsed() > PATIENCE {
+            return Err(Error::Broker("clients that left are still there".into()));
+        }
+        thread::sleep(PAUSE);
+    }
+    Ok(())
 }
 
 /// Pages from everywhere in the lists, the same ones in each run.

@@ -7,8 +7,9 @@ use std::rc::Rc;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// Connections at a time. Operators and their tools need few; one for each request in flight.
-const LIMIT: usize = 256;
+/// Connections at a time. Operators and their tools need few: one for each request in flight. Well
+/// within the file descriptors that are kept back from MQTT's clients.
+const LIMIT: usize = 64;
 
 /// All connections, by the order they came in.
 #[derive(Default)]

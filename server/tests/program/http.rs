@@ -3,9 +3,10 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 
 use crate::broker::{Broker, MQTT, listening};
-use crate::support::run_in;
+use crate::support::{Program, run_in, surewire};
 
 /// `Basic YWRtaW46aHVudGVyMg==` is admin with it.
 const PASSWORD: &str = "hunter2";
@@ -87,4 +88,32 @@ fn a_password_that_is_guessed_first_is_a_warning_where_others_reach_it() {
     std::fs::write(directory.path().join("config.yaml"), file).unwrap();
     let log = run_in(directory.path(), &[]).failure(1);
     assert!(log.contains("WARN http_server.user.admin: this password is among the first"), "{log}");
+}
+
+// contract: section 3, "local zone with numeric offset"
+#[test]
+fn times_are_those_of_the_zone_that_the_process_is_in() {
+    let mut zones = vec![("UTC", "Z\""), ("EAST-5:30", "+05:30\"")];
+    // By name they need the system's database, which a small machine may lack.
+    if Path::new("/usr/share/zoneinfo/Asia/Shanghai").exists() {
+        zones.push(("Asia/Shanghai", "+08:00\""));
+    }
+    for (zone, offset) in zones {
+        let directory = tempfile::tempdir().unwrap();
+        let text = format!(
+            "listener: [{MQTT}]\nhttp_server: {{addr: '127.0.0.1:0', user: {{admin: {PASSWORD}}}}}\n"
+        );
+        std::fs::write(directory.path().join("config.yaml"), text).unwrap();
+        let mut command = surewire(&[]);
+        command.env("TZ", zone).current_dir(directory.path());
+        let mut program = Program::start(command);
+        let _mqtt = listening(&mut program);
+        let address = listening(&mut program);
+        let line = "GET /api/v1/status";
+        let answer = exchange(address, &request(line, "Basic YWRtaW46aHVudGVyMg==", ""));
+        let (_, started) = answer.split_once("\"started_at\":").unwrap();
+        let started = started.split(',').next().unwrap();
+        assert!(started.ends_with(offset), "{zone}: {started}");
+        program.stop();
+    }
 }

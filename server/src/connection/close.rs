@@ -1,12 +1,10 @@
 //! The end of a connection: what was sent must arrive, and nothing may wait for ever.
 
 use std::future::poll_fn;
-use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
 use surewire_engine::event::{Event, Lost};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::{Connection, End};
@@ -14,9 +12,6 @@ use crate::environment::Stream;
 
 /// How long what was sent may take to leave.
 const FLUSH: Duration = Duration::from_secs(5);
-
-/// How long the peer may take to close its side.
-const LINGER: Duration = Duration::from_secs(1);
 
 /// Bytes that the peer may send while it does.
 const DRAIN: usize = 64 * 1024;
@@ -40,23 +35,9 @@ pub(super) async fn close(connection: &Rc<Connection>, end: End) {
     connection.worker.release(connection);
 }
 
-/// Half-closes and reads on for a while. A socket that is closed with unread bytes sends a reset,
-/// and that can destroy what the peer has not read yet: the very packet that says why.
+/// Lets the peer read what was sent last.
 pub(super) async fn linger(stream: &mut Box<dyn Stream>) {
-    let _ = timeout(LINGER, shut(stream)).await;
-}
-
-async fn shut(stream: &mut Box<dyn Stream>) -> io::Result<()> {
-    stream.shutdown().await?;
-    let mut sink = vec![0; 4 * 1024];
-    let mut drained = 0;
-    while drained < DRAIN {
-        match stream.read(&mut sink).await? {
-            0 => break,
-            count => drained += count,
-        }
-    }
-    Ok(())
+    crate::linger::linger(stream, DRAIN).await;
 }
 
 /// Ends a connection whose task panicked, from that task's own unwinding.

@@ -2,9 +2,8 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -17,14 +16,13 @@ use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout;
 use tracing::debug;
 
 use super::PeerAddress;
 use super::patient::Patient;
 use super::seats::Seat;
 use crate::environment::{LocalFuture, Stream};
+use crate::linger::linger;
 
 /// From one answer, or the start, to the end of the next request's head.
 const HEAD: Duration = Duration::from_secs(30);
@@ -32,9 +30,7 @@ const HEAD: Duration = Duration::from_secs(30);
 /// Bytes of a head that are read before it is refused; a topic or client id may be in it.
 const HEAD_BYTES: usize = 256 * 1024;
 
-/// How long the peer may take to close its side after the last answer, and how much it may still
-/// send: a socket that is closed with unread bytes destroys the answer on its way.
-const LINGER: Duration = Duration::from_secs(1);
+/// Bytes that the peer may still send after the last answer: more than a body that was refused.
 const DRAIN: usize = 4 << 20;
 
 /// Serves a connection to its end.
@@ -45,7 +41,7 @@ pub(super) async fn serve(stream: Box<dyn Stream>, peer: SocketAddr, router: Rou
         Requests { router: TowerToHyperService::new(router), peer, seat: Rc::clone(&seat) };
     let connection = builder().serve_connection(stream, service);
     match run(connection, &seat).await {
-        Ok(Some(stream)) => linger(stream).await,
+        Ok(Some(mut stream)) => linger(&mut stream, DRAIN).await,
         Ok(None) => {}
         Err(error) => debug!(%peer, %error, "HTTP connection ended"),
     }
@@ -86,24 +82,6 @@ async fn run(
         None => return Ok(None),
     }
     Ok(Some(connection.into_parts().io.into_inner().into_inner()))
-}
-
-async fn linger(mut stream: Box<dyn Stream>) {
-    // Whoever does not close in time is closed.
-    let _ = timeout(LINGER, pin!(shut(&mut stream))).await;
-}
-
-async fn shut(stream: &mut Box<dyn Stream>) -> io::Result<()> {
-    stream.shutdown().await?;
-    let mut sink = vec![0; 16 * 1024];
-    let mut drained = 0;
-    while drained < DRAIN {
-        match stream.read(&mut sink).await? {
-            0 => break,
-            count => drained += count,
-        }
-    }
-    Ok(())
 }
 
 /// Hands requests to the router.

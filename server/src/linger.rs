@@ -1,0 +1,32 @@
+//! The last second of a connection.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
+
+use crate::environment::Stream;
+
+/// How long the peer may take to close its side.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Half-closes and reads on for a while, at most `most` bytes. A socket that is closed with unread
+/// bytes sends a reset, and that can destroy what the peer has not read yet: the very packet, or
+/// answer, that says why.
+pub(crate) async fn linger(stream: &mut Box<dyn Stream>, most: usize) {
+    let _ = timeout(LINGER, shut(stream, most)).await;
+}
+
+async fn shut(stream: &mut Box<dyn Stream>, most: usize) -> io::Result<()> {
+    stream.shutdown().await?;
+    let mut sink = vec![0; 4 * 1024];
+    let mut drained = 0;
+    while drained < most {
+        match stream.read(&mut sink).await? {
+            0 => break,
+            count => drained += count,
+        }
+    }
+    Ok(())
+}

@@ -269,9 +269,9 @@ pub enum Obstacle {
 pub struct Incident {
     /// When, the last time.
     pub at: Time,
-    /// How often in a row.
+    /// How often something of this kind happened to this client since the first that is remembered.
     pub count: u64,
-    /// What.
+    /// What, the last time.
     pub notice: Notice,
 }
 

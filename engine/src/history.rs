@@ -1,6 +1,6 @@
 //! What was dropped, refused or cut off lately: the newest such notices, for whoever asks "why".
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 
 use crate::answer::Incident;
 use crate::id::ClientId;
@@ -10,13 +10,20 @@ use crate::time::Time;
 /// Incidents that are remembered.
 const KEPT: usize = 4_096;
 
-/// The newest incidents among which a repetition is looked for.
-const LOOKED_AT: usize = 8;
+/// Bytes of their texts: names can be long, and an attacker chooses them.
+const KEPT_BYTES: usize = 4 << 20;
 
-/// A ring of incidents. The same again is counted, not remembered once more, so that one client
-/// that overflows on one topic does not push out all others.
+/// The newest incidents. The same kind of incident of the same client is counted, not remembered
+/// once more, so that a client that overflows, on however many topics, does not push out the others.
 #[derive(Debug, Default)]
-pub(crate) struct History(VecDeque<Incident>);
+pub(crate) struct History {
+    /// By the order in which they happened last.
+    incidents: BTreeMap<u64, Incident>,
+    /// Where those of each client are: one of each kind.
+    by_client: BTreeMap<Option<ClientId>, Vec<u64>>,
+    next: u64,
+    bytes: usize,
+}
 
 impl History {
     /// Remembers the notice if it tells of something dropped, refused or cut off.
@@ -24,23 +31,51 @@ impl History {
         if !notice.is_incident() {
             return;
         }
-        let newest = self.0.iter_mut().rev().take(LOOKED_AT);
-        if let Some(same) = newest.into_iter().find(|incident| incident.notice == *notice) {
-            same.count += 1;
-            same.at = at;
-            return;
+        let before = self.take_like(notice);
+        let count = before.as_ref().map_or(0, |incident| incident.count) + 1;
+        let same = before.map(|incident| incident.notice).filter(|known| known == notice);
+        let notice = same.unwrap_or_else(|| notice.detached());
+        self.bytes += notice.text_len();
+        self.by_client.entry(notice.client().cloned()).or_default().push(self.next);
+        self.incidents.insert(self.next, Incident { at, count, notice });
+        self.next += 1;
+        while self.incidents.len() > KEPT || self.bytes > KEPT_BYTES {
+            let Some(oldest) = self.incidents.keys().next().copied() else { return };
+            self.take(oldest);
         }
-        if self.0.len() == KEPT {
-            self.0.pop_front();
-        }
-        self.0.push_back(Incident { at, count: 1, notice: notice.detached() });
     }
 
     /// The newest ones, of one client or of all.
     pub(crate) fn newest(&self, client: Option<&ClientId>, limit: usize) -> Vec<Incident> {
-        let concerns =
-            |incident: &&Incident| client.is_none() || incident.notice.client() == client;
-        self.0.iter().rev().filter(concerns).take(limit).cloned().collect()
+        let Some(client) = client else {
+            return self.incidents.values().rev().take(limit).cloned().collect();
+        };
+        let orders = self.by_client.get(&Some(client.clone()));
+        let orders = orders.into_iter().flat_map(|orders| orders.iter().rev()).take(limit);
+        orders.filter_map(|order| self.incidents.get(order)).cloned().collect()
+    }
+
+    /// Takes out the client's incident of this kind.
+    fn take_like(&mut self, notice: &Notice) -> Option<Incident> {
+        let orders = self.by_client.get(&notice.client().cloned())?;
+        let is_like = |order: &&u64| {
+            self.incidents.get(order).is_some_and(|incident| incident.notice.is_like(notice))
+        };
+        let order = *orders.iter().find(is_like)?;
+        self.take(order)
+    }
+
+    fn take(&mut self, order: u64) -> Option<Incident> {
+        let incident = self.incidents.remove(&order)?;
+        self.bytes -= incident.notice.text_len();
+        let client = incident.notice.client().cloned();
+        if let Some(orders) = self.by_client.get_mut(&client) {
+            orders.retain(|other| *other != order);
+            if orders.is_empty() {
+                self.by_client.remove(&client);
+            }
+        }
+        Some(incident)
     }
 }
 
@@ -61,29 +96,44 @@ mod tests {
     }
 
     #[test]
-    fn the_same_again_is_counted() {
+    fn the_same_kind_again_is_counted_whatever_the_topic() {
         let mut history = History::default();
-        for second in 0..100 {
-            history.note(Time::from_secs(second), &dropped("a", "t"));
-            history.note(Time::from_secs(second), &dropped("b", "t"));
+        history.note(Time::ZERO, &dropped("b", "t"));
+        for second in 0..10_000 {
+            history.note(Time::from_secs(second), &dropped("a", &format!("t/{}", second % 9)));
         }
         let all = history.newest(None, 10);
-        assert_eq!(all.iter().map(|one| one.count).collect::<Vec<_>>(), [100, 100]);
+        assert_eq!(all.iter().map(|one| one.count).collect::<Vec<_>>(), [10_000, 1]);
         let of_a = history.newest(ClientId::new("a").as_ref(), 10);
         assert_eq!(of_a.len(), 1);
-        assert_eq!((of_a[0].at, &of_a[0].notice), (Time::from_secs(99), &dropped("a", "t")));
+        assert_eq!((of_a[0].at, &of_a[0].notice), (Time::from_secs(9_999), &dropped("a", "t/0")));
     }
 
     #[test]
-    fn it_is_bounded_and_gives_the_newest_first() {
+    fn it_gives_the_newest_first_also_after_a_repetition() {
+        let mut history = History::default();
+        for (second, client) in ["a", "a", "b", "b", "a"].into_iter().enumerate() {
+            history.note(Time::from_secs(second as u64), &dropped(client, "t"));
+        }
+        let times: Vec<Time> = history.newest(None, 9).iter().map(|one| one.at).collect();
+        assert_eq!(times, [Time::from_secs(4), Time::from_secs(3)]);
+    }
+
+    #[test]
+    fn it_is_bounded_by_number_and_by_bytes() {
         let mut history = History::default();
         for n in 0..KEPT + 10 {
-            history.note(Time::from_secs(n as u64), &dropped("a", &format!("t/{n}")));
+            history.note(Time::from_secs(n as u64), &dropped(&format!("c{n}"), "t"));
         }
-        let all = history.newest(None, usize::MAX);
-        assert_eq!(all.len(), KEPT);
-        assert_eq!(all[0].notice, dropped("a", &format!("t/{}", KEPT + 9)));
-        assert_eq!(all[KEPT - 1].notice, dropped("a", "t/10"));
+        assert_eq!(history.newest(None, usize::MAX).len(), KEPT);
+        assert_eq!(history.by_client.len(), KEPT);
+        for n in 0..200 {
+            let long = format!("{n}{}", "x".repeat(60_000));
+            history.note(Time::ZERO, &dropped(&long, &long));
+        }
+        let kept = history.newest(None, usize::MAX);
+        assert!(history.bytes <= KEPT_BYTES && kept.len() < 80, "{} of 61 kB", kept.len());
+        assert_eq!(history.by_client.len(), kept.len());
     }
 
     #[test]

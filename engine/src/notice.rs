@@ -135,6 +135,40 @@ impl Notice {
         }
     }
 
+    /// Whether it tells of the same kind of thing for the same reason; where, and from where, does
+    /// not count.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Refused { why: a, .. }, Self::Refused { why: b, .. }) => a == b,
+            (Self::Disconnected { why: a, .. }, Self::Disconnected { why: b, .. }) => a == b,
+            (Self::SessionEnded { why: a, .. }, Self::SessionEnded { why: b, .. }) => a == b,
+            (Self::Dropped { why: a, .. }, Self::Dropped { why: b, .. }) => a == b,
+            (Self::PublishRefused { why: a, .. }, Self::PublishRefused { why: b, .. })
+            | (Self::NotRetained { why: a, .. }, Self::NotRetained { why: b, .. }) => a == b,
+            (Self::SubscribeRefused { why: a, .. }, Self::SubscribeRefused { why: b, .. }) => {
+                a == b
+            }
+            _ => false,
+        }
+    }
+
+    /// Bytes of the names in it.
+    pub(crate) fn text_len(&self) -> usize {
+        let client = self.client().map_or(0, |client| client.as_str().len());
+        client
+            + match self {
+                Self::Dropped { topic, .. }
+                | Self::PublishRefused { topic, .. }
+                | Self::NotRetained { topic, .. }
+                | Self::WillPublished { topic, .. } => topic.as_str().len(),
+                Self::SubscribeRefused { filter, .. } => filter.len(),
+                Self::Connected { .. }
+                | Self::Refused { .. }
+                | Self::Disconnected { .. }
+                | Self::SessionEnded { .. } => 0,
+            }
+    }
+
     /// A copy that pins no read buffer.
     pub(crate) fn detached(&self) -> Self {
         let mut copy = self.clone();
@@ -280,6 +314,6 @@ pub enum SubscribeRefusal {
     FilterLimit,
     /// The client holds `max_subscriptions_per_client` already.
     SubscriptionLimit,
-    /// As many clients as may have subscriptions that wait for their first connection.
-    AwaitedClients,
+    /// As many subscriptions wait for first connections as may: for 10,000 clients, 1,000 for each.
+    Awaited,
 }

@@ -35,7 +35,8 @@ pub enum Query {
         start: Start,
         /// The most that is wanted; a step may give less.
         limit: usize,
-        /// Only clients in whose id, user name or address this text occurs, whatever its case.
+        /// Only clients in whose id, user name or address this text occurs, whatever its case,
+        /// within the first 256 bytes.
         containing: Option<String>,
     },
     /// One connected client.
@@ -46,7 +47,8 @@ pub enum Query {
         start: Start,
         /// The most that is wanted; a step may give less.
         limit: usize,
-        /// Only sessions in whose client id or address this text occurs, whatever its case.
+        /// Only sessions in whose client id or address this text occurs, whatever its case, within
+        /// the first 256 bytes.
         containing: Option<String>,
         /// Only those whose client is connected, or is not.
         online: Option<bool>,
@@ -121,7 +123,8 @@ pub enum Start {
     After(Cursor),
 }
 
-/// How far a list has been read. It stays good whatever is added or removed.
+/// How far a list has been read. In a list by time it stays good whatever is added or removed; where
+/// there is no order of meaning, items that come or go meanwhile can be missed or seen twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor(pub u64);
 
@@ -163,7 +166,12 @@ pub enum Command {
         /// The topic behind which this step starts.
         after: Option<TopicName>,
     },
-    /// Publishes what the broker tells of itself below `$SYS`, retained, at QoS 0. None of it is
-    /// stored in the log.
-    PublishSystem(Vec<(TopicName, Bytes)>),
+    /// Publishes something that the broker tells of itself below `$SYS`, retained, at QoS 0. It is
+    /// not stored in the log.
+    PublishSystem {
+        /// Where.
+        topic: TopicName,
+        /// What.
+        payload: Bytes,
+    },
 }

@@ -9,6 +9,9 @@ use crate::topic::TopicFilter;
 /// Clients that subscriptions may wait for (contract section 3.1).
 pub(crate) const CLIENTS: usize = 10_000;
 
+/// Subscriptions that may wait for one of them: it takes them in one step.
+pub(crate) const FILTERS: usize = 1_000;
+
 /// Filters by client. Nothing is routed to them.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting(BTreeMap<ClientId, BTreeMap<TopicFilter, SubscribeOptions>>);
@@ -22,6 +25,11 @@ impl Waiting {
     /// Subscriptions that wait for the client.
     pub(crate) fn of(&self, client: &ClientId) -> usize {
         self.0.get(client).map_or(0, BTreeMap::len)
+    }
+
+    /// Whom subscriptions wait for.
+    pub(crate) fn clients(&self) -> impl Iterator<Item = &ClientId> {
+        self.0.keys()
     }
 
     pub(crate) fn contains(&self, client: &ClientId, filter: &TopicFilter) -> bool {

@@ -12,6 +12,9 @@ use crate::topic::TopicName;
 /// How long after a question the engine goes on looking.
 const LOOKS: Duration = Duration::from_secs(10);
 
+/// A topic that was silent for so long makes room for others.
+const SILENT: Duration = Duration::from_secs(60);
+
 /// Topics that are told apart.
 const TOPICS: usize = 1_000;
 
@@ -67,6 +70,7 @@ impl Watch {
             *self = Self { since: now, ..Self::default() };
         }
         self.until = now + LOOKS;
+        self.topics.retain(|_, seen| now - seen.at <= SILENT);
         TopicsView {
             since: was_on.then_some(self.since),
             topics: self.topics.values().cloned().collect(),

@@ -27,9 +27,12 @@ pub(crate) async fn publish(shared: Arc<Shared>, period: Duration) {
         due.tick().await;
         let Ok(reading) = read(&shared) else { return };
         let changed = topics.update(reading.at - started, &reading);
-        let order = Request::Command(Command::PublishSystem(changed));
-        if shared.core.ask(order).await.is_err() {
-            return;
+        // One by one: a step of all of them would be long where many subscribe to them.
+        for (topic, payload) in changed {
+            let order = Request::Command(Command::PublishSystem { topic, payload });
+            if shared.core.ask(order).await.is_err() {
+                return;
+            }
         }
     }
 }

@@ -35,6 +35,11 @@ impl Engine {
             self.counters.routed, accounted,
             "the ledger: routed = delivered + dropped + held"
         );
+        let awaited_twice = |client| self.by_client.get(client).is_some();
+        assert!(!self.waiting.clients().any(awaited_twice), "waited for, and there");
+        let unanswered = self.answers.iter().map(|(after, ..)| *after);
+        assert!(unanswered.clone().is_sorted(), "answers out of order");
+        assert!(unanswered.min().is_none_or(|first| first > self.durable), "an answer is late");
         assert!(self.durable <= self.lsn, "more is durable than was appended");
         assert!(self.out.is_empty(), "actions outside an event");
     }

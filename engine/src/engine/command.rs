@@ -37,10 +37,8 @@ impl Engine {
             Command::Disconnect(client) => Answer::Disconnected(self.disconnect(&client)),
             Command::EndSession(client) => Answer::SessionEnded(self.end_session_of(&client)),
             Command::ClearRetained { filter, after } => self.clear_retained(filter, after),
-            Command::PublishSystem(values) => {
-                for (topic, value) in values {
-                    self.publish_system(topic, value);
-                }
+            Command::PublishSystem { topic, payload } => {
+                self.publish_system(topic, payload);
                 Answer::SystemPublished
             }
         }
@@ -74,11 +72,14 @@ impl Engine {
         self.check_length(filter)?;
         let waiting = self.waiting.of(&client);
         if waiting == 0 && self.waiting.len() >= waiting::CLIENTS {
-            return Err(SubscribeRefusal::AwaitedClients);
+            return Err(SubscribeRefusal::Awaited);
         }
-        let most = self.config.max_subscriptions_per_client;
-        if waiting >= most && !self.waiting.contains(&client, filter) {
+        let is_new = !self.waiting.contains(&client, filter);
+        if is_new && waiting >= self.config.max_subscriptions_per_client {
             return Err(SubscribeRefusal::SubscriptionLimit);
+        }
+        if is_new && waiting >= waiting::FILTERS {
+            return Err(SubscribeRefusal::Awaited);
         }
         let filter = filter.detached();
         self.waiting.add(client.clone(), filter.clone(), options);
@@ -105,9 +106,11 @@ impl Engine {
         if awaited.is_empty() {
             return Vec::new();
         }
-        self.append(Record::AwaitingEnded { client: client.clone(), filter: None });
         let add = |(filter, options)| self.add_subscription(slot, &filter, options, None);
-        awaited.into_iter().map(add).collect()
+        let added = awaited.into_iter().map(add).collect();
+        // Only now: a log that ends in between must not lose them.
+        self.append(Record::AwaitingEnded { client: client.clone(), filter: None });
+        added
     }
 
     /// Whether the client was connected.

@@ -175,7 +175,7 @@ impl Engine {
         let slot = self.sessions.insert(session);
         self.by_client.insert(client.clone(), slot);
         if let Lifetime::Beyond(expiry) = lifetime {
-            let at = self.now;
+            let at = arrival.at;
             self.append(Record::SessionBegan { session: key, client, at, expiry });
         }
         slot
@@ -192,8 +192,8 @@ impl Engine {
         session.connected_at = arrival.at;
         session.lifetime = lifetime;
         if let Lifetime::Beyond(expiry) = lifetime {
-            let session = session.key;
-            self.append(Record::SessionResumed { session, expiry });
+            let (session, at) = (session.key, arrival.at);
+            self.append(Record::SessionResumed { session, at, expiry });
         }
         slot
     }

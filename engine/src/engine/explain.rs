@@ -18,6 +18,9 @@ use crate::topic::TopicName;
 /// Incidents of the client that come with the explanation.
 const RECENT: usize = 50;
 
+/// Matching subscriptions that are described: a step must not cost what 100,000 do.
+const MATCHES: usize = 500;
+
 /// Topics of the broker's own messages, which no client may publish.
 const SYSTEM: &str = "$SYS/";
 
@@ -70,7 +73,7 @@ impl Engine {
             });
             Some(Match { filter, granted, effective: qos.min(granted), turn })
         };
-        found.into_iter().filter_map(describe).collect()
+        found.into_iter().take(MATCHES).filter_map(describe).collect()
     }
 
     /// The fate of the client's own copy, or else of the one that its share groups give it.

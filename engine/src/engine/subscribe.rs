@@ -198,7 +198,7 @@ fn refusal_code(why: SubscribeRefusal) -> ReasonCode {
         }
         SubscribeRefusal::FilterLimit
         | SubscribeRefusal::SubscriptionLimit
-        | SubscribeRefusal::AwaitedClients => ReasonCode::QuotaExceeded,
+        | SubscribeRefusal::Awaited => ReasonCode::QuotaExceeded,
     }
 }
 

@@ -29,7 +29,7 @@ pub enum Record {
         session: SessionKey,
         /// Whose.
         client: ClientId,
-        /// When.
+        /// When; no two arrivals have the same time.
         at: Time,
         /// Seconds that it lives on after its connection; `None` is for ever.
         expiry: Option<u32>,
@@ -38,6 +38,8 @@ pub enum Record {
     SessionResumed {
         /// Which.
         session: SessionKey,
+        /// When; no two arrivals have the same time.
+        at: Time,
         /// As for `SessionBegan`.
         expiry: Option<u32>,
     },

@@ -6,6 +6,7 @@ use crate::support::requests::{clear, client_id, filter, topic};
 use crate::support::{Bench, SECOND, connect, will};
 use surewire_engine::answer::{Answer, ClientView, Page, SessionView, SubscriptionView};
 use surewire_engine::config::Config;
+use surewire_engine::log::record::Record;
 use surewire_engine::packet::{Connect, Version};
 use surewire_engine::request::{Cursor, Query, Start, SubscriptionsOf};
 use surewire_engine::time::Time;
@@ -97,6 +98,44 @@ fn a_cursor_stays_good_whatever_comes_and_goes() {
     let rest = clients(&bench, Start::After(first.next.unwrap()), 10, "");
     assert_eq!(client_names(&rest), ["c", "d", "e"]);
     assert_eq!(rest.next, None);
+}
+
+#[test]
+fn a_cursor_beyond_every_list_is_its_end() {
+    let bench = Bench::new();
+    bench.connect("c").subscribe_many(&[("t", 0), ("+", 0)]);
+    for place in [2, 3, u64::MAX - 1, u64::MAX] {
+        let start = Start::After(Cursor(place));
+        for of in [
+            SubscriptionsOf::Filter(filter("t")),
+            SubscriptionsOf::Filter(filter("nobody")),
+            SubscriptionsOf::Topic(topic("t")),
+        ] {
+            let page = bench.subscriptions(of, start, 10);
+            assert_eq!((page.items.len(), page.next), (0, None), "{place}");
+        }
+    }
+    let start = Start::After(Cursor(u64::MAX));
+    for of in [SubscriptionsOf::Everyone, SubscriptionsOf::Client(client_id("c"))] {
+        assert_eq!(bench.subscriptions(of, start, 10).items, []);
+    }
+    assert_eq!(clients(&bench, start, 10, "").items, []);
+    assert_eq!(sessions(&bench, start, 10, None).items, []);
+}
+
+#[test]
+fn what_arrives_in_one_instant_is_recorded_with_times_of_its_own() {
+    let bench = Bench::new();
+    for (id, present) in [("a", false), ("b", false), ("a", true)] {
+        bench.connect_persistent(id, present);
+        let recorded = bench.records().iter().find_map(|record| match record {
+            Record::SessionBegan { at, .. } | Record::SessionResumed { at, .. } => Some(*at),
+            _ => None,
+        });
+        assert_eq!(recorded, Some(bench.session_view(id).unwrap().connected_at));
+    }
+    let all = sessions(&bench, Start::FIRST, 10, None);
+    assert!(all.items[0].connected_at < all.items[1].connected_at);
 }
 
 #[test]

@@ -80,6 +80,21 @@ fn topics_are_looked_at_only_while_somebody_asks() {
 }
 
 #[test]
+fn a_topic_that_is_silent_makes_room_for_others() {
+    let bench = Bench::new();
+    topics(&bench);
+    let client = bench.connect("c");
+    client.publish("old", 0, "x");
+    for _ in 0..8 {
+        bench.advance(8 * SECOND);
+        client.publish("new", 0, "x");
+        topics(&bench);
+    }
+    let seen = topics(&bench).topics;
+    assert_eq!(seen.iter().map(|seen| seen.topic.as_str()).collect::<Vec<_>>(), ["new"]);
+}
+
+#[test]
 fn no_more_than_1_000_topics_are_told_apart() {
     let bench = Bench::new();
     bench.check_every(1_000);

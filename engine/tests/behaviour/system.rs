@@ -9,7 +9,8 @@ use surewire_engine::config::Config;
 use surewire_engine::request::Command;
 
 fn tell(bench: &Bench, name: &str, value: &'static str) {
-    let order = Command::PublishSystem(vec![(topic(name), Bytes::from_static(value.as_bytes()))]);
+    let payload = Bytes::from_static(value.as_bytes());
+    let order = Command::PublishSystem { topic: topic(name), payload };
     assert_eq!(bench.command(order), Answer::SystemPublished);
 }
 

@@ -151,7 +151,7 @@ fn subscriptions_wait_for_ten_thousand_clients_and_no_more() {
     for n in 0..10_000 {
         assert_eq!(subscribe(n).status(), 200, "{n}");
     }
-    let why = "subscriptions wait for as many clients as they may already";
+    let why = "as many subscriptions wait for clients that never connected as may";
     assert_eq!(subscribe(10_000).parts(), (400, Some(TEXT), why));
     assert_eq!(subscribe(7).status(), 200);
 }

@@ -32,6 +32,16 @@ fn subscriptions_are_found_by_client_filter_or_topic() {
         let page = broker.get(&format!("subscriptions{query}"));
         assert_eq!(filters(&page), expected, "{query}");
     }
+    // Cursors beyond every list.
+    for query in [
+        "filter=x&cursor=f18446744073709551615",
+        "filter=x%2F%23&cursor=f18446744073709551614",
+        "topic=x/1&cursor=t18446744073709551615",
+        "client_id=a&cursor=i18446744073709551615",
+        "cursor=a18446744073709551615",
+    ] {
+        assert_eq!(filters(&broker.get(&format!("subscriptions?{query}"))), [""; 0], "{query}");
+    }
     let page = broker.get("subscriptions?client_id=a&limit=1");
     assert_eq!(page["items"][0]["qos"], 1);
     assert_eq!(page["items"][0]["share_group"], serde_json::Value::Null);

@@ -50,8 +50,8 @@ pub(super) async fn subscribe(
         SubscribeRefusal::FilterLimit | SubscribeRefusal::SubscriptionLimit => {
             "the client has as many subscriptions as it may have"
         }
-        SubscribeRefusal::AwaitedClients => {
-            "subscriptions wait for as many clients as they may already"
+        SubscribeRefusal::Awaited => {
+            "as many subscriptions wait for clients that never connected as may"
         }
     }))
 }

@@ -59,11 +59,12 @@ pub(super) struct Client {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 struct ListQuery {
-    /// A part of the client id, the user name or the address, whatever its case.
+    /// A part of the client id, the user name or the address, whatever its case;
+    /// of long ones the first 256 bytes count.
     #[param(value_type = Option<String>, example = "sensor")]
     filter: Option<String>,
     /// The `next` of an earlier answer to the same question.
-    #[param(value_type = Option<String>, pattern = "^c[0-9]{1,19}$")]
+    #[param(value_type = Option<String>, pattern = "^c([0-9]{1,19}|1[0-7][0-9]{18}|1844674407370955161[0-5])$")]
     cursor: Option<Given>,
     /// Items at once.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 1000, default = 100)]

@@ -73,14 +73,15 @@ pub(super) struct Session {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 struct ListQuery {
-    /// A part of the client id or the address, whatever its case.
+    /// A part of the client id or the address, whatever its case;
+    /// of long ones the first 256 bytes count.
     #[param(value_type = Option<String>, example = "sensor")]
     filter: Option<String>,
     /// Only those whose client is connected, or is not.
     #[param(inline)]
     state: Option<Whether>,
     /// The `next` of an earlier answer to the same question.
-    #[param(value_type = Option<String>, pattern = "^s[0-9]{1,19}$")]
+    #[param(value_type = Option<String>, pattern = "^s([0-9]{1,19}|1[0-7][0-9]{18}|1844674407370955161[0-5])$")]
     cursor: Option<Given>,
     /// Items at once.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 1000, default = 100)]

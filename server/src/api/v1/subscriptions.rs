@@ -66,7 +66,7 @@ struct ListQuery {
     #[param(value_type = Option<String>, pattern = "^[^+#\\u0000]+$", min_length = 1)]
     topic: Option<TopicName>,
     /// The `next` of an earlier answer to the same question.
-    #[param(value_type = Option<String>, pattern = "^[aift][0-9]{1,19}$")]
+    #[param(value_type = Option<String>, pattern = "^[aift]([0-9]{1,19}|1[0-7][0-9]{18}|1844674407370955161[0-5])$")]
     cursor: Option<Given>,
     /// Items at once.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 1000, default = 100)]

@@ -88,10 +88,10 @@ pub(crate) fn subscribe(why: SubscribeRefusal) -> Words {
             "The client has as many subscriptions as one may have. Use wildcards, or raise \
              max_subscriptions_per_client.",
         ),
-        SubscribeRefusal::AwaitedClients => words(
+        SubscribeRefusal::Awaited => words(
             "awaited_clients",
-            "As many clients that never connected as may have subscriptions waiting for them have \
-             some. Remove those that are not needed.",
+            "As many subscriptions wait for clients that never connected as may: 1,000 for one, for \
+             10,000 clients. Remove those that are not needed.",
         ),
     }
 }
@@ -149,7 +149,7 @@ mod tests {
             SubscribeRefusal::TopicLimit,
             SubscribeRefusal::FilterLimit,
             SubscribeRefusal::SubscriptionLimit,
-            SubscribeRefusal::AwaitedClients,
+            SubscribeRefusal::Awaited,
         ];
         check(invalid.map(SubscribeRefusal::Invalid).into_iter().chain(others).map(subscribe));
     }

@@ -39,6 +39,9 @@ pub enum RunError {
         "the engine failed (a bug of ours, see the message above); nothing it holds is trusted"
     )]
     Engine,
+    /// A task that was to run for as long as the broker ended.
+    #[error("a part of the broker failed (a bug of ours, see the message above)")]
+    Task,
 }
 
 fn cure(error: &io::Error) -> &'static str {

@@ -10,15 +10,18 @@ use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::acceptor::is_peers_fault;
 use crate::environment::{Incoming, Listener};
+use crate::shared::Shared;
 
 use seats::Seats;
 
@@ -35,25 +38,27 @@ pub(crate) struct PeerAddress(pub(crate) SocketAddr);
 /// Everything on all HTTP listeners.
 pub(crate) struct Http {
     router: Router,
-    tcp_keepalive: Option<Duration>,
+    shared: Arc<Shared>,
     seats: Seats,
     /// Dropped, and with it every connection that is left, when serving ends.
     tasks: RefCell<JoinSet<()>>,
 }
 
 impl Http {
-    pub(crate) fn new(router: Router, tcp_keepalive: Option<Duration>) -> Rc<Self> {
+    pub(crate) fn new(router: Router, shared: Arc<Shared>) -> Rc<Self> {
         let (seats, tasks) = (Seats::default(), RefCell::default());
-        Rc::new(Self { router, tcp_keepalive, seats, tasks })
+        Rc::new(Self { router, shared, seats, tasks })
     }
 
     /// Accepts for ever.
     pub(crate) async fn accept(self: Rc<Self>, mut listener: Box<dyn Listener>) {
         let mut quiet_until = Instant::now();
         loop {
-            self.seats.room().await;
             match listener.accept().await {
-                Ok((incoming, peer)) => self.start(incoming, peer),
+                Ok((incoming, peer)) => {
+                    self.seats.room().await;
+                    self.start(incoming, peer);
+                }
                 Err(error) if is_peers_fault(&error) => {}
                 Err(error) => {
                     if Instant::now() >= quiet_until {
@@ -78,10 +83,16 @@ impl Http {
 
     fn start(&self, incoming: Box<dyn Incoming>, peer: SocketAddr) {
         // A peer that is gone already is no news.
-        let Ok(stream) = incoming.attach(self.tcp_keepalive) else { return };
+        let keepalive = self.shared.settings.tcp_keepalive;
+        let Ok(stream) = incoming.attach(keepalive) else { return };
         let seat = self.seats.take();
         let mut tasks = self.tasks.borrow_mut();
-        while tasks.try_join_next().is_some() {}
+        while let Some(ended) = tasks.try_join_next() {
+            if let Err(error) = ended {
+                self.shared.panics.fetch_add(1, Ordering::Relaxed);
+                error!(%error, "an HTTP connection was ended by a bug of ours");
+            }
+        }
         tasks.spawn_local(connection::serve(stream, peer, self.router.clone(), seat));
     }
 }

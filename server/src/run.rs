@@ -106,7 +106,7 @@ impl Server {
 
         let secret = environment.seed().map_err(RunError::Entropy)?;
         let api = Api::new(Arc::clone(&shared), bound, &secret);
-        let http = Http::new(api::router(&api), shared.settings.tcp_keepalive);
+        let http = Http::new(api::router(&api), Arc::clone(&shared));
 
         let (mail, mut returned) = start_workers(&shared, environment)?;
         // Dropped, and with it all listening sockets, when serving ends.
@@ -124,6 +124,8 @@ impl Server {
             biased;
             () = shared.core.failed.notified() => Err(RunError::Engine),
             () = shutdown => Ok(()),
+            // None of them ends by itself while the engine lives.
+            Some(_) = accepting.join_next() => Err(RunError::Task),
             never = print_on_demand(&shared, environment) => match never {},
         };
         drop(accepting);

@@ -5,13 +5,15 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
-use hyper::body::Incoming;
+use bytes::Bytes;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -20,7 +22,7 @@ use tracing::debug;
 
 use super::PeerAddress;
 use super::patient::Patient;
-use super::seats::Seat;
+use super::seats::{Busy, Seat};
 use crate::environment::{LocalFuture, Stream};
 use crate::linger::linger;
 
@@ -92,9 +94,9 @@ struct Requests {
 }
 
 impl Service<hyper::Request<Incoming>> for Requests {
-    type Response = Response;
+    type Response = hyper::Response<Answer>;
     type Error = Infallible;
-    type Future = LocalFuture<'static, Result<Response, Infallible>>;
+    type Future = LocalFuture<'static, Result<Self::Response, Infallible>>;
 
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
         let busy = self.seat.busy();
@@ -102,9 +104,35 @@ impl Service<hyper::Request<Incoming>> for Requests {
         request.extensions_mut().insert(PeerAddress(self.peer));
         let answer = self.router.call(request);
         Box::pin(async move {
-            let answer = answer.await;
-            drop(busy);
-            answer
+            let answer: Response = answer.await?;
+            Ok(answer.map(|body| Answer { body, _busy: busy }))
         })
+    }
+}
+
+/// An answer's body. The connection is busy until it is sent, however long that is: a stream of
+/// events is not idle.
+struct Answer {
+    body: Body,
+    _busy: Busy,
+}
+
+impl hyper::body::Body for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        hyper::body::Body::size_hint(&self.body)
     }
 }

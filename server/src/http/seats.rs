@@ -3,13 +3,18 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 /// Connections at a time. Operators and their tools need few: one for each request in flight. Well
 /// within the file descriptors that are kept back from MQTT's clients.
 const LIMIT: usize = 64;
+
+/// A connection whose answer got on at last tells nobody: while there is no room it is looked for
+/// this often.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// All connections, by the order they came in.
 #[derive(Default)]
@@ -47,7 +52,7 @@ impl Seats {
             if let Some(place) = self.longest_idle() {
                 place.close.notify_one();
             }
-            self.0.freed.notified().await;
+            let _ = timeout(LOOK, self.0.freed.notified()).await;
         }
     }
 
@@ -85,7 +90,7 @@ impl Seat {
     /// A request is being answered until what is returned is dropped.
     pub(super) fn busy(&self) -> Busy {
         self.place.idle_since.set(None);
-        Busy(Rc::clone(&self.place))
+        Busy { table: Rc::clone(&self.table), place: Rc::clone(&self.place) }
     }
 
     /// Whether a request is being answered, up to its last byte.
@@ -118,11 +123,16 @@ impl Drop for Seat {
 }
 
 /// A request in flight.
-pub(super) struct Busy(Rc<Place>);
+pub(super) struct Busy {
+    table: Rc<Table>,
+    place: Rc<Place>,
+}
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.idle_since.set(Some(Instant::now()));
+        self.place.idle_since.set(Some(Instant::now()));
+        // It may be the one that is to give way.
+        self.table.freed.notify_one();
     }
 }
 
@@ -135,8 +145,8 @@ mod tests {
         matches!(future.poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(_))
     }
 
-    #[test]
-    fn the_connection_that_is_idle_for_longest_gives_way() {
+    #[tokio::test(start_paused = true)]
+    async fn the_connection_that_is_idle_for_longest_gives_way() {
         let seats = Seats::default();
         let mut taken: Vec<_> = (0..LIMIT).map(|_| seats.take()).collect();
         let _first_is_busy = taken[0].busy();
@@ -148,5 +158,16 @@ mod tests {
         }
         taken.remove(2);
         assert!(is_ready(room));
+    }
+    #[tokio::test(start_paused = true)]
+    async fn one_that_goes_idle_while_all_are_busy_gives_way() {
+        let seats = Seats::default();
+        let taken: Vec<_> = (0..LIMIT).map(|_| seats.take()).collect();
+        let mut busy: Vec<_> = taken.iter().map(Seat::busy).collect();
+        let mut room = std::pin::pin!(seats.room());
+        assert!(!is_ready(room.as_mut()));
+        drop(busy.remove(5));
+        assert!(!is_ready(room.as_mut()));
+        assert!(is_ready(std::pin::pin!(taken[5].closed())));
     }
 }

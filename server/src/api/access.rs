@@ -63,6 +63,9 @@ fn date(now: Time) -> Option<HeaderValue> {
     HeaderValue::try_from(shown).ok()
 }
 
+/// Characters of a path that the log shows: whoever asks without an account must not fill it.
+const LONGEST_PATH: usize = 256;
+
 /// What the log tells of a request: never its query, its headers or its body.
 struct Line {
     began: Time,
@@ -76,7 +79,7 @@ impl Line {
         Self {
             began: api.now(),
             method: request.method().clone(),
-            path: request.uri().path().escape_debug().to_string(),
+            path: request.uri().path().escape_debug().take(LONGEST_PATH).collect(),
             peer: request.extensions().get().copied(),
         }
     }

@@ -65,7 +65,7 @@ fn builder() -> http1::Builder {
 type Connection = http1::Connection<TokioIo<Patient>, Requests>;
 
 /// Runs it until either side ends it, and returns its stream with nothing left to be written.
-/// `None` if it was to end and there was nothing to be answered.
+/// `None` if it was to end and there was nothing to be answered, or nobody who reads the answer.
 async fn run(
     mut connection: Connection,
     seat: &Seat,
@@ -77,7 +77,7 @@ async fn run(
     };
     match ended {
         Some(ended) => ended?,
-        None if seat.is_busy() => {
+        None if seat.is_busy() && !seat.is_stalled() => {
             Pin::new(&mut connection).graceful_shutdown();
             poll_fn(|cx| connection.poll_without_shutdown(cx)).await?;
         }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::environment::Stream;
 
@@ -21,12 +21,12 @@ pub(super) struct Patient {
     stream: Box<dyn Stream>,
     /// Runs while a write waits.
     stalled: Option<Pin<Box<Sleep>>>,
-    /// Whether one does, for those who would end the connection.
-    waits: Rc<Cell<bool>>,
+    /// Since when one does, for those who would end the connection.
+    waits: Rc<Cell<Option<Instant>>>,
 }
 
 impl Patient {
-    pub(super) fn new(stream: Box<dyn Stream>, waits: Rc<Cell<bool>>) -> Self {
+    pub(super) fn new(stream: Box<dyn Stream>, waits: Rc<Cell<Option<Instant>>>) -> Self {
         Self { stream, stalled: None, waits }
     }
 
@@ -39,11 +39,12 @@ impl Patient {
         cx: &mut Context<'_>,
         outcome: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        self.waits.set(outcome.is_pending());
         if outcome.is_ready() {
+            self.waits.set(None);
             self.stalled = None;
             return outcome;
         }
+        self.waits.set(self.waits.get().or_else(|| Some(Instant::now())));
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
         stalled.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }

@@ -16,6 +16,9 @@ const LIMIT: usize = 64;
 /// this often.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// An answer of which nothing is taken for so long is stalled.
+const STALLED: Duration = Duration::from_secs(2);
+
 /// All connections, by the order they came in.
 #[derive(Default)]
 pub(super) struct Seats(Rc<Table>);
@@ -31,8 +34,8 @@ struct Table {
 struct Place {
     /// Since when no request of it is being answered.
     idle_since: Cell<Option<Instant>>,
-    /// Whether an answer is on its way out.
-    writing: Rc<Cell<bool>>,
+    /// Since when the other end takes nothing of an answer, if it does not.
+    writing: Rc<Cell<Option<Instant>>>,
     /// It is to end after the answer at hand.
     close: Notify,
 }
@@ -46,10 +49,11 @@ pub(super) struct Seat {
 
 impl Seats {
     /// Returns when there is room for one more. Where there is none, the connection that has been
-    /// idle for longest ends: whoever opens many and asks nothing keeps nobody out.
+    /// idle for longest ends, or else the one that has taken nothing of its answer for longest:
+    /// whoever opens many and asks nothing, or reads nothing, keeps nobody out.
     pub(super) async fn room(&self) {
         while self.0.taken.borrow().len() >= LIMIT {
-            if let Some(place) = self.longest_idle() {
+            if let Some(place) = self.longest_idle().or_else(|| self.longest_stalled()) {
                 place.close.notify_one();
             }
             let _ = timeout(LOOK, self.0.freed.notified()).await;
@@ -84,6 +88,12 @@ impl Seats {
         let idle = taken.values().filter_map(|place| Some((place.idle_since()?, place)));
         idle.min_by_key(|(since, _)| *since).map(|(_, place)| Rc::clone(place))
     }
+
+    fn longest_stalled(&self) -> Option<Rc<Place>> {
+        let taken = self.0.taken.borrow();
+        let stalled = taken.values().filter_map(|place| Some((place.stalled_since()?, place)));
+        stalled.min_by_key(|(since, _)| *since).map(|(_, place)| Rc::clone(place))
+    }
 }
 
 impl Seat {
@@ -98,8 +108,13 @@ impl Seat {
         self.place.idle_since().is_none()
     }
 
-    /// Where the stream tells whether an answer is on its way out.
-    pub(super) fn writing(&self) -> Rc<Cell<bool>> {
+    /// Whether the other end has stopped taking its answer.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.place.stalled_since().is_some()
+    }
+
+    /// Where the stream tells since when a write waits.
+    pub(super) fn writing(&self) -> Rc<Cell<Option<Instant>>> {
         Rc::clone(&self.place.writing)
     }
 
@@ -111,7 +126,11 @@ impl Seat {
 
 impl Place {
     fn idle_since(&self) -> Option<Instant> {
-        self.idle_since.get().filter(|_| !self.writing.get())
+        self.idle_since.get().filter(|_| self.writing.get().is_none())
+    }
+
+    fn stalled_since(&self) -> Option<Instant> {
+        self.writing.get().filter(|since| since.elapsed() >= STALLED)
     }
 }
 
@@ -150,7 +169,7 @@ mod tests {
         let seats = Seats::default();
         let mut taken: Vec<_> = (0..LIMIT).map(|_| seats.take()).collect();
         let _first_is_busy = taken[0].busy();
-        taken[1].writing().set(true);
+        taken[1].writing().set(Some(Instant::now()));
         let mut room = std::pin::pin!(seats.room());
         assert!(!is_ready(room.as_mut()));
         for (seat, gives_way) in taken.iter().zip([false, false, true, false]) {
@@ -159,6 +178,19 @@ mod tests {
         taken.remove(2);
         assert!(is_ready(room));
     }
+    #[tokio::test(start_paused = true)]
+    async fn where_none_is_idle_the_answer_that_nobody_reads_gives_way() {
+        let seats = Seats::default();
+        let taken: Vec<_> = (0..LIMIT).map(|_| seats.take()).collect();
+        let _busy: Vec<_> = taken.iter().map(Seat::busy).collect();
+        taken[3].writing().set(Some(Instant::now()));
+        assert!(!is_ready(std::pin::pin!(seats.room())));
+        assert!(!is_ready(std::pin::pin!(taken[3].closed())), "it has only just stopped");
+        tokio::time::advance(STALLED).await;
+        assert!(!is_ready(std::pin::pin!(seats.room())));
+        assert!(taken[3].is_stalled() && is_ready(std::pin::pin!(taken[3].closed())));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn one_that_goes_idle_while_all_are_busy_gives_way() {
         let seats = Seats::default();

@@ -37,7 +37,8 @@ pub(super) fn message(form: &Form, settings: &Settings) -> Result<Content, Refus
     }
     // The form's buffer is larger, and a payload may be kept for long.
     let payload = Bytes::copy_from_slice(&payload);
-    let retain = matches!(&form.get("retain")[..], b"true" | b"1");
+    let retain = form.get("retain").to_ascii_lowercase();
+    let retain = matches!(&retain[..], b"true" | b"1" | b"yes" | b"on");
     Ok(Content { topic, payload, qos, retain, properties: Properties::NONE })
 }
 

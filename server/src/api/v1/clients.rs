@@ -50,7 +50,8 @@ pub(super) struct Client {
     /// When a packet of it came last.
     #[schema(format = DateTime)]
     last_heard_at: String,
-    /// Bytes that were sent to it and that it has not taken yet.
+    /// Bytes that were sent to it and that are not known to be taken yet: of up to 64 KiB that is
+    /// learnt late.
     unsent_bytes: u64,
     /// Whether it is being read from. It is not while it makes the broker hold too much.
     reading: bool,

@@ -42,7 +42,8 @@ pub(super) struct MessageProperties {
     /// Whether the payload is UTF-8 text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) payload_format_indicator: Option<bool>,
-    /// Seconds after which nobody is sent the message any more.
+    /// Seconds after which the message is of no use. Passed on to subscribers that speak MQTT 5; the
+    /// broker itself does not drop what is too old yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) message_expiry_interval: Option<u32>,
     /// What the payload is, such as a media type.

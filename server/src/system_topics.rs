@@ -16,8 +16,15 @@ use crate::shared::Shared;
 
 use values::{Reading, SystemTopics};
 
-/// Publishes what has changed, at once and then every `period`, until the engine fails.
+/// Publishes what has changed, at once and then every `period`, for ever.
 pub(crate) async fn publish(shared: Arc<Shared>, period: Duration) {
+    let Poisoned = publish_while_it_works(&shared, period).await;
+    // `run` is being told that the engine failed. Ending here could come first, and look like a
+    // fault of this task.
+    std::future::pending().await
+}
+
+async fn publish_while_it_works(shared: &Shared, period: Duration) -> Poisoned {
     let started = shared.core.now();
     let mut topics = SystemTopics::default();
     let mut due = interval(period);
@@ -25,13 +32,13 @@ pub(crate) async fn publish(shared: Arc<Shared>, period: Duration) {
     due.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         due.tick().await;
-        let Ok(reading) = read(&shared) else { return };
+        let Ok(reading) = read(shared) else { return Poisoned };
         let changed = topics.update(reading.at - started, &reading);
         // One by one: a step of all of them would be long where many subscribe to them.
         for (topic, payload) in changed {
             let order = Request::Command(Command::PublishSystem { topic, payload });
             if shared.core.ask(order).await.is_err() {
-                return;
+                return Poisoned;
             }
         }
     }

@@ -33,6 +33,8 @@ struct Faulty {
     real: RealEnvironment,
     /// The first accept fails for want of a file descriptor.
     accept_fails: bool,
+    /// The first accept panics.
+    accept_panics: bool,
     clock_panics: Arc<AtomicBool>,
 }
 
@@ -43,7 +45,8 @@ impl Environment for Faulty {
     ) -> LocalFuture<'a, io::Result<Vec<Box<dyn Listener>>>> {
         Box::pin(async {
             let listener = self.real.bind(address).await?.remove(0);
-            let faulty = FaultyListener { listener, fails: self.accept_fails };
+            let (fails, panics) = (self.accept_fails, self.accept_panics);
+            let faulty = FaultyListener { listener, fails, panics };
             Ok(vec![Box::new(faulty) as Box<dyn Listener>])
         })
     }
@@ -69,11 +72,13 @@ impl Environment for Faulty {
 struct FaultyListener {
     listener: Box<dyn Listener>,
     fails: bool,
+    panics: bool,
 }
 
 impl Listener for FaultyListener {
     fn accept(&mut self) -> LocalFuture<'_, io::Result<(Box<dyn Incoming>, SocketAddr)>> {
         Box::pin(async {
+            assert!(!self.panics, "accepting panics, as the test wants");
             if std::mem::take(&mut self.fails) {
                 return Err(io::Error::from_raw_os_error(EMFILE));
             }
@@ -190,6 +195,13 @@ fn accepting_goes_on_after_file_descriptors_ran_out() {
     let mut client = broker.connect();
     client.send(&connect_bytes("c"));
     client.expect(&[0x20, 2, 0, 0]);
+}
+
+#[test]
+fn a_panic_while_accepting_ends_the_broker_instead_of_leaving_it_deaf() {
+    let faulty = || Faulty { accept_panics: true, ..Faulty::default() };
+    let broker = Broker::start_in(faulty, plain());
+    assert!(matches!(broker.wait(), Err(RunError::Task)));
 }
 
 #[test]

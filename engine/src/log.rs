@@ -1,4 +1,12 @@
-//! What the log stores. Its format and the machine that reads and writes it come with the store;
-//! the records are here from the start, because everything durable is said in them.
+//! The log as a pure machine: records and positions in, what the disk is to do out.
+//!
+//! Reading order: `record` is what is stored, `encode` and `decode` its bytes; `disk` is all
+//! that is ever asked of a disk; `batch` and `segment` are the bytes of files; `writer` turns
+//! records into a durable log, `recovery` turns files back into records, and `image` is the
+//! state that a sequence of records stands for.
+//!
+//! docs/log-format.md describes the bytes.
 
+pub mod disk;
+pub mod pending;
 pub mod record;

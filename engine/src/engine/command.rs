@@ -161,8 +161,8 @@ impl Engine {
             retain: true,
             properties: Properties::NONE,
         });
-        let (received, retained, to) = (None, Retained::Cleared, Vec::new());
-        self.append(Record::Published { message, received, retained, to });
+        let (at, received, retained, to) = (self.now, None, Retained::Cleared, Vec::new());
+        self.append(Record::Published { message, at, received, retained, to });
     }
 
     /// Neither the limits of the retained store hold for it, nor is it recorded: after a restart it

@@ -175,8 +175,8 @@ impl Engine {
         let slot = self.sessions.insert(session);
         self.by_client.insert(client.clone(), slot);
         if let Lifetime::Beyond(expiry) = lifetime {
-            let at = arrival.at;
-            self.append(Record::SessionBegan { session: key, client, at, expiry });
+            let Arrival { address, at, .. } = arrival;
+            self.append(Record::SessionBegan { session: key, client, address, at, expiry });
         }
         slot
     }
@@ -192,8 +192,9 @@ impl Engine {
         session.connected_at = arrival.at;
         session.lifetime = lifetime;
         if let Lifetime::Beyond(expiry) = lifetime {
-            let (session, at) = (session.key, arrival.at);
-            self.append(Record::SessionResumed { session, at, expiry });
+            let Arrival { address, at, .. } = arrival;
+            let session = session.key;
+            self.append(Record::SessionResumed { session, address, at, expiry });
         }
         slot
     }

@@ -320,8 +320,8 @@ impl Engine {
     ) -> Lsn {
         let to = std::mem::take(&mut self.route.targets);
         let after = if !to.is_empty() || retained != Retained::Untouched {
-            let message = message.keep();
-            self.append(Record::Published { message, received, retained, to })
+            let (message, at) = (message.keep(), self.now);
+            self.append(Record::Published { message, at, received, retained, to })
         } else if let Some((session, packet_id)) = received {
             self.append(Record::Received { session, packet_id })
         } else {

@@ -1,11 +1,12 @@
 //! Records: outcomes, never inputs, so that replaying them under another configuration gives the
 //! same state. One record for each transition of something durable.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::id::{ClientId, PacketId};
+use crate::id::{ClientId, Lsn, PacketId};
 use crate::message::Content;
 use crate::packet::{QoS, SubscribeOptions};
 use crate::time::Time;
@@ -29,6 +30,8 @@ pub enum Record {
         session: SessionKey,
         /// Whose.
         client: ClientId,
+        /// Where the client connected from.
+        address: SocketAddr,
         /// When; no two arrivals have the same time.
         at: Time,
         /// Seconds that it lives on after its connection; `None` is for ever.
@@ -38,6 +41,8 @@ pub enum Record {
     SessionResumed {
         /// Which.
         session: SessionKey,
+        /// Where the client connected from.
+        address: SocketAddr,
         /// When; no two arrivals have the same time.
         at: Time,
         /// As for `SessionBegan`.
@@ -96,6 +101,8 @@ pub enum Record {
     Published {
         /// What; once, however many hold it.
         message: Arc<Content>,
+        /// When, which is where its expiry counts from (5.0).
+        at: Time,
         /// The sender's QoS 2 identifier, taken until its PUBREL: durable with the message, so
         /// that a repetition is never taken for a new message.
         received: Option<(SessionKey, PacketId)>,
@@ -161,6 +168,38 @@ pub enum Record {
         /// To what; `None` is all that waited for this client.
         filter: Option<TopicFilter>,
     },
+    /// A session still holds a message: written anew when the log is cleaned.
+    Holds {
+        /// Which.
+        session: SessionKey,
+        /// At which place of its order.
+        seq: Seq,
+        /// What.
+        message: Kept,
+        /// When it was accepted.
+        at: Time,
+        /// At which QoS it is delivered.
+        qos: QoS,
+        /// The RETAIN flag as the client is to see it.
+        retain: bool,
+        /// There if it was sent.
+        packet_id: Option<PacketId>,
+        /// Whether the client has it (PUBREC), so that only its release is missing.
+        released: bool,
+        /// The share group it came by.
+        group: Option<TopicFilter>,
+    },
+    /// A share group still holds a message: written anew when the log is cleaned.
+    GroupHolds {
+        /// `$share/name/filter`.
+        group: TopicFilter,
+        /// At which place of its order.
+        seq: Seq,
+        /// What.
+        message: Kept,
+        /// When it was accepted.
+        at: Time,
+    },
     /// A share group no longer holds the message: a member has it, or the group ended.
     GroupRemoved {
         /// `$share/name/filter`.
@@ -181,6 +220,15 @@ impl Record {
         let released = Some(released);
         Self::Advanced { session, removed: None, released, sent: SmallVec::new() }
     }
+}
+
+/// A message that is written anew, once for all that hold it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// Here it is.
+    Here(Arc<Content>),
+    /// It is the message of the record of this number.
+    Earlier(Lsn),
 }
 
 /// What a message does to the retained message of its topic.

@@ -1,0 +1,20 @@
+//! Records that wait for the next batch.
+
+use crate::id::Lsn;
+use crate::time::Time;
+
+/// Encoded records in order. Whoever takes it takes whole events, so that all records of one event
+/// are in one batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pending {
+    /// Number of the first record.
+    pub first: Lsn,
+    /// How many there are.
+    pub count: u32,
+    /// The time of the latest event.
+    pub time: Time,
+    /// The records as `record_len (u32 LE), bytes`, one after the other.
+    pub bytes: Vec<u8>,
+    /// Records before this one are no longer needed, if that is news.
+    pub trim: Option<Lsn>,
+}

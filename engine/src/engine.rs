@@ -10,11 +10,13 @@ mod connect;
 mod deliver;
 mod explain;
 mod group;
+mod image;
 mod lists;
 mod publish;
 mod pump;
 mod replay;
 mod request;
+mod restore;
 mod subscribe;
 mod timeout;
 
@@ -90,6 +92,7 @@ pub struct Engine {
     watch: Watch,
     /// Slots of sessions that ended and are being taken apart.
     ended: VecDeque<u32>,
+    restored: restore::Restored,
     stopping: bool,
     /// The slot that a stop has got to.
     stop_from: u32,
@@ -130,6 +133,7 @@ impl Engine {
             history: History::default(),
             watch: Watch::default(),
             ended: VecDeque::new(),
+            restored: restore::Restored::default(),
             stopping: false,
             stop_from: 0,
             route: deliver::Route::default(),

@@ -129,6 +129,26 @@ impl Inflight {
         packet_id
     }
 
+    /// Puts back the exchange of a message that may have been sent before the broker ended.
+    ///
+    /// Where in the round its identifier was is not known any more: until these are done, each new
+    /// identifier is searched for.
+    pub(crate) fn restore(&mut self, packet_id: PacketId, entry: Entry, released: bool) {
+        let first = Awaiting::first(entry.qos);
+        self.exchanges.push_back(Exchange {
+            packet_id,
+            entry,
+            awaiting: if released { Awaiting::Pubcomp } else { first },
+            sent: true,
+            at: Time::ZERO,
+            after: Lsn::NONE,
+            number: 0,
+            due: false,
+        });
+        self.next_id = packet_id.next();
+        self.issued = u64::from(u16::MAX);
+    }
+
     pub(crate) fn get_mut(&mut self, packet_id: PacketId) -> Option<&mut Exchange> {
         let at = self.position(packet_id)?;
         self.exchanges.get_mut(at)

@@ -8,5 +8,6 @@
 //! docs/log-format.md describes the bytes.
 
 pub mod disk;
+pub mod image;
 pub mod pending;
 pub mod record;

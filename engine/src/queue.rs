@@ -88,7 +88,6 @@ impl Queue {
         if is_front { self.pop() } else { self.take_oldest_qos0() }
     }
 
-    #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter()
     }
@@ -138,7 +137,8 @@ impl Queue {
         }
     }
 
-    fn append(&mut self, entry: Entry) {
+    /// Appends an entry whatever the limits.
+    pub(crate) fn append(&mut self, entry: Entry) {
         self.bytes += entry.message.weight();
         if entry.qos == QoS::AtMostOnce {
             self.qos0.push_back(entry.seq);

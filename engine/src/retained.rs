@@ -69,6 +69,12 @@ impl Retained {
         self.bytes
     }
 
+    /// All that the log knows of: the broker's own are never recorded.
+    pub(crate) fn durable(&self) -> impl Iterator<Item = Arc<Content>> {
+        let stored = self.by_topic.iter().filter(|entry| !entry.0.topic.is_dollar());
+        stored.map(|entry| Arc::clone(&entry.0))
+    }
+
     pub(crate) fn get(&self, topic: &str) -> Option<&Arc<Content>> {
         self.by_topic.get(topic).map(|entry| &entry.0)
     }

@@ -13,6 +13,8 @@ pub(crate) enum Timer {
     Clean,
     /// Connections to close because the broker stops.
     Stop,
+    /// Sessions that the end of the broker cut off, to be seen to.
+    Restored,
     /// Retained messages to go on sending to a session.
     Replay(SessionRef),
     /// A client that may be silent for too long.
@@ -21,6 +23,8 @@ pub(crate) enum Timer {
     Stall(ConnId),
     /// Messages to send again, if they are still unacknowledged.
     Redeliver(SessionRef),
+    /// The Will that a stop of the broker kept, if its client has not come back.
+    Will(SessionRef),
     /// A session whose client has not come back.
     Expiry(SessionRef),
 }

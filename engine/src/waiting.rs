@@ -27,6 +27,11 @@ impl Waiting {
         self.0.get(client).map_or(0, BTreeMap::len)
     }
 
+    /// All of them.
+    pub(crate) fn all(&self) -> &BTreeMap<ClientId, BTreeMap<TopicFilter, SubscribeOptions>> {
+        &self.0
+    }
+
     /// Whom subscriptions wait for.
     pub(crate) fn clients(&self) -> impl Iterator<Item = &ClientId> {
         self.0.keys()

@@ -29,17 +29,16 @@ pub(crate) struct Replay {
 impl Replays {
     /// Appends a walk for the subscription, in place of one that it may have.
     pub(crate) fn start(&mut self, subscription: u32, cursor: Cursor) {
-        self.stop(subscription);
+        let recorded = self.stop(subscription).is_some_and(|walk| walk.recorded);
         let turn = self.next_turn;
         self.next_turn += 1;
-        self.put_back(Replay { subscription, cursor, recorded: false, turn });
+        self.put_back(Replay { subscription, cursor, recorded, turn });
     }
 
     /// Forgets the subscription's walk.
-    pub(crate) fn stop(&mut self, subscription: u32) {
-        if let Some(turn) = self.turn_of.remove(&subscription) {
-            self.by_turn.remove(&turn);
-        }
+    pub(crate) fn stop(&mut self, subscription: u32) -> Option<Replay> {
+        let turn = self.turn_of.remove(&subscription)?;
+        self.by_turn.remove(&turn)
     }
 
     /// Takes out the walk whose turn it is.
@@ -53,6 +52,16 @@ impl Replays {
     pub(crate) fn put_back(&mut self, walk: Replay) {
         self.turn_of.insert(walk.subscription, walk.turn);
         self.by_turn.insert(walk.turn, walk);
+    }
+
+    /// All walks, by their turn.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Replay> {
+        self.by_turn.values()
+    }
+
+    /// The subscription's walk.
+    pub(crate) fn get_mut(&mut self, subscription: u32) -> Option<&mut Replay> {
+        self.by_turn.get_mut(self.turn_of.get(&subscription)?)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -18,6 +18,7 @@ impl Engine {
     /// one step are removed in the next ones and match nothing until then.
     pub(super) fn end_session(&mut self, slot: u32, why: SessionEnd) {
         self.append_for(slot, |session| Record::SessionEnded { session });
+        self.restored.forget(slot);
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let outbox = session.outbox.take();
         if let Presence::Offline { expires: Some(due), .. } = session.presence {

@@ -46,12 +46,16 @@ impl Engine {
             Lifetime::Connection => self.end_session(slot, SessionEnd::WithConnection),
             Lifetime::Beyond(expiry) => self.leave(slot, expiry),
         }
-        if let Some((client, will)) = will {
-            let topic = will.topic.clone();
-            self.watch.saw(self.now, &will, Some(&client));
-            self.notice(Notice::WillPublished { client, topic });
-            self.route(Message::Kept(will), None);
-        }
+        self.publish_will(will);
+    }
+
+    /// Publishes a Will that was taken from its session.
+    pub(super) fn publish_will(&mut self, will: Option<(ClientId, Arc<Content>)>) {
+        let Some((client, will)) = will else { return };
+        let topic = will.topic.clone();
+        self.watch.saw(self.now, &will, Some(&client));
+        self.notice(Notice::WillPublished { client, topic });
+        self.route(Message::Kept(will), None);
     }
 
     /// The session goes on without its client, for `expiry` seconds or for ever.
@@ -74,10 +78,17 @@ impl Engine {
         if reason == CloseReason::Stopping && session.is_durable() {
             return None;
         }
+        let will = self.withdraw_will(slot)?;
+        (reason != CloseReason::ByClient(ReasonCode::Success)).then_some(will)
+    }
+
+    /// Takes the Will from its session, and from the log.
+    pub(super) fn withdraw_will(&mut self, slot: u32) -> Option<(ClientId, Arc<Content>)> {
+        let session = self.sessions.get_mut(slot)?;
         let will = session.will.take()?;
         let (key, client) = (session.key, session.client.clone());
         self.append(Record::WillCleared { session: key });
-        (reason != CloseReason::ByClient(ReasonCode::Success)).then_some((client, will))
+        Some((client, will))
     }
 
     /// What the gate held back was never sent: QoS 0 is lost with the connection, QoS 2 is to be

@@ -112,6 +112,7 @@ impl Engine {
 
     fn accept(&mut self, conn: ConnId, peer: Peer, client: ClientId, connect: Connect) {
         let before = self.lsn;
+        self.see_to_restored_client(&client);
         self.take_over(&client);
         let lifetime = self.lifetime(&connect);
         let kept = self.by_client.get(&client).copied();

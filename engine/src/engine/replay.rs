@@ -4,6 +4,7 @@
 
 use crate::engine::Engine;
 use crate::engine::deliver::Copy;
+use crate::engine::subscribe::Added;
 use crate::id::ConnId;
 use crate::log::record::{Record, Retained};
 use crate::message::Message;
@@ -22,6 +23,18 @@ impl Engine {
         let Some(filter) = self.subscriptions.filter(subscription) else { return };
         let Some(session) = self.sessions.get_mut(slot) else { return };
         session.replays.get_or_insert_default().start(subscription, Cursor::new(filter));
+    }
+
+    /// What the new subscriptions are still owed is stored together with them.
+    pub(super) fn record_replays(&mut self, slot: u32, added: &[Added]) {
+        for added in added.iter().filter(|added| added.wants_retained) {
+            let Some(session) = self.sessions.get_mut(slot) else { return };
+            let walk = session.replays.as_mut().and_then(|r| r.get_mut(added.subscription));
+            let Some(walk) = walk else { continue };
+            walk.recorded = true;
+            let (filter, after) = (walk.cursor.filter().clone(), walk.cursor.after().cloned());
+            self.append_for(slot, |session| Record::Replaying { session, filter, after });
+        }
     }
 
     /// The subscription is gone, and its retained messages with it.

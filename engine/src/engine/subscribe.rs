@@ -56,12 +56,13 @@ impl Engine {
                 self.start_replay(slot, *subscription);
             }
         }
-        for Added { subscription, .. } in added {
-            if let Some(group) = self.subscriptions.get(subscription).and_then(|s| s.group) {
+        for Added { subscription, .. } in &added {
+            if let Some(group) = self.subscriptions.get(*subscription).and_then(|s| s.group) {
                 self.drain_group(group);
             }
         }
         self.pump(slot);
+        self.record_replays(slot, &added);
     }
 
     pub(super) fn unsubscribe(&mut self, conn: ConnId, unsubscribe: &Unsubscribe) {
@@ -186,9 +187,9 @@ impl Engine {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Added {
     /// Its slot.
-    subscription: u32,
+    pub(super) subscription: u32,
     /// Whether it brings retained messages.
-    wants_retained: bool,
+    pub(super) wants_retained: bool,
 }
 
 fn refusal_code(why: SubscribeRefusal) -> ReasonCode {

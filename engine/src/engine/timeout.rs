@@ -42,10 +42,12 @@ impl Engine {
                 // on here would make one long step of all of them.
                 Timer::Clean => return self.clean(),
                 Timer::Stop => return self.stop(),
+                Timer::Restored => return self.see_to_restored(),
                 Timer::Replay(session) => return self.go_on_replaying(session),
                 Timer::KeepAlive(conn) => self.keep_alive(conn),
                 Timer::Stall(conn) => self.stalled(conn),
                 Timer::Redeliver(session) => self.redeliver(session),
+                Timer::Will(session) => self.will_is_due(session),
                 Timer::Expiry(session) => self.expire(session),
             }
         }
@@ -133,7 +135,19 @@ impl Engine {
     fn expire(&mut self, reference: SessionRef) {
         let Some(session) = self.session_by_reference(reference) else { return };
         if matches!(session.presence, Presence::Offline { .. }) {
+            // The Will comes at the latest with the session's end (5.0 section 3.1.2.5).
+            let will = self.withdraw_will(reference.slot);
             self.end_session(reference.slot, SessionEnd::Expired);
+            self.publish_will(will);
+        }
+    }
+
+    /// Publishes the Will of a client that did not come back.
+    fn will_is_due(&mut self, reference: SessionRef) {
+        let Some(session) = self.session_by_reference(reference) else { return };
+        if matches!(session.presence, Presence::Offline { .. }) {
+            let will = self.withdraw_will(reference.slot);
+            self.publish_will(will);
         }
     }
 
@@ -145,7 +159,7 @@ impl Engine {
         }
     }
 
-    fn session_by_reference(
+    pub(super) fn session_by_reference(
         &mut self,
         reference: SessionRef,
     ) -> Option<&mut crate::session::Session> {

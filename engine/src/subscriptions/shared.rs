@@ -77,6 +77,12 @@ impl Subscriptions {
         Some(GroupId { slot, number: self.groups.get(slot)?.number })
     }
 
+    /// The group of `$share/name/filter`.
+    pub(crate) fn group_named(&self, filter: &TopicFilter) -> Option<GroupId> {
+        let (pattern, name) = (self.find_pattern(filter)?, filter.share_name()?);
+        self.group_id(*self.group_names.get(&GroupNameRef { pattern, name })?)
+    }
+
     /// The group, if it has not ended since.
     pub(crate) fn group_by_id(&self, id: GroupId) -> Option<&Group> {
         self.groups.get(id.slot).filter(|group| group.number == id.number)

@@ -32,6 +32,7 @@ use surewire_engine::config::Config;
 use surewire_engine::counters::Counters;
 use surewire_engine::event::{Event, Lost, Peer};
 use surewire_engine::id::{ConnId, Lsn};
+use surewire_engine::log::image::Image;
 use surewire_engine::log::record::Record;
 use surewire_engine::notice::{CloseReason, Notice};
 use surewire_engine::packet::{Connect, Packet, Properties, Version};
@@ -62,6 +63,12 @@ struct World {
     store_holds: bool,
     appended: Lsn,
     records: Vec<Record>,
+    /// What all records so far stand for, and those of them that are durable.
+    image: Image,
+    durable: Image,
+    /// Records that are not durable yet.
+    undurable: Vec<(Lsn, Record)>,
+    config: Config,
     notices: Vec<Notice>,
     asked: u64,
     answers: BTreeMap<RequestId, Answer>,
@@ -105,13 +112,17 @@ impl Bench {
     /// An engine with this configuration.
     pub fn with(config: Config) -> Self {
         Self(Rc::new(RefCell::new(World {
-            engine: Engine::new(config, [7; 32]),
+            engine: Engine::new(config.clone(), [7; 32]),
             now: Time::from_secs(1_700_000_000),
             next_slot: 0,
             wires: BTreeMap::new(),
             store_holds: false,
             appended: Lsn::NONE,
             records: Vec::new(),
+            image: Image::default(),
+            durable: Image::default(),
+            undurable: Vec::new(),
+            config,
             notices: Vec::new(),
             asked: 0,
             answers: BTreeMap::new(),
@@ -207,6 +218,29 @@ impl Bench {
         self.settle();
     }
 
+    /// The broker ends at once, as by a power cut, and starts again `downtime` later with what was
+    /// durable. Its clients are cut off.
+    pub fn crash(&self, downtime: Duration) {
+        {
+            let mut world = self.0.borrow_mut();
+            let lost = world.undurable.len() as u64;
+            world.undurable.clear();
+            world.appended = Lsn(world.appended.0 - lost);
+            let (config, image, last) =
+                (world.config.clone(), world.durable.clone(), world.appended);
+            world.image = world.durable.clone();
+            world.engine = Engine::restore(config, [8; 32], image, last, world.now);
+            world.engine.check();
+            assert_eq!(world.image, world.engine.image(), "restored is what was durable");
+            for wire in world.wires.values_mut() {
+                wire.closed.get_or_insert(CloseReason::Stopping);
+            }
+            world.now = world.now + downtime;
+            world.store_holds = false;
+        }
+        self.settle();
+    }
+
     /// The notices since the last call.
     pub fn notices(&self) -> Vec<Notice> {
         std::mem::take(&mut self.0.borrow_mut().notices)
@@ -298,6 +332,9 @@ impl Bench {
         let mut actions = Vec::new();
         let now = world.now;
         let before = world.appended;
+        if let Event::Durable { upto } = event {
+            world.are_durable(upto);
+        }
         world.engine.handle(now, event, &mut actions);
         let sends = actions.iter().filter(|action| matches!(action, Action::Send { .. })).count();
         world.largest_step = world.largest_step.max(sends);
@@ -307,6 +344,7 @@ impl Bench {
         world.events += 1;
         if world.events.is_multiple_of(world.check_every) {
             world.engine.check();
+            assert_eq!(world.image, world.engine.image(), "what the log says, and what is");
         }
         let upto = world.appended;
         let durable = (!world.store_holds && upto > before).then_some(upto);
@@ -339,6 +377,13 @@ impl Bench {
 }
 
 impl World {
+    fn are_durable(&mut self, upto: Lsn) {
+        let still = self.undurable.partition_point(|(lsn, _)| *lsn <= upto);
+        for (lsn, record) in self.undurable.drain(..still) {
+            self.durable.apply(lsn, record);
+        }
+    }
+
     fn perform(&mut self, action: Action) {
         match action {
             Action::Send { conn, outgoing } => {
@@ -363,6 +408,8 @@ impl World {
             Action::Append { lsn, record } => {
                 assert_eq!(lsn, self.appended.next(), "log positions are dense");
                 self.appended = lsn;
+                self.image.apply(lsn, record.clone());
+                self.undurable.push((lsn, record.clone()));
                 self.records.push(record);
             }
             Action::Answer { id, answer } => {

@@ -1,0 +1,268 @@
+//! An engine out of what its log says, and what it owes to those whom its end cut off.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::engine::Engine;
+use crate::id::{ClientId, ConnId, Lsn};
+use crate::log::image::{HeldImage, Image, Progress, SessionImage, WillImage};
+use crate::log::record::{Record, Seq, SessionKey};
+use crate::message::Content;
+use crate::notice::DropReason;
+use crate::packet::SubscribeOptions;
+use crate::queue::Entry;
+use crate::retained::Cursor;
+use crate::session::{Arrival, Lifetime, Outbox, Presence, Session};
+use crate::time::Time;
+use crate::timers::Timer;
+use crate::topic::TopicFilter;
+
+/// Sessions seen to in one step after a restart.
+const BUDGET: usize = 64;
+
+/// How long a client has to come back after a restart before the Will that a stop kept is
+/// published (contract section 7).
+const WILL_GRACE: Duration = Duration::from_secs(30);
+
+/// What is left to do after a restart. Nothing of it is done by restoring itself, which has no
+/// actions.
+#[derive(Debug, Default)]
+pub(super) struct Restored {
+    /// Slots of sessions whose client was connected when the broker ended.
+    cut_off: BTreeSet<u32>,
+    /// Wills of clients whose session ended with the broker.
+    wills: VecDeque<(SessionKey, ClientId, Arc<Content>)>,
+    /// What share groups held whose members' sessions ended with the broker.
+    orphans: VecDeque<(TopicFilter, Seq, Arc<Content>)>,
+}
+
+/// A subscription on its way into the index.
+struct Listed {
+    at: Time,
+    slot: u32,
+    filter: TopicFilter,
+    options: SubscribeOptions,
+    identifier: Option<u32>,
+}
+
+impl Restored {
+    pub(super) fn wills(&self) -> impl Iterator<Item = (SessionKey, &ClientId, &Arc<Content>)> {
+        self.wills.iter().map(|(key, client, will)| (*key, client, will))
+    }
+
+    /// What is still recorded of share groups that are gone.
+    pub(super) fn orphans(&self) -> impl Iterator<Item = &(TopicFilter, Seq, Arc<Content>)> {
+        self.orphans.iter()
+    }
+
+    /// Whether the session's log does not say yet that its client is gone.
+    pub(super) fn is_cut_off(&self, slot: u32) -> bool {
+        self.cut_off.contains(&slot)
+    }
+
+    /// The session has ended, and nothing is left to do for it.
+    pub(super) fn forget(&mut self, slot: u32) {
+        self.cut_off.remove(&slot);
+    }
+
+    fn is_done(&self) -> bool {
+        self.cut_off.is_empty() && self.wills.is_empty() && self.orphans.is_empty()
+    }
+}
+
+impl Engine {
+    /// The broker as its log says it was. `last` is the log's last record and `time` the latest
+    /// time in it; limits of the configuration hold for what comes, not for what is there.
+    #[must_use]
+    pub fn restore(config: Config, seed: [u8; 32], image: Image, last: Lsn, time: Time) -> Self {
+        let mut engine = Self::new(config, seed);
+        (engine.now, engine.lsn, engine.durable) = (time, last, last);
+        engine.next_key = SessionKey(image.last_key.0 + 1);
+        for content in image.retained.into_values() {
+            engine.retained.store(content);
+        }
+        for (client, filters) in image.awaited {
+            for (filter, options) in filters {
+                engine.waiting.add(client.clone(), filter, options);
+            }
+        }
+        engine.restore_sessions(image.sessions, image.groups);
+        engine.restore_wills(image.wills);
+        if !engine.restored.is_done() {
+            engine.set_timer(time, Timer::Restored);
+        }
+        engine
+    }
+
+    fn restore_sessions(
+        &mut self,
+        images: BTreeMap<SessionKey, SessionImage>,
+        groups: BTreeMap<TopicFilter, BTreeMap<Seq, Arc<Content>>>,
+    ) {
+        let mut slots = Vec::with_capacity(images.len());
+        let mut listed = Vec::new();
+        let mut rest = Vec::new();
+        for (key, mut image) in images {
+            let subscriptions = std::mem::take(&mut image.subscriptions);
+            let slot = self.restore_session(key, &image);
+            slots.push((image.connected_at, slot));
+            listed.extend(subscriptions.into_iter().map(|(filter, subscription)| {
+                let (options, identifier) = (subscription.options, subscription.identifier);
+                Listed { at: subscription.at, slot, filter, options, identifier }
+            }));
+            if !image.held.is_empty() || !image.replays.is_empty() {
+                rest.push((slot, image));
+            }
+        }
+        self.restore_arrivals(slots, listed);
+        // Only now are there groups for messages to have come by.
+        for (slot, image) in rest {
+            self.restore_outbox(slot, image);
+        }
+        self.restore_groups(groups);
+    }
+
+    fn restore_session(&mut self, key: SessionKey, image: &SessionImage) -> u32 {
+        // Nobody is connected: the connection is only for `Session::new`.
+        let conn = ConnId { slot: u32::MAX, generation: u32::MAX };
+        let arrival = Arrival { conn, address: image.address, at: image.connected_at };
+        let lifetime = Lifetime::Beyond(image.expiry);
+        let mut session = Session::new(image.client.clone(), key, lifetime, arrival);
+        let since = image.left_at.unwrap_or(self.now);
+        let expires = image.expiry.map(|seconds| since + Duration::from_secs(seconds.into()));
+        session.presence = Presence::Offline { since, expires };
+        session.left_at = since;
+        session.lsn = self.lsn;
+        session.received.clone_from(&image.received);
+        let slot = self.sessions.insert(session);
+        self.by_client.insert(image.client.clone(), slot);
+        if image.left_at.is_none() {
+            self.restored.cut_off.insert(slot);
+        }
+        let reference = self.sessions.get(slot).map(|session| session.reference(slot));
+        if let (Some(due), Some(reference)) = (expires, reference) {
+            self.set_timer(due, Timer::Expiry(reference));
+        }
+        slot
+    }
+
+    /// Lists by arrival are in order of time, whatever the order of the log.
+    fn restore_arrivals(&mut self, mut slots: Vec<(Time, u32)>, mut listed: Vec<Listed>) {
+        slots.sort_unstable();
+        listed.sort_unstable_by_key(|subscription| subscription.at);
+        for (at, slot) in slots {
+            self.arrived.push(at, slot);
+            self.last_arrival = self.last_arrival.max(at);
+        }
+        for Listed { at, slot, filter, options, identifier } in listed {
+            self.last_arrival = self.last_arrival.max(at);
+            let added = self.subscriptions.add(slot, &filter, false, at);
+            if let Some(subscription) = self.subscriptions.get_mut(added) {
+                (subscription.options, subscription.identifier) = (options, identifier);
+            }
+            let Some(session) = self.sessions.get_mut(slot) else { continue };
+            session.subscriptions.push(at, added);
+            session.shared += u32::from(filter.share_name().is_some());
+        }
+    }
+
+    fn restore_outbox(&mut self, slot: u32, image: SessionImage) {
+        self.counters.routed += image.held.len() as u64;
+        let mut outbox = Outbox::default();
+        for (seq, held) in image.held {
+            outbox.next_seq = Seq(seq.0 + 1);
+            let HeldImage { message, qos, retain, group, progress } = held;
+            let group = group.and_then(|filter| self.subscriptions.group_named(&filter));
+            let entry = Entry { seq, message, qos, retain, group };
+            match progress {
+                Progress::Queued => outbox.queue.append(entry),
+                Progress::Sent(id) => outbox.inflight.restore(id, entry, false),
+                Progress::Released(id) => outbox.inflight.restore(id, entry, true),
+            }
+        }
+        for (filter, after) in image.replays {
+            let Some(subscription) = self.subscriptions.find(slot, &filter) else { continue };
+            let Some(session) = self.sessions.get_mut(slot) else { return };
+            let replays = session.replays.get_or_insert_default();
+            replays.start(subscription, Cursor::behind(filter, after));
+            if let Some(walk) = replays.get_mut(subscription) {
+                walk.recorded = true;
+            }
+        }
+        if let Some(session) = self.sessions.get_mut(slot).filter(|_| outbox.len() > 0) {
+            session.outbox = Some(Box::new(outbox));
+        }
+    }
+
+    fn restore_groups(&mut self, groups: BTreeMap<TopicFilter, BTreeMap<Seq, Arc<Content>>>) {
+        for (filter, held) in groups {
+            self.counters.routed += held.len() as u64;
+            let id = self.subscriptions.group_named(&filter);
+            let Some(group) = id.and_then(|id| self.subscriptions.group_mut(id.slot)) else {
+                let orphans = held.into_iter().map(|(seq, message)| (filter.clone(), seq, message));
+                self.restored.orphans.extend(orphans);
+                continue;
+            };
+            for (seq, message) in held {
+                let qos = message.qos;
+                group.next_seq = Seq(seq.0 + 1);
+                group.backlog.append(Entry { seq, message, qos, retain: false, group: None });
+            }
+        }
+    }
+
+    /// A Will whose session outlives the connection waits in it, for the client or its time.
+    fn restore_wills(&mut self, wills: BTreeMap<SessionKey, WillImage>) {
+        for (key, WillImage { client, will, delay }) in wills {
+            let slot = self.by_client.get(&client).copied();
+            let session = slot.and_then(|slot| Some((slot, self.sessions.get_mut(slot)?)));
+            let Some((slot, session)) = session.filter(|(_, session)| session.key == key) else {
+                self.restored.wills.push_back((key, client, will));
+                continue;
+            };
+            session.will = Some(will);
+            let reference = session.reference(slot);
+            if !self.restored.cut_off.contains(&slot) {
+                let wait = WILL_GRACE.max(Duration::from_secs(delay.into()));
+                self.set_timer(self.now + wait, Timer::Will(reference));
+            }
+        }
+    }
+
+    /// Does for those whom the broker's end cut off what the end of their connections asks for,
+    /// some in each step.
+    pub(super) fn see_to_restored(&mut self) {
+        for _ in 0..BUDGET {
+            if let Some(slot) = self.restored.cut_off.pop_first() {
+                self.cut_off(slot);
+            } else if let Some((session, client, will)) = self.restored.wills.pop_front() {
+                self.append(Record::WillCleared { session });
+                self.publish_will(Some((client, will)));
+            } else if let Some((group, seq, message)) = self.restored.orphans.pop_front() {
+                self.append(Record::GroupRemoved { group, seq });
+                self.dropped(None, message.topic.clone(), message.qos, DropReason::GroupEnded);
+            } else {
+                return;
+            }
+        }
+        let now = self.now;
+        self.set_timer(now, Timer::Restored);
+    }
+
+    /// The same at once for a client that is back already.
+    pub(super) fn see_to_restored_client(&mut self, client: &ClientId) {
+        let slot = self.by_client.get(client).copied();
+        if let Some(slot) = slot.filter(|slot| self.restored.cut_off.remove(slot)) {
+            self.cut_off(slot);
+        }
+    }
+
+    fn cut_off(&mut self, slot: u32) {
+        let Some(at) = self.sessions.get(slot).map(|session| session.left_at) else { return };
+        self.append_for(slot, |session| Record::SessionLeft { session, at });
+        let will = self.withdraw_will(slot);
+        self.publish_will(will);
+    }
+}

@@ -30,6 +30,7 @@ impl Engine {
                 "messages wait in a group with a connected member"
             );
         }
+        held += self.restored.orphans().count();
         let accounted = self.counters.delivered + self.counters.dropped.total() + held as u64;
         assert_eq!(
             self.counters.routed, accounted,

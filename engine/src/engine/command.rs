@@ -66,7 +66,7 @@ impl Engine {
         if let Some(slot) = self.by_client.get(&client).copied() {
             self.check_subscription(slot, filter)?;
             let added = self.add_subscription(slot, filter, options, None);
-            self.serve(slot, vec![added]);
+            self.serve(slot, &[added]);
             return Ok(());
         }
         self.check_length(filter)?;

@@ -142,7 +142,7 @@ impl Engine {
             self.return_to(slot);
         }
         if !awaited.is_empty() {
-            self.serve(slot, awaited);
+            self.serve(slot, &awaited);
         }
     }
 

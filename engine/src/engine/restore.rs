@@ -16,7 +16,7 @@ use crate::queue::Entry;
 use crate::retained::Cursor;
 use crate::session::{Arrival, Lifetime, Outbox, Presence, Session};
 use crate::time::Time;
-use crate::timers::Timer;
+use crate::timers::{SessionRef, Timer};
 use crate::topic::TopicFilter;
 
 /// Sessions seen to in one step after a restart.
@@ -34,8 +34,11 @@ pub(super) struct Restored {
     cut_off: BTreeSet<u32>,
     /// Wills of clients whose session ended with the broker.
     wills: VecDeque<(SessionKey, ClientId, Arc<Content>)>,
-    /// What share groups held whose members' sessions ended with the broker.
+    /// What share groups held of whose members none has a session any more: the last one's was
+    /// being taken apart.
     orphans: VecDeque<(TopicFilter, Seq, Arc<Content>)>,
+    /// Sessions whose Will a stop kept, with its delay in seconds.
+    kept: VecDeque<(SessionRef, u32)>,
 }
 
 /// A subscription on its way into the index.
@@ -68,7 +71,8 @@ impl Restored {
     }
 
     fn is_done(&self) -> bool {
-        self.cut_off.is_empty() && self.wills.is_empty() && self.orphans.is_empty()
+        let Self { cut_off, wills, orphans, kept } = self;
+        cut_off.is_empty() && wills.is_empty() && orphans.is_empty() && kept.is_empty()
     }
 }
 
@@ -225,8 +229,7 @@ impl Engine {
             session.will = Some(will);
             let reference = session.reference(slot);
             if !self.restored.cut_off.contains(&slot) {
-                let wait = WILL_GRACE.max(Duration::from_secs(delay.into()));
-                self.set_timer(self.now + wait, Timer::Will(reference));
+                self.restored.kept.push_back((reference, delay));
             }
         }
     }
@@ -243,6 +246,10 @@ impl Engine {
             } else if let Some((group, seq, message)) = self.restored.orphans.pop_front() {
                 self.append(Record::GroupRemoved { group, seq });
                 self.dropped(None, message.topic.clone(), message.qos, DropReason::GroupEnded);
+            } else if let Some((session, delay)) = self.restored.kept.pop_front() {
+                // From now on: the time that the broker was down was not the client's to use.
+                let wait = WILL_GRACE.max(Duration::from_secs(delay.into()));
+                self.set_timer(self.now + wait, Timer::Will(session));
             } else {
                 return;
             }

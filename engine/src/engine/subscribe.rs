@@ -45,24 +45,24 @@ impl Engine {
         let after = if self.lsn == before { Lsn::NONE } else { self.lsn };
         let suback = Suback { packet_id, codes, properties: Properties::NONE };
         self.answer(conn, Packet::Suback(Box::new(suback)), after);
-        self.serve(slot, added);
+        self.serve(slot, &added);
     }
 
     /// Brings what subscriptions that were just made are owed: retained messages, and what waited
     /// in their share groups.
-    pub(super) fn serve(&mut self, slot: u32, added: Vec<Added>) {
-        for Added { subscription, wants_retained } in &added {
+    pub(super) fn serve(&mut self, slot: u32, added: &[Added]) {
+        for Added { subscription, wants_retained } in added {
             if *wants_retained {
                 self.start_replay(slot, *subscription);
             }
         }
-        for Added { subscription, .. } in &added {
+        for Added { subscription, .. } in added {
             if let Some(group) = self.subscriptions.get(*subscription).and_then(|s| s.group) {
                 self.drain_group(group);
             }
         }
         self.pump(slot);
-        self.record_replays(slot, &added);
+        self.record_replays(slot, added);
     }
 
     pub(super) fn unsubscribe(&mut self, conn: ConnId, unsubscribe: &Unsubscribe) {

@@ -114,6 +114,7 @@ impl Image {
     }
 
     /// Applies the record with the number `lsn`. Records come in order.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the others are looked at one by one there")]
     pub fn apply(&mut self, lsn: Lsn, record: Record) {
         match record {
             Record::SessionBegan { session, client, address, at, expiry } => {

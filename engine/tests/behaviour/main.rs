@@ -27,6 +27,7 @@ mod queue_policy;
 mod recent;
 mod redelivery;
 mod replay;
+mod restart;
 mod resume;
 mod retained;
 mod session;

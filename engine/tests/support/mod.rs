@@ -221,24 +221,26 @@ impl Bench {
     /// The broker ends at once, as by a power cut, and starts again `downtime` later with what was
     /// durable. Its clients are cut off.
     pub fn crash(&self, downtime: Duration) {
-        {
-            let mut world = self.0.borrow_mut();
-            let lost = world.undurable.len() as u64;
-            world.undurable.clear();
-            world.appended = Lsn(world.appended.0 - lost);
-            let (config, image, last) =
-                (world.config.clone(), world.durable.clone(), world.appended);
-            world.image = world.durable.clone();
-            world.engine = Engine::restore(config, [8; 32], image, last, world.now);
-            world.engine.check();
-            assert_eq!(world.image, world.engine.image(), "restored is what was durable");
-            for wire in world.wires.values_mut() {
-                wire.closed.get_or_insert(CloseReason::Stopping);
-            }
-            world.now = world.now + downtime;
-            world.store_holds = false;
-        }
+        self.crash_unsettled(downtime);
         self.settle();
+    }
+
+    /// The same, and nothing that is due after the restart has been handled yet.
+    pub fn crash_unsettled(&self, downtime: Duration) {
+        let mut world = self.0.borrow_mut();
+        let lost = world.undurable.len() as u64;
+        world.undurable.clear();
+        world.appended = Lsn(world.appended.0 - lost);
+        let (config, image, last) = (world.config.clone(), world.durable.clone(), world.appended);
+        world.image = world.durable.clone();
+        world.engine = Engine::restore(config, [8; 32], image, last, world.now);
+        world.engine.check();
+        assert_eq!(world.image, world.engine.image(), "restored is what was durable");
+        for wire in world.wires.values_mut() {
+            wire.closed.get_or_insert(CloseReason::Stopping);
+        }
+        world.now = world.now + downtime;
+        world.store_holds = false;
     }
 
     /// The notices since the last call.

@@ -46,6 +46,14 @@ pub enum Action {
         /// The outcome to store.
         record: Record,
     },
+    /// Records before this one are no longer needed; what lives has been written anew since, and
+    /// that is durable.
+    Trim {
+        /// The first record that is needed.
+        before: Lsn,
+        /// About how many bytes all that lives takes.
+        live: u64,
+    },
     /// The answer to a request. What it promises is durable.
     Answer {
         /// To which request.

@@ -17,6 +17,7 @@ mod pump;
 mod replay;
 mod request;
 mod restore;
+mod rewrite;
 mod subscribe;
 mod timeout;
 
@@ -93,6 +94,8 @@ pub struct Engine {
     /// Slots of sessions that ended and are being taken apart.
     ended: VecDeque<u32>,
     restored: restore::Restored,
+    /// The log being cleaned.
+    round: Option<rewrite::Round>,
     stopping: bool,
     /// The slot that a stop has got to.
     stop_from: u32,
@@ -134,6 +137,7 @@ impl Engine {
             watch: Watch::default(),
             ended: VecDeque::new(),
             restored: restore::Restored::default(),
+            round: None,
             stopping: false,
             stop_from: 0,
             route: deliver::Route::default(),
@@ -155,6 +159,7 @@ impl Engine {
             Event::Broken { conn, violation } => self.violated(conn, violation),
             Event::Closed { conn, why } => self.depart(conn, CloseReason::Lost(why)),
             Event::Request { id, request } => self.request(id, *request),
+            Event::Clean { budget } => self.clean_log(budget),
             Event::Stop => self.stop(),
         }
         self.close_full();

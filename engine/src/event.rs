@@ -66,6 +66,13 @@ pub enum Event {
     },
     /// The deadline that [`Engine::next_timeout`](crate::Engine::next_timeout) told is reached.
     Timeout,
+    /// The log holds much that is outdated: write anew some more of what lives. To be told again
+    /// until [`Action::Trim`](crate::action::Action) says that all before can go; nothing happens
+    /// until what was written last is durable.
+    Clean {
+        /// About how many bytes to write.
+        budget: u32,
+    },
     /// The broker is about to stop: end every connection, keep every promise.
     Stop,
 }

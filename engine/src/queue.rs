@@ -88,6 +88,12 @@ impl Queue {
         if is_front { self.pop() } else { self.take_oldest_qos0() }
     }
 
+    /// The first message behind `after` that is of QoS 1 or 2.
+    pub(crate) fn first_stored_after(&self, after: Option<Seq>) -> Option<&Entry> {
+        let place = self.entries.partition_point(|e| after.is_some_and(|seq| e.seq <= seq));
+        self.entries.iter().skip(place).find(|entry| entry.qos != QoS::AtMostOnce)
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter()
     }

@@ -69,6 +69,16 @@ impl<T> Table<T> {
         Some(value)
     }
 
+    /// The first taken slot at or behind `slot`, found by looking no further than one chunk: an
+    /// empty place is answered with the end of its chunk.
+    pub(crate) fn first_from(&self, slot: u32) -> Option<u32> {
+        let chunk = self.chunks.get(slot as usize / CHUNK)?;
+        let rest = chunk.get(slot as usize % CHUNK..).unwrap_or_default();
+        let taken = rest.iter().position(|place| matches!(place, Slot::Taken(_)));
+        let skipped = taken.unwrap_or(CHUNK - slot as usize % CHUNK);
+        Some(slot + u32::try_from(skipped).expect("less than a chunk"))
+    }
+
     /// Every taken slot, ascending.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
         let slots = self.chunks.iter().flatten();

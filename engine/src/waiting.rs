@@ -1,6 +1,7 @@
 //! Subscriptions that wait for the first connection of clients nobody has seen yet.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use crate::id::ClientId;
 use crate::packet::SubscribeOptions;
@@ -30,6 +31,15 @@ impl Waiting {
     /// All of them.
     pub(crate) fn all(&self) -> &BTreeMap<ClientId, BTreeMap<TopicFilter, SubscribeOptions>> {
         &self.0
+    }
+
+    /// The first client behind `after`, with its filters.
+    pub(crate) fn first_after(
+        &self,
+        after: Option<&ClientId>,
+    ) -> Option<(&ClientId, &BTreeMap<TopicFilter, SubscribeOptions>)> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.0.range::<ClientId, _>((from, Bound::Unbounded)).next()
     }
 
     /// Whom subscriptions wait for.

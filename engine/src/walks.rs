@@ -60,6 +60,11 @@ impl Replays {
     }
 
     /// The subscription's walk.
+    pub(crate) fn get(&self, subscription: u32) -> Option<&Replay> {
+        self.by_turn.get(self.turn_of.get(&subscription)?)
+    }
+
+    /// The same, to change it.
     pub(crate) fn get_mut(&mut self, subscription: u32) -> Option<&mut Replay> {
         self.by_turn.get_mut(self.turn_of.get(&subscription)?)
     }

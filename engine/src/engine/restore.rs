@@ -70,7 +70,8 @@ impl Restored {
         self.cut_off.remove(&slot);
     }
 
-    fn is_done(&self) -> bool {
+    /// Whether everything is done that a restart left to do.
+    pub(super) fn is_done(&self) -> bool {
         let Self { cut_off, wills, orphans, kept } = self;
         cut_off.is_empty() && wills.is_empty() && orphans.is_empty() && kept.is_empty()
     }

@@ -88,6 +88,11 @@ impl Subscriptions {
         self.groups.get(id.slot).filter(|group| group.number == id.number)
     }
 
+    /// The first slot of a group at or behind `slot`.
+    pub(crate) fn first_group_from(&self, slot: u32) -> Option<u32> {
+        self.groups.first_from(slot)
+    }
+
     pub(crate) fn groups(&self) -> impl Iterator<Item = &Group> {
         self.groups.iter().map(|(_, group)| group)
     }

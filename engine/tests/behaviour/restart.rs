@@ -236,3 +236,59 @@ fn identifiers_in_flight_are_not_given_again() {
     used.extend(fresh);
     assert_eq!(used.len(), 6, "{used:?}");
 }
+
+/// Everything that can be durable, at once.
+fn much_of_everything(bench: &Bench) {
+    use crate::support::requests::subscribe;
+    let writer = bench.connect_persistent("w", false);
+    for n in 0..100 {
+        writer.retain(&format!("kept/{n}"), 1, "x");
+    }
+    for n in 0..50 {
+        let client = bench.connect_persistent(&format!("c{n}"), false);
+        client.subscribe_many(&[("t", 2), ("kept/#", 1), ("$share/g/s", 1)]);
+        if n % 2 == 0 {
+            client.lose();
+        }
+    }
+    for n in 0..5 {
+        writer.publish("t", 1 + n % 2, &n.to_string());
+    }
+    bench.command(subscribe("nobody", "t", 1));
+    bench.open(with_will("will", true)).expect_connack(false);
+}
+
+#[test]
+fn a_cleaned_log_stands_for_the_same() {
+    let bench = Bench::new();
+    much_of_everything(&bench);
+    // The bench compares what is left with the whole at each trim.
+    bench.clean();
+    bench.crash(SECOND);
+    bench.clean();
+    bench.crash(SECOND);
+    assert_eq!(bench.connect_persistent("c1", true).ack_all().len(), 105);
+}
+
+#[test]
+fn a_log_is_cleaned_while_everything_goes_on() {
+    let bench = Bench::new();
+    bench.check_every(50);
+    bench.clean_every(1);
+    much_of_everything(&bench);
+    for n in 0..100 {
+        let client = bench.connect(&format!("p{n}"));
+        client.publish("t", 1, "x");
+        client.retain(&format!("kept/{}", n % 120), 1, ["x", ""][n % 2]);
+        let other = bench.connect_persistent(&format!("c{}", n % 50), true);
+        match n % 3 {
+            0 => other.lose(),
+            1 => drop(other.ack_all()),
+            _ => {
+                other.ack_all();
+                other.subscribe(&format!("t/{n}"), 1);
+            }
+        }
+    }
+    assert!(bench.trimmed() > 3, "{}", bench.trimmed());
+}

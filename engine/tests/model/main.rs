@@ -106,12 +106,9 @@ impl Run {
             delivery_retry_interval: Duration::from_secs(20),
             ..Config::default()
         };
-        Self {
-            bench: Bench::with(config),
-            reference: Reference::default(),
-            live: BTreeMap::new(),
-            next_payload: 0,
-        }
+        let bench = Bench::with(config);
+        bench.clean_every(2);
+        Self { bench, reference: Reference::default(), live: BTreeMap::new(), next_payload: 0 }
     }
 
     fn step(&mut self, step: &Step) {

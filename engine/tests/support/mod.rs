@@ -68,6 +68,12 @@ struct World {
     durable: Image,
     /// Records that are not durable yet.
     undurable: Vec<(Lsn, Record)>,
+    /// Durable records that were not trimmed.
+    log: Vec<(Lsn, Record)>,
+    /// How many events pass from one wish to clean the log to the next.
+    clean_every: u64,
+    /// How often the log was trimmed.
+    trimmed: u64,
     config: Config,
     notices: Vec<Notice>,
     asked: u64,
@@ -122,6 +128,9 @@ impl Bench {
             image: Image::default(),
             durable: Image::default(),
             undurable: Vec::new(),
+            log: Vec::new(),
+            clean_every: u64::MAX,
+            trimmed: 0,
             config,
             notices: Vec::new(),
             asked: 0,
@@ -305,6 +314,24 @@ impl Bench {
         self.0.borrow_mut().check_every = events;
     }
 
+    /// Wishes for a clean log after every so many events.
+    pub fn clean_every(&self, events: u64) {
+        self.0.borrow_mut().clean_every = events;
+    }
+
+    /// Cleans the log, and nothing else happens meanwhile.
+    pub fn clean(&self) {
+        let before = self.trimmed();
+        while self.trimmed() == before {
+            self.event(Event::Clean { budget: 1_000 });
+        }
+    }
+
+    /// How often the log was trimmed.
+    pub fn trimmed(&self) -> u64 {
+        self.0.borrow().trimmed
+    }
+
     /// The most packets that one event has sent since the last call.
     pub fn largest_step(&self) -> usize {
         std::mem::take(&mut self.0.borrow_mut().largest_step)
@@ -334,6 +361,7 @@ impl Bench {
         let mut actions = Vec::new();
         let now = world.now;
         let before = world.appended;
+        let is_internal = matches!(event, Event::Durable { .. } | Event::Clean { .. });
         if let Event::Durable { upto } = event {
             world.are_durable(upto);
         }
@@ -348,11 +376,15 @@ impl Bench {
             world.engine.check();
             assert_eq!(world.image, world.engine.image(), "what the log says, and what is");
         }
+        let cleans = !is_internal && world.events.is_multiple_of(world.clean_every);
         let upto = world.appended;
         let durable = (!world.store_holds && upto > before).then_some(upto);
         drop(world);
         if let Some(upto) = durable {
             self.step(Event::Durable { upto });
+        }
+        if cleans {
+            self.step(Event::Clean { budget: 200 });
         }
     }
 
@@ -382,8 +414,20 @@ impl World {
     fn are_durable(&mut self, upto: Lsn) {
         let still = self.undurable.partition_point(|(lsn, _)| *lsn <= upto);
         for (lsn, record) in self.undurable.drain(..still) {
-            self.durable.apply(lsn, record);
+            self.durable.apply(lsn, record.clone());
+            self.log.push((lsn, record));
         }
+    }
+
+    /// What is left of the log stands for all of it.
+    fn trim(&mut self, before: Lsn) {
+        self.trimmed += 1;
+        self.log.retain(|(lsn, _)| *lsn >= before);
+        let mut rest = Image::default();
+        for (lsn, record) in self.log.clone() {
+            rest.apply(lsn, record);
+        }
+        assert_eq!(rest, self.durable, "the log without its cleaned part");
     }
 
     fn perform(&mut self, action: Action) {
@@ -414,6 +458,7 @@ impl World {
                 self.undurable.push((lsn, record.clone()));
                 self.records.push(record);
             }
+            Action::Trim { before, .. } => self.trim(before),
             Action::Answer { id, answer } => {
                 assert!(self.answers.insert(id, answer).is_none(), "answered twice");
             }

@@ -37,6 +37,7 @@ impl Performer<'_> {
                 self.entry(conn, |entry, _| entry.close = true);
             }
             Action::Append { lsn, record } => self.store.append(lsn, record),
+            Action::Trim { .. } => {}
             Action::Answer { id, answer } => self.requests.answer(id, answer),
             Action::Notice(notice) => self.report.notice(notice),
         }

@@ -31,8 +31,9 @@ use bytes::Bytes;
 
 use crate::action::{Delivery, Outgoing};
 use crate::packet::PacketType;
-use crate::packet::{Connect, Packet, Version};
+use crate::packet::{Connect, Packet, Properties, Version};
 use crate::violation::Violation;
+use properties::Carrier;
 use publish::Head;
 use reader::Reader;
 use writer::{Length, Sink};
@@ -73,6 +74,24 @@ pub fn frame_len(buf: &[u8], max_packet_size: usize) -> Result<Option<usize>, Vi
     let Some(header) = header::parse(buf)? else { return Ok(None) };
     header.check_size(max_packet_size)?;
     Ok(Some(header.packet_len()))
+}
+
+/// Appends a message's properties as a PUBLISH of MQTT 5.0 has them, their length first.
+pub(crate) fn write_message_properties(properties: &Properties, out: &mut Vec<u8>) {
+    properties::write(Version::V5, properties, out);
+}
+
+/// Reads what [`write_message_properties`] wrote; they own their memory.
+pub(crate) fn read_message_properties(list: &Bytes) -> Result<Properties, Violation> {
+    let limits = Limits {
+        max_packet_size: usize::MAX,
+        max_user_properties: usize::MAX,
+        reject_control_chars: false,
+    };
+    let mut reader = Reader::new(list, 0, &limits);
+    let properties = properties::decode(Version::V5, Carrier::Publish, &mut reader)?;
+    reader.finish()?;
+    Ok(properties.detached())
 }
 
 /// Decodes the first packet of a connection, which must be a CONNECT. `frame` is one whole packet.

@@ -7,7 +7,16 @@
 //!
 //! docs/log-format.md describes the bytes.
 
+pub mod batch;
+mod decode;
 pub mod disk;
+mod encode;
 pub mod image;
 pub mod pending;
 pub mod record;
+pub mod recovery;
+pub mod segment;
+pub mod writer;
+
+pub use decode::{FormatError, decode};
+pub use encode::encode;

@@ -32,8 +32,8 @@ use surewire_engine::config::Config;
 use surewire_engine::counters::Counters;
 use surewire_engine::event::{Event, Lost, Peer};
 use surewire_engine::id::{ConnId, Lsn};
-use surewire_engine::log::image::Image;
 use surewire_engine::log::record::Record;
+use surewire_engine::log::{self, image::Image};
 use surewire_engine::notice::{CloseReason, Notice};
 use surewire_engine::packet::{Connect, Packet, Properties, Version};
 use surewire_engine::request::{Command, Query, Request, RequestId};
@@ -454,6 +454,7 @@ impl World {
             Action::Append { lsn, record } => {
                 assert_eq!(lsn, self.appended.next(), "log positions are dense");
                 self.appended = lsn;
+                assert_eq!(through_bytes(&record), record, "stored and read");
                 self.image.apply(lsn, record.clone());
                 self.undurable.push((lsn, record.clone()));
                 self.records.push(record);
@@ -465,6 +466,14 @@ impl World {
             Action::Notice(notice) => self.notices.push(notice),
         }
     }
+}
+
+/// The record as it is read from the bytes that store it. Half a record is none.
+fn through_bytes(record: &Record) -> Record {
+    let mut bytes = Vec::new();
+    log::encode(record, &mut bytes);
+    assert!(log::decode(&bytes[..bytes.len() / 2]).is_err(), "half of {record:?}");
+    log::decode(&bytes).unwrap_or_else(|error| panic!("{record:?}: {error}"))
 }
 
 /// A 3.1.1 CONNECT with Clean Session 1 and nothing else.

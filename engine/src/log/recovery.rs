@@ -1,0 +1,415 @@
+//! The log being read after a start: files in, batches out, and in the end a log to append to.
+//!
+//! What is behind the last valid batch of the newest segment was never acknowledged: it is cut. An
+//! invalid place before something valid is damage, and nothing is guessed: recovery refuses. It
+//! changes nothing but to remove files that are not needed, so that it can be cut off anywhere.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::id::Lsn;
+use crate::log::batch;
+use crate::log::disk::{DiskError, Op, Reply};
+use crate::log::segment::{self, HEAD, Head, Unreadable};
+use crate::log::writer::{Log, Options, Segment};
+use crate::time::Time;
+
+/// What recovery does next.
+#[derive(Debug)]
+pub enum Step {
+    /// Ask the disk, and hand the answer to [`Recovery::done`].
+    Do(Op),
+    /// The next batch, in order.
+    Batch(RecoveredBatch),
+    /// All is read.
+    Finished(Box<Log>, Summary),
+    /// The log cannot be used as it is.
+    Failed(RecoveryError),
+}
+
+/// Records of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecoveredBatch {
+    first: Lsn,
+    base: Lsn,
+    /// As [`Pending::bytes`](crate::log::pending::Pending::bytes).
+    bytes: Vec<u8>,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// The last record.
+    pub last: Lsn,
+    /// The latest time in it.
+    pub time: Time,
+    /// Segments that are in use.
+    pub segments: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// What was cut off because it was never complete.
+    pub cut: Option<Cut>,
+    /// Files that were not needed and are removed.
+    pub removed: Vec<String>,
+}
+
+/// Bytes that are no complete batch, behind everything that was acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// In which file.
+    pub file: String,
+    /// From where.
+    pub offset: u64,
+    /// How many.
+    pub bytes: u64,
+}
+
+/// Why a log cannot be used as it is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecoveryError {
+    /// Bytes that were durable are not as they were written.
+    #[error(
+        "{file} is damaged at byte {offset}: what is stored behind it cannot be trusted; restore \
+         the directory from a backup"
+    )]
+    Damaged {
+        /// Which file.
+        file: String,
+        /// Where.
+        offset: u64,
+    },
+    /// A segment that is needed is not there.
+    #[error(
+        "a file before {before} is missing, with records {} to {}; restore the directory from a \
+         backup", .first.0, .last.0 - 1
+    )]
+    Missing {
+        /// The segment behind it.
+        before: String,
+        /// The first record that is needed.
+        first: Lsn,
+        /// The first record that is there.
+        last: Lsn,
+    },
+    /// A later version wrote it.
+    #[error("{file} has format version {found}; this program reads up to {}", segment::VERSION)]
+    Version {
+        /// Which file.
+        file: String,
+        /// Its version.
+        found: u32,
+    },
+    /// The disk failed.
+    #[error("{step} failed: {error}")]
+    Disk {
+        /// What was tried.
+        step: String,
+        /// What the disk said.
+        error: DiskError,
+    },
+}
+
+/// Recovery of a log.
+#[derive(Debug)]
+pub struct Recovery {
+    options: Options,
+    stage: Stage,
+    heads: BTreeMap<u64, Head>,
+    /// Files to remove in the end.
+    outdated: VecDeque<String>,
+    base: Lsn,
+    /// Segments that are needed, oldest first; those behind `reading` are read.
+    chain: Vec<Segment>,
+    batches: VecDeque<RecoveredBatch>,
+    next_generation: u64,
+    summary: Summary,
+    /// The operation that was given out.
+    asked: Option<Op>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    List,
+    /// Generations whose head is still to be read.
+    Heads(VecDeque<u64>),
+    /// The newest segment tells the base.
+    Newest(u64),
+    /// Place in the chain.
+    Read(usize),
+    Remove {
+        some: bool,
+    },
+    Finished,
+    Failed(RecoveryError),
+}
+
+impl RecoveredBatch {
+    /// Its records that are needed, with their numbers.
+    pub fn records(&self) -> impl Iterator<Item = (Lsn, &[u8])> {
+        let mut rest = self.bytes.as_slice();
+        let mut lsn = self.first;
+        let next = move || {
+            let (record, behind) = split_record(rest)?;
+            rest = behind;
+            let this = lsn;
+            lsn = lsn.next();
+            Some((this, record))
+        };
+        std::iter::from_fn(next).filter(|(lsn, _)| *lsn >= self.base)
+    }
+}
+
+/// The record at the front, and what is behind it.
+fn split_record(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let len = batch::number32(bytes, 0)?;
+    bytes.get(4..)?.split_at_checked(usize::try_from(len).ok()?)
+}
+
+impl Recovery {
+    /// Recovery of whatever is there.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        Self {
+            options,
+            stage: Stage::List,
+            heads: BTreeMap::new(),
+            outdated: VecDeque::new(),
+            base: Lsn::NONE,
+            chain: Vec::new(),
+            batches: VecDeque::new(),
+            next_generation: 1,
+            summary: Summary::default(),
+            asked: None,
+        }
+    }
+
+    /// The next step; not while an answer is owed to [`Recovery::done`].
+    #[expect(clippy::should_implement_trait, reason = "no iterator: every step is to be answered")]
+    pub fn next(&mut self) -> Step {
+        if let Some(batch) = self.batches.pop_front() {
+            return Step::Batch(batch);
+        }
+        let whole =
+            |generation| Op::Read { file: segment::name(generation), offset: 0, len: usize::MAX };
+        let op = match &self.stage {
+            Stage::List => Op::List,
+            Stage::Heads(left) => match left.front() {
+                Some(generation) => {
+                    Op::Read { file: segment::name(*generation), offset: 0, len: HEAD }
+                }
+                None => return self.heads_are_read(),
+            },
+            Stage::Newest(generation) => whole(*generation),
+            Stage::Read(place) => match self.chain.get(*place) {
+                Some(segment) => whole(segment.head.generation),
+                None => {
+                    self.stage = Stage::Remove { some: false };
+                    return self.next();
+                }
+            },
+            Stage::Remove { some } => match self.outdated.front() {
+                Some(file) => Op::Remove { file: file.clone() },
+                None if *some => Op::SyncDirectory,
+                None => return self.finish(),
+            },
+            Stage::Finished => return self.finish(),
+            Stage::Failed(error) => return Step::Failed(error.clone()),
+        };
+        self.asked = Some(op.clone());
+        Step::Do(op)
+    }
+
+    /// The disk's answer to the last step.
+    pub fn done(&mut self, result: Result<Reply, DiskError>) {
+        let Some(op) = self.asked.take() else { return };
+        let reply = match result {
+            Ok(reply) => reply,
+            Err(error) => return self.fail(RecoveryError::Disk { step: words(&op), error }),
+        };
+        match (&mut self.stage, reply) {
+            (Stage::List, Reply::Names(names)) => self.listed(&names),
+            (Stage::Heads(_), Reply::Bytes(bytes)) => self.head_is_read(&bytes),
+            (Stage::Newest(generation), Reply::Bytes(bytes)) => {
+                let generation = *generation;
+                self.newest_is_read(generation, &bytes);
+            }
+            (Stage::Read(place), Reply::Bytes(bytes)) => {
+                let place = *place;
+                self.segment_is_read(place, &bytes);
+            }
+            (Stage::Remove { some }, _) => match self.outdated.pop_front() {
+                Some(file) => {
+                    *some = true;
+                    self.summary.removed.push(file);
+                }
+                None => *some = false,
+            },
+            (_, _) => {
+                let error = DiskError::Failed("an answer to another question".to_owned());
+                self.fail(RecoveryError::Disk { step: words(&op), error });
+            }
+        }
+    }
+
+    fn fail(&mut self, error: RecoveryError) {
+        self.batches.clear();
+        self.stage = Stage::Failed(error);
+    }
+
+    fn listed(&mut self, names: &[String]) {
+        let mut generations: Vec<u64> =
+            names.iter().filter_map(|name| segment::generation_of(name)).collect();
+        generations.sort_unstable();
+        let unfinished: Vec<&String> =
+            names.iter().filter(|name| segment::new_generation_of(name).is_some()).collect();
+        let known = generations.iter().copied();
+        let begun = unfinished.iter().filter_map(|name| segment::new_generation_of(name));
+        self.next_generation = known.chain(begun).max().unwrap_or_default() + 1;
+        self.outdated.extend(unfinished.into_iter().cloned());
+        self.stage = Stage::Heads(generations.into());
+    }
+
+    fn head_is_read(&mut self, bytes: &[u8]) {
+        let Stage::Heads(left) = &mut self.stage else { return };
+        let Some(generation) = left.pop_front() else { return };
+        match Head::read(generation, bytes) {
+            Ok(head) => {
+                self.heads.insert(generation, head);
+            }
+            Err(why) => {
+                let file = segment::name(generation);
+                self.fail(match why {
+                    Unreadable::Damaged => RecoveryError::Damaged { file, offset: 0 },
+                    Unreadable::Version(found) => RecoveryError::Version { file, found },
+                });
+            }
+        }
+    }
+
+    fn heads_are_read(&mut self) -> Step {
+        self.stage = match self.heads.last_key_value() {
+            Some((generation, _)) => Stage::Newest(*generation),
+            None => Stage::Remove { some: false },
+        };
+        self.next()
+    }
+
+    fn newest_is_read(&mut self, generation: u64, bytes: &[u8]) {
+        let Some(head) = self.heads.get(&generation).copied() else { return };
+        let mut base = None;
+        let mut offset = HEAD;
+        let mut expected = head.first;
+        while let Some((header, _, len)) = read_at(&head, bytes, offset) {
+            base = Some(header.base);
+            expected = Lsn(header.first.0 + u64::from(header.count));
+            offset += len;
+        }
+        if is_damage(&head, bytes, offset, expected) {
+            let (file, offset) = (segment::name(generation), offset as u64);
+            return self.fail(RecoveryError::Damaged { file, offset });
+        }
+        // A segment gets its name together with its first batch.
+        let Some(base) = base else {
+            let file = segment::name(generation);
+            return self.fail(RecoveryError::Damaged { file, offset: HEAD as u64 });
+        };
+        self.base = base;
+        self.link();
+    }
+
+    /// Finds the segments from the base to the newest; what is older was to be removed. Numbers may
+    /// be missing in between: those of segments that were never completed.
+    fn link(&mut self) {
+        let base = self.base.max(Lsn(1));
+        while let Some((_, head)) = self.heads.pop_last() {
+            self.chain.push(Segment { head, len: 0 });
+            if head.first <= base {
+                break;
+            }
+        }
+        self.chain.reverse();
+        let Some(first) = self.chain.first().map(|segment| segment.head) else { return };
+        if first.first > base {
+            let before = segment::name(first.generation);
+            return self.fail(RecoveryError::Missing { before, first: base, last: first.first });
+        }
+        self.outdated.extend(self.heads.keys().map(|generation| segment::name(*generation)));
+        self.summary.last = Lsn(first.first.0.saturating_sub(1));
+        self.stage = Stage::Read(0);
+    }
+
+    fn segment_is_read(&mut self, place: usize, bytes: &[u8]) {
+        let next = self.chain.get(place + 1).map(|segment| segment.head.first);
+        let Some(segment) = self.chain.get_mut(place) else { return };
+        segment.len = bytes.len() as u64;
+        let head = segment.head;
+        let file = segment::name(head.generation);
+        let mut offset = HEAD;
+        while let Some((header, body, len)) = read_at(&head, bytes, offset) {
+            if header.first != self.summary.last.next() || !is_whole(header.count, body) {
+                return self.fail(RecoveryError::Damaged { file, offset: offset as u64 });
+            }
+            self.summary.last = Lsn(self.summary.last.0 + u64::from(header.count));
+            self.summary.time = self.summary.time.max(header.time);
+            let (first, base) = (header.first, self.base);
+            self.batches.push_back(RecoveredBatch { first, base, bytes: body.to_vec() });
+            offset += len;
+        }
+        let rest = bytes.get(offset..).unwrap_or_default();
+        // The newest was looked at when its base was asked for.
+        if next.is_some_and(|first| first != self.summary.last.next()) {
+            return self.fail(RecoveryError::Damaged { file, offset: offset as u64 });
+        }
+        if let (None, Some(end)) = (next, rest.iter().rposition(|byte| *byte != 0)) {
+            let (offset, bytes) = (offset as u64, end as u64 + 1);
+            self.summary.cut = Some(Cut { file, offset, bytes });
+        }
+        self.summary.segments += 1;
+        self.summary.bytes += bytes.len() as u64;
+        self.stage = Stage::Read(place + 1);
+    }
+
+    fn finish(&mut self) -> Step {
+        self.stage = Stage::Finished;
+        let segments = self.chain.iter().copied().collect();
+        let (last, next) = (self.summary.last, self.next_generation);
+        let log = Log::new(self.options, segments, last, self.base, next);
+        Step::Finished(Box::new(log), self.summary.clone())
+    }
+}
+
+/// Whether something behind `offset` says that record `expected`, which should be there, was durable.
+fn is_damage(head: &Head, bytes: &[u8], offset: usize, expected: Lsn) -> bool {
+    let magic = batch::MAGIC.to_le_bytes();
+    let behind = bytes.get(offset..).unwrap_or_default();
+    let found = behind.windows(magic.len()).enumerate().filter(|(_, four)| *four == magic);
+    let mut valid = found.filter_map(|(at, _)| read_at(head, bytes, offset + at));
+    valid.any(|(later, _, _)| later.synced >= expected)
+}
+
+fn read_at<'a>(
+    head: &Head,
+    bytes: &'a [u8],
+    offset: usize,
+) -> Option<(batch::Header, &'a [u8], usize)> {
+    batch::read(head.place(offset as u64), bytes.get(offset..)?)
+}
+
+/// Whether the body is exactly so many records.
+fn is_whole(count: u32, mut body: &[u8]) -> bool {
+    for _ in 0..count {
+        let Some((_, rest)) = split_record(body) else { return false };
+        body = rest;
+    }
+    body.is_empty()
+}
+
+fn words(op: &Op) -> String {
+    match op {
+        Op::List => "listing the directory".to_owned(),
+        Op::Read { file, .. } => format!("reading {file}"),
+        Op::Remove { file } => format!("removing {file}"),
+        Op::SyncDirectory => "syncing the directory".to_owned(),
+        Op::Allocate { file, .. } | Op::Write { file, .. } | Op::Sync { file } => file.clone(),
+        Op::Rename { from, .. } => from.clone(),
+    }
+}

@@ -1,0 +1,190 @@
+//! The log over a disk whose power is cut at any operation, also inside recovery.
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test stops where it is wrong")]
+#![allow(clippy::cast_possible_truncation, reason = "small numbers")]
+
+mod disk;
+
+use disk::{Disk, Rng};
+use proptest::prelude::*;
+use surewire_engine::id::Lsn;
+use surewire_engine::log::pending::Pending;
+use surewire_engine::log::recovery::{Recovery, RecoveryError, Step, Summary};
+use surewire_engine::log::writer::{Log, Options, Progress, Sync};
+use surewire_engine::time::Time;
+
+/// A log's whole life: what was appended, and how far it was told to be durable.
+struct Life {
+    disk: Disk,
+    rng: Rng,
+    /// The records from the first, by their number.
+    appended: Vec<Vec<u8>>,
+    durable: usize,
+    base: usize,
+    crashes: usize,
+    cuts: usize,
+    cleaned: usize,
+}
+
+fn options(rng: &mut Rng) -> Options {
+    Options { segment_len: 512, sync: Sync::Always, nonce: rng.next() }
+}
+
+/// Reads the whole log. `crash_at` operations are done, then the power is cut.
+fn recover(
+    disk: &mut Disk,
+    options: Options,
+    crash_at: usize,
+) -> Option<Result<(Log, Summary, Vec<(Lsn, Vec<u8>)>), RecoveryError>> {
+    let mut recovery = Recovery::new(options);
+    let (mut records, mut done) = (Vec::new(), 0);
+    loop {
+        match recovery.next() {
+            Step::Do(op) => {
+                if done == crash_at {
+                    return None;
+                }
+                done += 1;
+                recovery.done(disk.perform(op));
+            }
+            Step::Batch(batch) => {
+                records.extend(batch.records().map(|(lsn, bytes)| (lsn, bytes.to_vec())));
+            }
+            Step::Finished(log, summary) => return Some(Ok((*log, summary, records))),
+            Step::Failed(error) => return Some(Err(error)),
+        }
+    }
+}
+
+impl Life {
+    fn new(seed: u64) -> Self {
+        let (disk, appended) = (Disk::default(), Vec::new());
+        let (durable, base, crashes, cuts, cleaned) = (0, 0, 0, 0, 0);
+        Self { disk, rng: Rng(seed), appended, durable, base, crashes, cuts, cleaned }
+    }
+
+    fn crash(&mut self) {
+        self.crashes += 1;
+        self.disk.crash(&mut self.rng);
+    }
+
+    /// Starts until it is not cut off, and checks what is there.
+    fn start(&mut self) -> Log {
+        loop {
+            let options = options(&mut self.rng);
+            let crash_at = if self.rng.below(3) == 0 { self.rng.below(8) } else { usize::MAX };
+            let Some(recovered) = recover(&mut self.disk, options, crash_at) else {
+                self.crash();
+                continue;
+            };
+            let (log, summary, records) = recovered.unwrap_or_else(|error| panic!("{error}"));
+            self.cuts += usize::from(summary.cut.is_some());
+            let last = summary.last.0 as usize;
+            assert!(last >= self.durable, "{last} of {} durable records", self.durable);
+            assert!(last <= self.appended.len(), "records that nobody appended");
+            self.appended.truncate(last);
+            self.durable = last;
+            let first = records.first().map_or(last + 1, |(lsn, _)| lsn.0 as usize);
+            assert!(first <= self.base.max(1), "{first} is behind the base {}", self.base);
+            for (expected, (lsn, bytes)) in (first..).zip(&records) {
+                assert_eq!(lsn.0 as usize, expected, "in order");
+                assert_eq!(bytes, &self.appended[expected - 1], "as it was appended");
+            }
+            assert_eq!(first + records.len(), last + 1, "all of them");
+            return log;
+        }
+    }
+
+    fn batch(&mut self) -> Pending {
+        let first = Lsn(self.appended.len() as u64 + 1);
+        let mut batch = Pending {
+            first,
+            time: Time::from_secs(self.appended.len() as u64),
+            ..Pending::default()
+        };
+        for _ in 0..self.rng.below(6) {
+            let len = if self.rng.below(20) == 0 { 700 } else { self.rng.below(60) };
+            let record: Vec<u8> = (0..len).map(|_| self.rng.next() as u8).collect();
+            batch.bytes.extend_from_slice(&(len as u32).to_le_bytes());
+            batch.bytes.extend_from_slice(&record);
+            batch.count += 1;
+            self.appended.push(record);
+        }
+        if self.rng.below(4) == 0 && self.durable > self.base {
+            let base = self.base + self.rng.below(self.durable - self.base + 1);
+            self.base = base.max(1);
+            batch.trim = Some(Lsn(self.base as u64));
+        }
+        batch
+    }
+
+    /// Appends and tidies for a while, then the power is cut at any operation.
+    fn live(&mut self) {
+        let mut log = self.start();
+        let mut left = self.rng.below(60);
+        loop {
+            if log.is_idle() && self.rng.below(2) == 0 {
+                let batch = self.batch();
+                log.append(batch);
+            }
+            let Some(op) = log.next() else { continue };
+            if left == 0 {
+                return self.crash();
+            }
+            left -= 1;
+            self.cleaned +=
+                usize::from(matches!(op, surewire_engine::log::disk::Op::Remove { .. }));
+            let result = self.disk.perform(op);
+            if let Progress::Durable(lsn) = log.done(result).expect("the disk never fails") {
+                self.durable = lsn.0 as usize;
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn what_was_durable_is_there_after_any_crashes(seed: u64) {
+        let mut life = Life::new(seed);
+        for _ in 0..12 {
+            life.live();
+        }
+        life.start();
+        prop_assert!(life.disk.files() < 40, "outdated segments are removed");
+    }
+}
+
+#[test]
+fn crashes_tear_batches_and_segments_are_cleaned() {
+    let mut life = Life::new(1);
+    for _ in 0..300 {
+        life.live();
+    }
+    let seen = (life.crashes, life.cuts, life.cleaned);
+    assert!(seen.0 > 300 && seen.1 > 10 && seen.2 > 50, "{seen:?}");
+}
+
+#[test]
+fn a_flipped_bit_is_found_or_was_never_promised() {
+    for seed in 0..600 {
+        let mut life = Life::new(seed);
+        for _ in 0..3 {
+            life.live();
+        }
+        drop(life.start());
+        let Some((file, at)) = life.disk.flip(&mut life.rng) else { continue };
+        let options = options(&mut life.rng);
+        match recover(&mut life.disk, options, usize::MAX).unwrap() {
+            Err(error) => assert!(error.to_string().contains(".log"), "{error}"),
+            Ok((_, summary, records)) => {
+                let why = format!("seed {seed}, {file} byte {at}, {summary:?}");
+                for (lsn, bytes) in records {
+                    assert_eq!(bytes, life.appended[lsn.0 as usize - 1], "{why}");
+                }
+                let last = summary.last.0 as usize;
+                assert!(last >= life.durable || summary.cut.is_some(), "{why}");
+            }
+        }
+    }
+}

@@ -29,12 +29,15 @@ fn options(rng: &mut Rng) -> Options {
     Options { segment_len: 512, sync: Sync::Always, nonce: rng.next() }
 }
 
+/// What recovery found: the log to go on with, what it says of itself, and the records.
+type Recovered = (Log, Summary, Vec<(Lsn, Vec<u8>)>);
+
 /// Reads the whole log. `crash_at` operations are done, then the power is cut.
 fn recover(
     disk: &mut Disk,
     options: Options,
     crash_at: usize,
-) -> Option<Result<(Log, Summary, Vec<(Lsn, Vec<u8>)>), RecoveryError>> {
+) -> Option<Result<Recovered, RecoveryError>> {
     let mut recovery = Recovery::new(options);
     let (mut records, mut done) = (Vec::new(), 0);
     loop {

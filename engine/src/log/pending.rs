@@ -17,4 +17,6 @@ pub struct Pending {
     pub bytes: Vec<u8>,
     /// Records before this one are no longer needed, if that is news.
     pub trim: Option<Lsn>,
+    /// About how many bytes all that lives takes, if that is news.
+    pub live: Option<u64>,
 }

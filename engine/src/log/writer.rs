@@ -80,6 +80,8 @@ pub struct Log {
     synced: Lsn,
     /// The first record that is needed.
     base: Lsn,
+    /// About how many bytes all that lives takes, as far as cleaning found.
+    live: u64,
     next_generation: u64,
     /// What is to be done for the batch at hand, and what to tidy up.
     ops: VecDeque<Op>,
@@ -108,6 +110,7 @@ impl Log {
             last,
             synced: last,
             base,
+            live: 0,
             next_generation,
             ops: VecDeque::new(),
             tidy: VecDeque::new(),
@@ -130,6 +133,13 @@ impl Log {
         self.segments.iter().map(|segment| segment.len).sum()
     }
 
+    /// Whether so much of it is outdated that it should be cleaned: it takes two segments and seven
+    /// quarters of what lives.
+    #[must_use]
+    pub fn wants_cleaning(&self) -> bool {
+        self.bytes() > self.options.segment_len * 2 + self.live / 4 * 7
+    }
+
     /// How many segments there are.
     #[must_use]
     pub fn segments(&self) -> usize {
@@ -145,6 +155,7 @@ impl Log {
         let synced = self.synced;
         self.last = Lsn(self.last.0 + u64::from(pending.count));
         self.base = self.base.max(pending.trim.unwrap_or_default());
+        self.live = pending.live.unwrap_or(self.live);
         self.upto = Some(self.last);
         let len = (batch::HEADER + pending.bytes.len() + batch::TRAILER) as u64;
         let fits = self.segments.back().zip(self.end).is_some_and(|(s, end)| end + len <= s.len);

@@ -32,7 +32,7 @@ pub use load::{DEFAULT_FILE, Loaded, Source};
 pub use schema::schema;
 pub use settings::{Config, HttpServer, Listener, Log, Profile, Retained};
 pub use values::{
-    AddressError, ByteSize, Host, ListenAddress, LogFormat, LogLevel, MemoryLimit, Multiplier,
-    Protocol, QueueFullPolicy, ReceiveMaximumPolicy, Secret, TimeSpan,
+    AddressError, ByteSize, Durability, Host, ListenAddress, LogFormat, LogLevel, MemoryLimit,
+    Multiplier, Protocol, QueueFullPolicy, ReceiveMaximumPolicy, Secret, TimeSpan,
 };
 pub use warning::{Concern, Warning};

@@ -31,7 +31,7 @@ use tokio::sync::{Notify, oneshot};
 use crate::environment::Clock;
 use crate::histogram::Histogram;
 use crate::logging::Report;
-use crate::store::Store;
+use crate::store::{Figures, Queue, Store};
 use crate::timer::Deadline;
 
 use perform::Performer;
@@ -81,6 +81,8 @@ pub(crate) struct Core {
     waiting: AtomicUsize,
     clock: Arc<dyn Clock>,
     wakes: Box<[Notify]>,
+    /// What the committer takes records from, if there is one.
+    queue: Option<Arc<Queue>>,
     /// When the engine wants a Timeout.
     pub(crate) deadline: Deadline,
     /// Notified when a turn panicked.
@@ -110,10 +112,12 @@ impl Core {
         clock: Arc<dyn Clock>,
         workers: usize,
         log_packets: bool,
+        store: Store,
     ) -> Self {
+        let queue = store.queue();
         let state = State {
             engine,
-            store: Store::new(),
+            store,
             actions: Vec::new(),
             slots: Slots::default(),
             outboxes: (0..workers).map(|_| Outbox::default()).collect(),
@@ -130,6 +134,7 @@ impl Core {
             waiting: AtomicUsize::new(0),
             clock,
             wakes: (0..workers).map(|_| Notify::new()).collect(),
+            queue,
             deadline: Deadline::default(),
             failed: Notify::new(),
         }
@@ -171,6 +176,8 @@ impl Core {
         let mut inputs = inputs.drain(..);
         loop {
             let (mut state, since) = self.lock()?;
+            // Before the batch: what was waited for may be what its packets are about.
+            state.settle(since);
             state.batch(&*self.clock, since, &mut inputs);
             let done = inputs.as_slice().is_empty();
             if done {
@@ -178,8 +185,10 @@ impl Core {
             }
             let others = std::mem::take(&mut state.woken);
             let rearm = self.deadline.set(state.engine.next_timeout());
+            let handed = state.store.hand_over(since, Some(worker));
             state.lock_held.record(self.clock.now() - since);
             drop(state);
+            self.commit(handed);
             self.tell(Some(worker), &others, rearm);
             if done {
                 return Ok(());
@@ -200,7 +209,9 @@ impl Core {
     fn hand_in(&self, request: Request) -> Result<oneshot::Receiver<Answer>, Poisoned> {
         let (mut state, since) = self.lock()?;
         let (id, answer) = state.requests.open();
+        state.settle(since);
         state.event(since, Event::Request { id, request: Box::new(request) });
+        let handed = state.store.hand_over(since, None);
         let fresh = Report::new(state.report.shows_packets());
         let mut report = std::mem::replace(&mut state.report, fresh);
         let others = std::mem::take(&mut state.woken);
@@ -209,6 +220,7 @@ impl Core {
         state.lock_held.record(held);
         state.request.record(held);
         drop(state);
+        self.commit(handed);
         self.tell(None, &others, rearm);
         report.render();
         Ok(answer)
@@ -216,6 +228,7 @@ impl Core {
 
     /// One line for each histogram.
     pub(crate) fn histograms(&self) -> Result<Vec<String>, Poisoned> {
+        let figures = self.stored();
         let (state, _) = self.lock()?;
         let line = |name, histogram: &Histogram| format!("histogram {name} {histogram}");
         Ok(vec![
@@ -223,7 +236,22 @@ impl Core {
             line("lock_held", &state.lock_held),
             line("step", &state.step),
             line("request", &state.request),
+            line("sync", &figures.sync),
+            line("commit", &figures.commit),
+            format!("counters store {figures}"),
         ])
+    }
+
+    /// What the committer has done so far.
+    pub(crate) fn stored(&self) -> Figures {
+        self.queue.as_ref().map(|queue| queue.figures()).unwrap_or_default()
+    }
+
+    /// Lets the committer know of new records.
+    fn commit(&self, handed: bool) {
+        if let Some(queue) = self.queue.as_ref().filter(|_| handed) {
+            queue.notify();
+        }
     }
 
     fn lock(&self) -> Result<(MutexGuard<'_, State>, Time), Poisoned> {
@@ -288,14 +316,19 @@ impl State {
 
     fn event(&mut self, now: Time, event: Event) {
         self.engine.handle(now, event, &mut self.actions);
-        self.perform();
+        self.perform(now);
+        self.settle(now);
+    }
+
+    /// Tells the engine what has become durable.
+    fn settle(&mut self, now: Time) {
         while let Some(upto) = self.store.durable() {
             self.engine.handle(now, Event::Durable { upto }, &mut self.actions);
-            self.perform();
+            self.perform(now);
         }
     }
 
-    fn perform(&mut self) {
+    fn perform(&mut self, now: Time) {
         let mut performer = Performer {
             slots: &mut self.slots,
             outboxes: &mut self.outboxes,
@@ -303,6 +336,7 @@ impl State {
             report: &mut self.report,
             requests: &mut self.requests,
             woken: &mut self.woken,
+            now,
         };
         for action in self.actions.drain(..) {
             performer.perform(action);

@@ -4,15 +4,18 @@
 //! [`RealEnvironment`] gives it the operating system's; in simulation another implementation gives
 //! it simulated ones, and the code in between is the same.
 
+mod disk;
 mod real;
 
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use surewire_engine::log::disk::{DiskError, Op, Reply};
 use surewire_engine::time::Time;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -23,8 +26,17 @@ pub use real::{RealEnvironment, ThreadHooks};
 /// A future that stays on the thread it was made on.
 pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
-/// What a worker's thread is to run until it returns.
-pub type WorkerBody = Box<dyn FnOnce() -> LocalFuture<'static, ()> + Send>;
+/// A thread of the broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thread {
+    /// Serves connections.
+    Worker(usize),
+    /// Writes the log. Has no timers and no sockets.
+    Committer,
+}
+
+/// What a thread is to run until it returns.
+pub type ThreadBody = Box<dyn FnOnce() -> LocalFuture<'static, ()> + Send>;
 
 /// Where sockets, time, randomness and threads come from.
 pub trait Environment {
@@ -47,7 +59,14 @@ pub trait Environment {
     ///
     /// # Errors
     /// The thread could not be made.
-    fn start_worker(&self, index: usize, body: WorkerBody) -> io::Result<()>;
+    fn start_thread(&self, thread: Thread, body: ThreadBody) -> io::Result<()>;
+
+    /// Opens the directory that the log is in, which is made if it is not there, for this process
+    /// alone: [`io::ErrorKind::WouldBlock`] where another one has it.
+    ///
+    /// # Errors
+    /// The directory cannot be made, opened or locked, or there is no disk.
+    fn open_disk(&self, directory: &Path) -> io::Result<Box<dyn Disk>>;
 
     /// Returns each time somebody asks for the histograms in the log.
     fn histograms_wanted(&self) -> LocalFuture<'_, ()>;
@@ -82,6 +101,12 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin {
 }
 
 impl Stream for tokio::net::TcpStream {}
+
+/// The directory that the log is in, of this process alone for as long as this lives.
+pub trait Disk: Send {
+    /// Does what the log asks for, which is one thing at a time.
+    fn perform(&mut self, op: Op) -> LocalFuture<'_, Result<Reply, DiskError>>;
+}
 
 /// A clock that never goes back.
 pub trait Clock: Send + Sync {

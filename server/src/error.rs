@@ -1,10 +1,12 @@
 //! Why the broker cannot run.
 
 use std::io;
+use std::path::PathBuf;
 
 use crate::transport::TlsError;
 
-/// Why [`run`](crate::run) gave up. All but the last two are the operator's to cure.
+/// Why [`run`](crate::run) gave up. All but [`RunError::Engine`] and
+/// [`RunError::Task`] are the operator's to cure.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// A listener's socket could not be opened.
@@ -34,11 +36,82 @@ pub enum RunError {
         /// What the system said.
         error: io::Error,
     },
+    /// The thread that writes the log could not be started.
+    #[error("the thread that writes to data_dir cannot start: {0}")]
+    Committer(io::Error),
     /// The engine panicked: its state is suspect, so the process must end.
     #[error(
         "the engine failed (a bug of ours, see the message above); nothing it holds is trusted"
     )]
     Engine,
+    /// The directory that the log is in cannot be used.
+    #[error(
+        "data_dir {}: cannot be used: {error}; let this user write there, or choose another",
+        .directory.display()
+    )]
+    DataDirectory {
+        /// As configured.
+        directory: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// Another process has the directory that the log is in.
+    #[error(
+        "data_dir {}: another process uses it; stop that one, or choose another directory",
+        .directory.display()
+    )]
+    Locked {
+        /// As configured.
+        directory: PathBuf,
+    },
+    /// What is stored is not what was written.
+    #[error(
+        "data_dir {}: {file} is damaged at byte {offset}: what is stored behind it cannot be \
+         trusted, and nothing was changed. Bring the directory back from a backup, or move it away \
+         to begin with nothing",
+        .directory.display()
+    )]
+    Damaged {
+        /// As configured.
+        directory: PathBuf,
+        /// Which file in it.
+        file: String,
+        /// Where in the file.
+        offset: u64,
+    },
+    /// What is stored is not complete, or not for this version.
+    #[error(
+        "data_dir {}: {why}. Nothing was changed; move the directory away to begin with nothing",
+        .directory.display()
+    )]
+    Unusable {
+        /// As configured.
+        directory: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// The disk failed. What it holds is not known, so the process must end; nothing was
+    /// acknowledged that it had not taken.
+    #[error(
+        "data_dir {}: {error}; nothing was acknowledged since. Look after the disk, then start \
+         again",
+        .directory.display()
+    )]
+    Disk {
+        /// As configured.
+        directory: PathBuf,
+        /// What the system said.
+        error: String,
+    },
+    /// The disk is full.
+    #[error(
+        "data_dir {}: no space left; nothing was acknowledged since. Make room, then start again",
+        .directory.display()
+    )]
+    NoRoom {
+        /// As configured.
+        directory: PathBuf,
+    },
     /// A task that was to run for as long as the broker ended.
     #[error("a part of the broker failed (a bug of ours, see the message above)")]
     Task,

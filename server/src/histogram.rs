@@ -16,9 +16,15 @@ pub(crate) struct Histogram {
     max: u64,
 }
 
+impl Default for Histogram {
+    fn default() -> Self {
+        Self { counts: Box::new([0; BUCKETS]), count: 0, sum: 0, max: 0 }
+    }
+}
+
 impl Histogram {
     pub(crate) fn new() -> Self {
-        Self { counts: Box::new([0; BUCKETS]), count: 0, sum: 0, max: 0 }
+        Self::default()
     }
 
     pub(crate) fn record(&mut self, time: Duration) {

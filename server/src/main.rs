@@ -28,6 +28,9 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 /// The engine failed: a restart is the cure (`EX_SOFTWARE` of sysexits).
 const ENGINE_FAILED: u8 = 70;
 
+/// The disk failed or is full (`EX_IOERR` of sysexits).
+const DISK_FAILED: u8 = 74;
+
 /// What a thread does so that it is in the profiles, if there are any.
 const HOOKS: ThreadHooks =
     ThreadHooks { start: profile::thread_starts, stop: profile::thread_stops };
@@ -117,6 +120,10 @@ fn exit_code(outcome: &Result<(), RunError>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // Not a return: the other threads are stuck behind the failed engine.
         Err(RunError::Engine) => std::process::exit(ENGINE_FAILED.into()),
+        // Nor here: a thread may wait for the disk.
+        Err(RunError::Disk { .. } | RunError::NoRoom { .. }) => {
+            std::process::exit(DISK_FAILED.into())
+        }
         Err(_) => ExitCode::FAILURE,
     }
 }

@@ -35,6 +35,7 @@ pub(crate) fn page(
     families::packets(&mut text, &snapshot.numbers.counters, shared.traffic());
     families::messages(&mut text, &snapshot.numbers.counters);
     families::times(&mut text, &snapshot);
+    families::stored(&mut text, &snapshot.stored, shared.settings.durability);
     families::server(&mut text, shared);
     families::http(&mut text, answered);
     process::process(&mut text, started);

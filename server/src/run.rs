@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use surewire_engine::Engine;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -17,11 +16,12 @@ use crate::acceptor::Acceptor;
 use crate::api::{self, Api, BoundListener};
 use crate::config::ListenAddress;
 use crate::core::Core;
-use crate::environment::{Environment, Listener};
+use crate::environment::{Environment, Listener, Thread};
 use crate::error::RunError;
 use crate::http::Http;
 use crate::settings::{ListenerSettings, Settings};
 use crate::shared::Shared;
+use crate::store::{self, Committing, Stored};
 use crate::system_topics;
 use crate::transport::Transport;
 use crate::worker::{self, Mail};
@@ -32,10 +32,13 @@ const DRAIN: Duration = Duration::from_secs(7);
 /// How long workers may take to return after that.
 const RETURN: Duration = Duration::from_millis(500);
 
-/// Binds everything, then serves until `shutdown` is ready, then stops gracefully within 8 s.
+/// How long after the stop began everything must be on the disk.
+const STORE: Duration = Duration::from_secs(9);
+
+/// Binds everything, then serves until `shutdown` is ready, then stops gracefully within 9 s.
 ///
 /// # Errors
-/// What keeps the broker from starting, or that its engine failed.
+/// What keeps the broker from starting, or that its engine or its disk failed.
 pub async fn run(
     settings: Settings,
     environment: &dyn Environment,
@@ -88,26 +91,27 @@ impl Server {
         self.bound.iter().find(|bound| bound.anonymous.is_none()).map(|bound| bound.address)
     }
 
-    /// Serves until `shutdown` is ready, then stops gracefully within 8 s.
+    /// Serves until `shutdown` is ready, then stops gracefully within 9 s.
     ///
     /// # Errors
-    /// A worker cannot start, the system has no random numbers, or the engine failed.
+    /// What is stored cannot be used, a thread cannot start, the system has no random numbers, or the
+    /// engine or the disk failed.
     pub async fn serve(
         self,
         environment: &dyn Environment,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), RunError> {
         let Self { settings, acceptors, http: sockets, bound, .. } = self;
-        let seed = environment.seed().map_err(RunError::Entropy)?;
-        let engine = Engine::new(settings.engine.clone(), seed);
+        let Stored { engine, clock, store, opened } = store::open(&settings, environment).await?;
         let (workers, log_packets) = (settings.workers, settings.log_packets);
-        let core = Core::new(engine, environment.clock(), workers, log_packets);
+        let core = Core::new(engine, clock, workers, log_packets, store);
         let shared = Arc::new(Shared::new(core, settings));
 
         let secret = environment.seed().map_err(RunError::Entropy)?;
         let api = Api::new(Arc::clone(&shared), bound, &secret);
         let http = Http::new(api::router(&api), Arc::clone(&shared));
 
+        let mut committing = Committing::start(&shared, opened, environment)?;
         let (mail, mut returned) = start_workers(&shared, environment)?;
         // Dropped, and with it all listening sockets, when serving ends.
         let mut accepting = JoinSet::new();
@@ -123,16 +127,15 @@ impl Server {
         let asked = tokio::select! {
             biased;
             () = shared.core.failed.notified() => Err(RunError::Engine),
+            error = committing.failed() => Err(error),
             () = shutdown => Ok(()),
             // None of them ends by itself while the engine lives.
             Some(_) = accepting.join_next() => Err(RunError::Task),
             never = print_on_demand(&shared, environment) => match never {},
         };
         drop(accepting);
-        if asked.is_ok() {
-            stop(&shared, &http, &mail, &mut returned).await;
-        }
-        asked
+        asked?;
+        stop(&shared, &http, &mail, &mut returned, committing).await
     }
 
     async fn open(
@@ -198,7 +201,7 @@ fn start_workers(
             }) as crate::environment::LocalFuture<'static, ()>
         };
         environment
-            .start_worker(index, Box::new(body))
+            .start_thread(Thread::Worker(index), Box::new(body))
             .map_err(|error| RunError::Worker { index, error })?;
     }
     Ok((mailboxes.into(), returned))
@@ -209,18 +212,27 @@ async fn stop(
     http: &Http,
     mail: &Mailboxes,
     returned: &mut UnboundedReceiver<()>,
-) {
-    let deadline = Instant::now() + DRAIN;
+    mut committing: Committing,
+) -> Result<(), RunError> {
+    let asked = Instant::now();
+    let deadline = asked + DRAIN;
     shared.stopping.store(true, Ordering::Relaxed);
     info!(connections = shared.open(), "stopping");
     tell(mail, || Mail::Stop);
-    tokio::join!(http.stop(deadline), drain(shared, deadline));
+    tokio::select! {
+        biased;
+        error = committing.failed() => return Err(error),
+        _ = async { tokio::join!(http.stop(deadline), drain(shared, deadline)) } => {}
+    }
     tell(mail, || Mail::End);
     if timeout(RETURN, returned.recv()).await.is_err() {
         warn!("workers did not end in time");
     }
+    // Nobody brings records any more.
+    committing.finish(asked + STORE).await?;
     print_histograms(shared, |line| debug!("{line}"));
     info!(panics = shared.panics.load(Ordering::Relaxed), "stopped");
+    Ok(())
 }
 
 /// Returns when the last connection has ended, or at the deadline.

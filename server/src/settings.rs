@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use surewire_engine::codec::Limits;
 use surewire_engine::config::Config as EngineConfig;
 
-use crate::config::{ListenAddress, Secret, Warning};
+use crate::config::{Durability, ListenAddress, Secret, Warning};
 
 pub use resolve::Machine;
 
@@ -37,6 +37,10 @@ pub struct Settings {
     pub http: Option<HttpSettings>,
     /// Where times are shown as they are on the clock there.
     pub time_zone: TimeZone,
+    /// What an acknowledged message survives.
+    pub durability: Durability,
+    /// Where it is kept, unless it survives nothing.
+    pub data_dir: PathBuf,
     /// What the operator should know about the configuration.
     pub warnings: Vec<Warning>,
 }
@@ -84,7 +88,7 @@ pub struct TlsFiles {
 }
 
 impl Settings {
-    /// The built-in defaults on one listener.
+    /// The built-in defaults on one listener, with nothing stored.
     #[must_use]
     pub fn on(listener: ListenerSettings) -> Self {
         Self {
@@ -102,6 +106,8 @@ impl Settings {
             sys_interval: Some(Duration::from_secs(10)),
             http: None,
             time_zone: TimeZone::UTC,
+            durability: Durability::None,
+            data_dir: PathBuf::from("data"),
             warnings: Vec::new(),
         }
     }

@@ -1,29 +1,104 @@
-//! Where records go: the seam that the log takes its place in.
+//! Where records go, and how the engine learns that they are durable.
+//!
+//! Records are gathered under the engine's lock and handed to a queue at the end of each hold of
+//! it. A thread of its own, the `committer`, takes all that wait, writes and syncs them as one
+//! batch, and wakes a worker, which tells the engine. While one sync runs the next batch fills:
+//! at low load a record is synced at once, at high load many share a sync. `open` is what happens
+//! before: what an earlier process stored is read, and becomes the engine.
+
+mod clock;
+mod committer;
+mod open;
+mod queue;
+
+use std::sync::Arc;
 
 use surewire_engine::id::Lsn;
+use surewire_engine::log::pending::Pending;
 use surewire_engine::log::record::Record;
+use surewire_engine::time::Time;
 
-/// A store that keeps nothing and answers at once.
-///
-/// The engine waits for [`Store::durable`] wherever a promise depends on a record, so a real log
-/// takes this one's place without a change anywhere else.
-#[derive(Debug, Default)]
-pub(crate) struct Store {
-    appended: Option<Lsn>,
+pub(crate) use committer::Committing;
+pub(crate) use open::{Stored, open};
+pub(crate) use queue::{Figures, Queue};
+
+/// The engine's side of the log, under the engine's lock.
+pub(crate) enum Store {
+    /// Keeps nothing: all is durable at once.
+    Nothing {
+        /// The last record, until it was told to be durable.
+        appended: Option<Lsn>,
+    },
+    /// Keeps everything.
+    Log {
+        /// Records of this hold of the lock.
+        fresh: Pending,
+        /// The last record that was told to be durable.
+        told: Lsn,
+        /// Where records go from here.
+        queue: Arc<Queue>,
+    },
 }
 
 impl Store {
-    pub(crate) fn new() -> Self {
-        Self::default()
+    /// A store that keeps nothing.
+    pub(crate) fn nothing() -> Self {
+        Self::Nothing { appended: None }
+    }
+
+    /// A store whose records go to `queue`; all up to `last` are durable.
+    pub(crate) fn log(queue: Arc<Queue>, last: Lsn) -> Self {
+        Self::Log { fresh: Pending::default(), told: last, queue }
+    }
+
+    /// Where records go, if they are kept.
+    pub(crate) fn queue(&self) -> Option<Arc<Queue>> {
+        match self {
+            Self::Nothing { .. } => None,
+            Self::Log { queue, .. } => Some(Arc::clone(queue)),
+        }
     }
 
     /// Takes a record. Numbers come in order.
-    pub(crate) fn append(&mut self, lsn: Lsn, _record: Record) {
-        self.appended = Some(lsn);
+    pub(crate) fn append(&mut self, now: Time, lsn: Lsn, record: &Record) {
+        match self {
+            Self::Nothing { appended } => *appended = Some(lsn),
+            Self::Log { fresh, .. } => {
+                fresh.time = now;
+                fresh.push(lsn, record);
+            }
+        }
+    }
+
+    /// Records before this one are not needed any more.
+    pub(crate) fn trim(&mut self, before: Lsn) {
+        if let Self::Log { fresh, .. } = self {
+            fresh.trim = Some(before);
+        }
     }
 
     /// The last record that became durable since the last call.
     pub(crate) fn durable(&mut self) -> Option<Lsn> {
-        self.appended.take()
+        match self {
+            Self::Nothing { appended } => appended.take(),
+            Self::Log { told, queue, .. } => {
+                let durable = queue.durable();
+                let news = durable > *told;
+                *told = durable;
+                news.then_some(durable)
+            }
+        }
+    }
+
+    /// Hands all records to the committer, which is to be told so if this returns true. They are
+    /// those of whole events, and `worker` is woken when they are durable.
+    pub(crate) fn hand_over(&mut self, now: Time, worker: Option<usize>) -> bool {
+        match self {
+            Self::Log { fresh, queue, .. } if !fresh.is_empty() => {
+                queue.put(fresh, now, worker);
+                true
+            }
+            Self::Nothing { .. } | Self::Log { .. } => false,
+        }
     }
 }

@@ -50,6 +50,7 @@ fn read(shared: &Shared) -> Result<Reading, Poisoned> {
         at: snapshot.at,
         numbers: snapshot.numbers,
         traffic: shared.traffic(),
+        durability: shared.settings.durability,
         sockets: shared.accepted(),
     })
 }

@@ -17,12 +17,15 @@ mod trace;
 use std::future::pending;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use surewire_engine::time::Time;
 use surewire_server::config::{Host, ListenAddress};
-use surewire_server::environment::{Clock, Environment, Listener, LocalFuture, WorkerBody};
+use surewire_server::environment::{
+    Clock, Disk, Environment, Listener, LocalFuture, Thread, ThreadBody,
+};
 use tokio::time::Instant;
 
 pub use client::Client;
@@ -75,9 +78,13 @@ impl Environment for SimulatedEnvironment {
         Ok(self.seed)
     }
 
-    fn start_worker(&self, _index: usize, body: WorkerBody) -> io::Result<()> {
+    fn start_thread(&self, _thread: Thread, body: ThreadBody) -> io::Result<()> {
         tokio::task::spawn_local(body());
         Ok(())
+    }
+
+    fn open_disk(&self, _directory: &Path) -> io::Result<Box<dyn Disk>> {
+        Err(io::Error::new(io::ErrorKind::Unsupported, "a simulated host has no disk"))
     }
 
     fn histograms_wanted(&self) -> LocalFuture<'_, ()> {

@@ -11,7 +11,7 @@ use surewire_engine::id::PacketId;
 use surewire_engine::packet::{
     Connect, Packet, Properties, QoS, Subscribe, SubscribeFilter, SubscribeOptions, Version,
 };
-use surewire_server::config::Config;
+use surewire_server::config::{Config, Durability};
 use surewire_server::settings::{Machine, Settings};
 use surewire_sim::{Client, SimulatedEnvironment, Trace, simulation};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -44,6 +44,8 @@ async fn serve(seed: u64) -> Outcome {
     let no_variables: [(&str, &str); 0] = [];
     let loaded = Config::parse(FILE.as_bytes(), no_variables)?;
     let settings = Settings::resolve(&loaded.config, Machine { cores: 2, files: None });
+    // A simulated host has no disk.
+    let settings = Settings { durability: Durability::None, ..settings };
     let environment = SimulatedEnvironment::new(seed);
     surewire_server::run(settings, &environment, std::future::pending()).await?;
     Ok(())

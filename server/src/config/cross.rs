@@ -4,6 +4,7 @@ use super::document::Place;
 use super::error::{Conflict, Fault};
 use super::reader::Reader;
 use super::settings::{Config, HttpServer, Listener, Profile};
+use super::values::Durability;
 use super::warning::{Concern, Warning};
 
 /// Passwords that are tried first wherever a login answers; compared in lower case.
@@ -81,6 +82,9 @@ pub(crate) fn config(config: &Config, reader: &mut Reader, _: &Place) {
         if let Some(concern) = who_may_connect(config, listener) {
             reader.warn(&format!("listener[{index}]"), concern);
         }
+    }
+    if config.durability != Durability::Power {
+        reader.warn("durability", Concern::WeakDurability(config.durability));
     }
 }
 

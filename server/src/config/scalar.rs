@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use super::document::Text;
 use super::key::Kind;
 use super::values::{
-    ByteSize, ListenAddress, LogFormat, LogLevel, MemoryLimit, Multiplier, NotAQuantity, Protocol,
-    QueueFullPolicy, ReceiveMaximumPolicy, TimeSpan,
+    ByteSize, Durability, ListenAddress, LogFormat, LogLevel, MemoryLimit, Multiplier,
+    NotAQuantity, Protocol, QueueFullPolicy, ReceiveMaximumPolicy, TimeSpan,
 };
 
 /// Why a text is not taken, with what the operator should know besides.
@@ -234,7 +234,7 @@ macro_rules! choice_scalars {
     )+ };
 }
 
-choice_scalars!(Protocol, QueueFullPolicy, ReceiveMaximumPolicy, LogLevel, LogFormat);
+choice_scalars!(Protocol, QueueFullPolicy, ReceiveMaximumPolicy, Durability, LogLevel, LogFormat);
 
 impl<T: Scalar> Scalar for Option<T> {
     fn parse(text: &Text, kind: &Kind) -> Result<Self, Reject> {

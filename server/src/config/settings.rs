@@ -14,7 +14,7 @@ use super::key::{
 };
 use super::reader::{Field, Given, Reader, Section, join};
 use super::values::{
-    ByteSize, ListenAddress, LogFormat, LogLevel, MemoryLimit, Multiplier, Protocol,
+    ByteSize, Durability, ListenAddress, LogFormat, LogLevel, MemoryLimit, Multiplier, Protocol,
     QueueFullPolicy, ReceiveMaximumPolicy, Secret, TimeSpan,
 };
 use Preset::{NotGiven, Required, Text};
@@ -111,6 +111,11 @@ section! {
             Text("[{protocol: mqtt, addr: ':1883'}]"), Kind::List(Listener::KEYS);
         /// Whether clients may connect without being authenticated. A listener may say otherwise.
         allow_anonymous: bool = Text("true"), Kind::Bool;
+        /// What an acknowledged message survives: a power cut, the end of the process, or nothing.
+        durability: Durability = Text("power"), Kind::Choice(Durability::WORDS);
+        /// Where sessions, their messages and retained messages are kept. Relative to the working
+        /// directory; made if it is not there.
+        data_dir: PathBuf = Text("data"), Kind::Path;
         /// Threads that serve connections; `None` (0 in the file) is one per core.
         workers: Option<NonZeroU32> = Text("0"), integer_or_zero(1024, "threads", "one per core");
         /// The most memory the broker takes. At 80 % of it no new session is made, at 90 % queued

@@ -11,7 +11,9 @@ mod time_span;
 
 pub use address::{AddressError, Host, ListenAddress};
 pub use byte_size::ByteSize;
-pub use choice::{LogFormat, LogLevel, Protocol, QueueFullPolicy, ReceiveMaximumPolicy};
+pub use choice::{
+    Durability, LogFormat, LogLevel, Protocol, QueueFullPolicy, ReceiveMaximumPolicy,
+};
 pub use memory_limit::MemoryLimit;
 pub use multiplier::Multiplier;
 pub(crate) use quantity::NotAQuantity;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::values::Durability;
+
 /// A warning about one key. Collected, never logged here: `main` and `check` decide where it goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
@@ -35,6 +37,8 @@ pub enum Concern {
     },
     /// A key that is read and checked and does nothing in this version.
     NoFunctionYet,
+    /// What is acknowledged can be lost.
+    WeakDurability(Durability),
     /// Accounts without an address to use them on.
     UnusedAccounts,
 }
@@ -66,6 +70,15 @@ impl fmt::Display for Concern {
                  loopback; choose another or bind it to 127.0.0.1"
             ),
             Self::NoFunctionYet => f.write_str("is read and checked, but has no function yet"),
+            Self::WeakDurability(Durability::Power) => f.write_str("nothing acknowledged is lost"),
+            Self::WeakDurability(Durability::Process) => f.write_str(
+                "is process: what is acknowledged is lost when the power goes or the system \
+                 crashes; power keeps it",
+            ),
+            Self::WeakDurability(Durability::None) => f.write_str(
+                "is none: nothing is stored, and what is acknowledged is lost with the process; \
+                 power keeps it",
+            ),
             Self::UnusedAccounts => f.write_str("has no effect without http_server.addr"),
         }
     }

@@ -5,6 +5,7 @@ use surewire_engine::codec;
 use surewire_engine::id::ConnId;
 use surewire_engine::message::LARGE_PAYLOAD;
 use surewire_engine::packet::{Packet, ReasonCode, Version};
+use surewire_engine::time::Time;
 
 use super::frames::Frames;
 use super::outbox::{Entry, Outbox};
@@ -21,6 +22,8 @@ pub(super) struct Performer<'a> {
     pub(super) report: &'a mut Report,
     pub(super) requests: &'a mut Requests,
     pub(super) woken: &'a mut Vec<usize>,
+    /// The time of the event that the actions are of.
+    pub(super) now: Time,
 }
 
 impl Performer<'_> {
@@ -36,8 +39,8 @@ impl Performer<'_> {
             Action::Close { conn, reason: _ } => {
                 self.entry(conn, |entry, _| entry.close = true);
             }
-            Action::Append { lsn, record } => self.store.append(lsn, record),
-            Action::Trim { .. } => {}
+            Action::Append { lsn, record } => self.store.append(self.now, lsn, &record),
+            Action::Trim { before, .. } => self.store.trim(before),
             Action::Answer { id, answer } => self.requests.answer(id, answer),
             Action::Notice(notice) => self.report.notice(notice),
         }

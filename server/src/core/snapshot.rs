@@ -5,6 +5,7 @@ use surewire_engine::time::Time;
 
 use super::{Core, Poisoned};
 use crate::histogram::Histogram;
+use crate::store::Figures;
 
 /// What the engine and its lock have done so far, all of it at one moment.
 pub(crate) struct Snapshot {
@@ -20,12 +21,15 @@ pub(crate) struct Snapshot {
     pub(crate) step: Histogram,
     /// How long the lock was held for requests of the management interface.
     pub(crate) request: Histogram,
+    /// What the committer has done.
+    pub(crate) stored: Figures,
 }
 
 impl Core {
     /// Copies all numbers under the lock; some 20 KiB.
     pub(crate) fn snapshot(&self) -> Result<Snapshot, Poisoned> {
         let _fatal = self.fatal_panics();
+        let stored = self.stored();
         let (state, at) = self.lock()?;
         let numbers = Numbers { sizes: state.engine.sizes(), counters: *state.engine.counters() };
         Ok(Snapshot {
@@ -35,6 +39,7 @@ impl Core {
             lock_held: state.lock_held.clone(),
             step: state.step.clone(),
             request: state.request.clone(),
+            stored,
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -11,7 +12,10 @@ use surewire_engine::time::Time;
 use tokio::net::{TcpListener, TcpStream, lookup_host};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Clock, Environment, Incoming, Listener, LocalFuture, Stream, WorkerBody};
+use super::disk::Directory;
+use super::{
+    Clock, Disk, Environment, Incoming, Listener, LocalFuture, Stream, Thread, ThreadBody,
+};
 use crate::config::{Host, ListenAddress};
 
 /// Connections that the kernel completes before we accept them.
@@ -73,16 +77,23 @@ impl Environment for RealEnvironment {
         Ok(seed)
     }
 
-    fn start_worker(&self, index: usize, body: WorkerBody) -> io::Result<()> {
-        let runtime = std::thread::Builder::new().name(format!("worker-{index}"));
+    fn start_thread(&self, thread: Thread, body: ThreadBody) -> io::Result<()> {
+        let runtime = std::thread::Builder::new().name(match thread {
+            Thread::Worker(index) => format!("worker-{index}"),
+            Thread::Committer => "committer".to_owned(),
+        });
         let (started, outcome) = std::sync::mpsc::sync_channel(1);
         let hooks = self.hooks;
         runtime.spawn(move || {
             (hooks.start)();
-            work(body, &started, hooks);
+            work(thread, body, &started, hooks);
             (hooks.stop)();
         })?;
         outcome.recv().map_err(io::Error::other)?
+    }
+
+    fn open_disk(&self, directory: &Path) -> io::Result<Box<dyn Disk>> {
+        Ok(Box::new(Directory::open(directory)?))
     }
 
     fn histograms_wanted(&self) -> LocalFuture<'_, ()> {
@@ -97,15 +108,19 @@ impl Environment for RealEnvironment {
     }
 }
 
-/// A worker's thread: a runtime without work stealing, so that nothing on it needs a lock.
+/// A thread's life: a runtime without work stealing, so that nothing on it needs a lock.
 fn work(
-    body: WorkerBody,
+    thread: Thread,
+    body: ThreadBody,
     started: &std::sync::mpsc::SyncSender<io::Result<()>>,
     hooks: ThreadHooks,
 ) {
     // The hooks of a runtime are for the threads that wait for what blocks.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    if thread != Thread::Committer {
+        runtime.enable_all();
+    }
+    let runtime = runtime
         .on_thread_start(hooks.start)
         .on_thread_stop(hooks.stop)
         .build_local(Default::default());

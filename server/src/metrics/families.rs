@@ -10,8 +10,10 @@ use surewire_engine::notice::DropReason;
 use super::labels;
 use super::text::{Family, Text};
 use crate::api::words;
+use crate::config::Durability;
 use crate::core::Snapshot;
 use crate::shared::Shared;
+use crate::store::Figures;
 use crate::traffic;
 
 /// How much there is now.
@@ -182,6 +184,34 @@ pub(super) fn times(text: &mut Text, snapshot: &Snapshot) {
         "surewire_request_seconds",
         "How long the engine's lock was held for requests of the management interface.",
         &snapshot.request,
+    );
+}
+
+/// What went to the disk.
+pub(super) fn stored(text: &mut Text, stored: &Figures, durability: Durability) {
+    let mut level = text.gauges(
+        "surewire_store_durability",
+        "Always 1; the label tells what an acknowledged message survives.",
+    );
+    level.labelled("level", durability, 1);
+    text.histogram(
+        "surewire_store_sync_seconds",
+        "How long the disk took to make a batch of records durable.",
+        &stored.sync,
+    );
+    text.histogram(
+        "surewire_store_commit_seconds",
+        "How long the first record of a batch waited until it was durable.",
+        &stored.commit,
+    );
+    let mut counter = |name, help, value: u64| text.counter(name, help, value);
+    counter("surewire_store_batches_total", "Batches of records.", stored.batches);
+    counter("surewire_store_records_total", "Records.", stored.records);
+    counter("surewire_store_record_bytes_total", "Bytes of records.", stored.record_bytes);
+    counter(
+        "surewire_store_written_bytes_total",
+        "Bytes that were written to the disk, those around the records included.",
+        stored.written,
     );
 }
 

@@ -44,6 +44,8 @@ impl Settings {
             sys_interval: config.sys_interval.map(TimeSpan::get),
             http: http(&config.http_server),
             time_zone: TimeZone::UTC,
+            durability: config.durability,
+            data_dir: config.data_dir.clone(),
             warnings: Vec::new(),
         }
     }

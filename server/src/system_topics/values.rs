@@ -11,6 +11,7 @@ use surewire_engine::time::Time;
 use surewire_engine::topic::TopicName;
 
 use super::load::{Load, PERIODS};
+use crate::config::Durability;
 use crate::traffic;
 
 /// Everything that is told, at one moment.
@@ -20,6 +21,8 @@ pub(super) struct Reading {
     pub(super) numbers: Numbers,
     /// Bytes from and to clients.
     pub(super) traffic: traffic::Bytes,
+    /// What an acknowledged message survives.
+    pub(super) durability: Durability,
     /// Connections that were accepted, before anything came on them.
     pub(super) sockets: u64,
 }
@@ -71,7 +74,7 @@ impl SystemTopics {
 }
 
 /// Topics below `$SYS/broker/`, and what is told there.
-fn values(uptime: Duration, reading: &Reading) -> [(&'static str, String); 22] {
+fn values(uptime: Duration, reading: &Reading) -> [(&'static str, String); 23] {
     let Numbers { sizes, counters } = &reading.numbers;
     let (sessions, connected) = (sizes.sessions as u64, sizes.connections as u64);
     let away = sessions.saturating_sub(connected);
@@ -92,6 +95,7 @@ fn values(uptime: Duration, reading: &Reading) -> [(&'static str, String); 22] {
         number("messages/sent", counters.packets_sent.total()),
         number("messages/stored", stored),
         number("store/messages/count", stored),
+        ("store/durability", reading.durability.to_string()),
         number("retained messages/count", sizes.retained as u64),
         number("subscriptions/count", sizes.subscriptions as u64),
         number("publish/messages/received", total(counters.received)),
@@ -135,7 +139,13 @@ mod tests {
     fn reading() -> Reading {
         let engine = Engine::new(Config::default(), [0; 32]);
         let numbers = Numbers { sizes: engine.sizes(), counters: *engine.counters() };
-        Reading { at: Time::ZERO, numbers, traffic: traffic::Bytes::default(), sockets: 0 }
+        Reading {
+            at: Time::ZERO,
+            numbers,
+            traffic: traffic::Bytes::default(),
+            durability: Durability::Power,
+            sockets: 0,
+        }
     }
 
     fn shown(changed: Vec<(TopicName, Bytes)>) -> Vec<(String, String)> {
@@ -146,7 +156,7 @@ mod tests {
     #[test]
     fn all_is_told_at_first_and_then_what_has_changed() {
         let (mut topics, mut reading) = (SystemTopics::default(), reading());
-        assert_eq!(topics.update(Duration::ZERO, &reading).len(), 22 + 27);
+        assert_eq!(topics.update(Duration::ZERO, &reading).len(), 23 + 27);
         assert_eq!(topics.update(Duration::ZERO, &reading), []);
 
         reading.numbers.counters.received.at_least_once = 6;

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::sync::Arc;
 
 use bytestring::ByteString;
@@ -9,9 +10,9 @@ use jiff::tz::{TimeZone, offset};
 use surewire_engine::codec;
 use surewire_engine::packet::{Connect, Packet, Properties, Version};
 use surewire_engine::time::Time;
-use surewire_server::config::{Config, ListenAddress};
+use surewire_server::config::{Config, Durability, ListenAddress};
 use surewire_server::environment::{
-    Clock, Environment, Listener, LocalFuture, RealEnvironment, WorkerBody,
+    Clock, Disk, Environment, Listener, LocalFuture, RealEnvironment, Thread, ThreadBody,
 };
 use surewire_server::settings::{Machine, Settings};
 
@@ -41,7 +42,9 @@ pub(crate) fn settings(file: &str) -> Settings {
     let no_variables: [(&str, &str); 0] = [];
     let loaded = Config::parse(file.as_bytes(), no_variables).unwrap();
     let settings = Settings::resolve(&loaded.config, Machine { cores: 2, files: None });
-    Settings { time_zone: TimeZone::fixed(offset(8)), ..settings }
+    // Many brokers at a time, and nothing of them is to stay.
+    let durability = Durability::None;
+    Settings { time_zone: TimeZone::fixed(offset(8)), durability, ..settings }
 }
 
 /// The real environment but for the time.
@@ -72,8 +75,12 @@ impl Environment for Still {
         self.0.seed()
     }
 
-    fn start_worker(&self, index: usize, body: WorkerBody) -> io::Result<()> {
-        self.0.start_worker(index, body)
+    fn start_thread(&self, thread: Thread, body: ThreadBody) -> io::Result<()> {
+        self.0.start_thread(thread, body)
+    }
+
+    fn open_disk(&self, directory: &Path) -> io::Result<Box<dyn Disk>> {
+        self.0.open_disk(directory)
     }
 
     fn histograms_wanted(&self) -> LocalFuture<'_, ()> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use surewire_engine::config::Config as EngineConfig;
-use surewire_server::config::Config;
+use surewire_server::config::{Config, Durability};
 use surewire_server::environment::RealEnvironment;
 use surewire_server::settings::{Machine, Settings};
 use surewire_server::{RunError, Server};
@@ -142,7 +142,9 @@ fn settings() -> Settings {
                 listener: [{protocol: mqtt, addr: '127.0.0.1:0'}]\nworkers: 2\nsys_interval: off";
     let no_variables: [(&str, &str); 0] = [];
     let loaded = Config::parse(file.as_bytes(), no_variables).unwrap();
-    Settings::resolve(&loaded.config, Machine { cores: 1, files: None })
+    let settings = Settings::resolve(&loaded.config, Machine { cores: 1, files: None });
+    // Many brokers at a time, and nothing of them is to stay.
+    Settings { durability: Durability::None, ..settings }
 }
 
 /// The client ids of a list's items, in their order.

@@ -15,6 +15,8 @@ struct Program {
     process: Child,
     address: SocketAddr,
     log: Option<BufReader<ChildStderr>>,
+    /// Where it runs, and keeps its data.
+    _directory: tempfile::TempDir,
 }
 
 impl Program {
@@ -31,6 +33,7 @@ impl Program {
         let mut process = Command::new(env!("CARGO_BIN_EXE_surewire"))
             .arg("--config")
             .arg(&config)
+            .current_dir(directory.path())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -42,7 +45,7 @@ impl Program {
                 break rest.split('"').next().unwrap().parse().unwrap();
             }
         };
-        Self { process, address, log: Some(log) }
+        Self { process, address, log: Some(log), _directory: directory }
     }
 }
 

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::support::{Ended, Program, surewire};
@@ -84,6 +85,35 @@ impl Broker {
         let mut program = Program::start(command);
         program.line("received SUBACK");
         program
+    }
+
+    /// Stops it gracefully and leaves its directory.
+    pub(crate) fn stop_and_keep(self) -> TempDir {
+        let ended = self.program.stop();
+        assert!(ended.status.success(), "{ended:?}");
+        self.directory
+    }
+
+    /// Kills it, and starts another one in the same directory.
+    pub(crate) fn kill_and_restart(self) -> Self {
+        let Self { program, directory, addresses } = self;
+        program.signal(Signal::KILL);
+        program.end();
+        Self::restart(directory, addresses.len())
+    }
+
+    /// Stops it gracefully, and starts another one in the same directory.
+    pub(crate) fn stop_and_restart(self) -> Self {
+        let listeners = self.addresses.len();
+        Self::restart(self.stop_and_keep(), listeners)
+    }
+
+    fn restart(directory: TempDir, listeners: usize) -> Self {
+        let mut command = surewire(&[]);
+        command.current_dir(directory.path());
+        let mut program = Program::start(command);
+        let addresses = (0..listeners).map(|_| listening(&mut program)).collect();
+        Self { program, addresses, directory }
     }
 
     /// Stops it gracefully and tells what it logged.

@@ -7,6 +7,7 @@ mod arguments;
 mod broker;
 mod clients;
 mod connections;
+mod durability;
 mod http;
 mod packets;
 mod pprof;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +13,8 @@ use surewire_engine::time::Time;
 use surewire_server::RunError;
 use surewire_server::config::ListenAddress;
 use surewire_server::environment::{
-    Clock, Environment, Incoming, Listener, LocalFuture, RealEnvironment, Stream, WorkerBody,
+    Clock, Disk, Environment, Incoming, Listener, LocalFuture, RealEnvironment, Stream, Thread,
+    ThreadBody,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -60,8 +62,12 @@ impl Environment for Faulty {
         self.real.seed()
     }
 
-    fn start_worker(&self, index: usize, body: WorkerBody) -> io::Result<()> {
-        self.real.start_worker(index, body)
+    fn start_thread(&self, thread: Thread, body: ThreadBody) -> io::Result<()> {
+        self.real.start_thread(thread, body)
+    }
+
+    fn open_disk(&self, directory: &Path) -> io::Result<Box<dyn Disk>> {
+        self.real.open_disk(directory)
     }
 
     fn histograms_wanted(&self) -> LocalFuture<'_, ()> {

@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
-use surewire_server::config::Config;
+use surewire_server::config::{Config, Durability};
 use surewire_server::settings::{Machine, Settings};
 
 use crate::broker::tcp;
@@ -26,7 +26,9 @@ fn broker(metrics_open: bool) -> Broker {
     );
     let no_variables: [(&str, &str); 0] = [];
     let loaded = Config::parse(file.as_bytes(), no_variables).unwrap();
-    Broker::start(Settings::resolve(&loaded.config, Machine { cores: 1, files: None }))
+    let settings = Settings::resolve(&loaded.config, Machine { cores: 1, files: None });
+    // Several brokers at a time, and nothing of them is to stay.
+    Broker::start(Settings { durability: Durability::None, ..settings })
 }
 
 /// The head and the body of the answer.

@@ -66,6 +66,18 @@ choice! {
 }
 
 choice! {
+    /// What an acknowledged message survives.
+    Durability {
+        /// A power cut: nothing is acknowledged before the disk has it.
+        Power = "power",
+        /// The end of the process, but not of the machine: written, and left to the system.
+        Process = "process",
+        /// Nothing: no file is made.
+        None = "none",
+    }
+}
+
+choice! {
     /// The least severe lines that the log shows.
     LogLevel {
         /// Failures that need someone.

@@ -1,6 +1,6 @@
 //! Faults of our own making and of the system's, brought in through the environment.
 
-use std::io;
+use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::Pin;
@@ -9,13 +9,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use surewire_engine::log::disk::{DiskError, Op, Reply};
 use surewire_engine::time::Time;
 use surewire_server::RunError;
-use surewire_server::config::ListenAddress;
+use surewire_server::config::{Durability, ListenAddress};
 use surewire_server::environment::{
     Clock, Disk, Environment, Incoming, Listener, LocalFuture, RealEnvironment, Stream, Thread,
     ThreadBody,
 };
+use surewire_server::settings::Settings;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::broker::{Broker, connect_bytes, plain, publish_bytes, subscribe_bytes};
@@ -38,6 +40,8 @@ struct Faulty {
     /// The first accept panics.
     accept_panics: bool,
     clock_panics: Arc<AtomicBool>,
+    /// What the disk answers to a sync, and to making a file.
+    disk_says: Option<DiskError>,
 }
 
 impl Environment for Faulty {
@@ -67,7 +71,8 @@ impl Environment for Faulty {
     }
 
     fn open_disk(&self, directory: &Path) -> io::Result<Box<dyn Disk>> {
-        self.real.open_disk(directory)
+        let disk = self.real.open_disk(directory)?;
+        Ok(Box::new(FaultyDisk { disk, says: self.disk_says.clone() }))
     }
 
     fn histograms_wanted(&self) -> LocalFuture<'_, ()> {
@@ -139,6 +144,23 @@ impl AsyncWrite for FaultyStream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+struct FaultyDisk {
+    disk: Box<dyn Disk>,
+    says: Option<DiskError>,
+}
+
+impl Disk for FaultyDisk {
+    fn perform(&mut self, op: Op) -> LocalFuture<'_, Result<Reply, DiskError>> {
+        match (&self.says, &op) {
+            (Some(DiskError::NoRoom), Op::Allocate { .. })
+            | (Some(DiskError::Failed(_)), Op::Sync { .. }) => {
+                Box::pin(std::future::ready(Err(self.says.clone().unwrap())))
+            }
+            _ => self.disk.perform(op),
+        }
     }
 }
 
@@ -218,4 +240,35 @@ fn a_panic_in_a_turn_outside_the_lock_does_not_leave_a_dead_worker() {
     client.expect(&[0x90, 3, 0, 1, 0]);
     client.send(&publish_bytes("t", &[WRITE_POISON]));
     assert!(matches!(broker.wait(), Err(RunError::Engine)));
+}
+
+/// What the broker ends with when its disk says this to the first record.
+fn ends_with(says: DiskError) -> RunError {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().join("data");
+    let settings = Settings { durability: Durability::Power, data_dir, ..plain() };
+    let faulty = || Faulty { disk_says: Some(says), ..Faulty::default() };
+    let broker = Broker::start_in(faulty, settings);
+    let mut client = broker.client("c");
+    // QoS 1, to be retained.
+    client.send(&[0x33, 6, 0, 1, b't', 0, 1, b'm']);
+    let error = broker.wait().unwrap_err();
+    // No PUBACK came, and nobody is left to send one.
+    client.stream.set_nonblocking(true).unwrap();
+    assert!(!matches!(client.stream.read(&mut [0; 4]), Ok(1..)));
+    error
+}
+
+#[test]
+fn a_failed_sync_ends_the_broker_and_nothing_is_acknowledged() {
+    let error = ends_with(DiskError::Failed("Input/output error".into()));
+    assert!(matches!(error, RunError::Disk { .. }), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("failed: Input/output error; nothing was acknowledged since"), "{text}");
+}
+
+#[test]
+fn a_full_disk_ends_the_broker_and_nothing_is_acknowledged() {
+    let error = ends_with(DiskError::NoRoom);
+    assert!(matches!(error, RunError::NoRoom { .. }), "{error}");
 }

@@ -47,6 +47,9 @@ pub(crate) use snapshot::Snapshot;
 const BATCH_INPUTS: usize = 64;
 const BATCH_TIME: Duration = Duration::from_micros(50);
 
+/// Bytes of what lives that are written anew in one step of cleaning the log: below a millisecond.
+const CLEAN: u32 = 128 << 10;
+
 /// The clock is read, and one step timed, every so many inputs.
 const SAMPLE: usize = 8;
 
@@ -325,6 +328,11 @@ impl State {
         while let Some(upto) = self.store.durable() {
             self.engine.handle(now, Event::Durable { upto }, &mut self.actions);
             self.perform(now);
+            // A bit after each sync: cleaning never fills the log faster than the disk takes it.
+            if self.store.is_outdated() {
+                self.engine.handle(now, Event::Clean { budget: CLEAN }, &mut self.actions);
+                self.perform(now);
+            }
         }
     }
 

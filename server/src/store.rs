@@ -70,11 +70,16 @@ impl Store {
         }
     }
 
-    /// Records before this one are not needed any more.
-    pub(crate) fn trim(&mut self, before: Lsn) {
+    /// Records before this one are not needed any more; what lives takes `live` bytes.
+    pub(crate) fn trim(&mut self, before: Lsn, live: u64) {
         if let Self::Log { fresh, .. } = self {
-            fresh.trim = Some(before);
+            (fresh.trim, fresh.live) = (Some(before), Some(live));
         }
+    }
+
+    /// Whether the log holds so much that is outdated that it should be cleaned.
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.queue().is_some_and(|queue| queue.is_outdated())
     }
 
     /// The last record that became durable since the last call.

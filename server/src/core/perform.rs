@@ -40,7 +40,7 @@ impl Performer<'_> {
                 self.entry(conn, |entry, _| entry.close = true);
             }
             Action::Append { lsn, record } => self.store.append(self.now, lsn, &record),
-            Action::Trim { before, .. } => self.store.trim(before),
+            Action::Trim { before, live } => self.store.trim(before, live),
             Action::Answer { id, answer } => self.requests.answer(id, answer),
             Action::Notice(notice) => self.report.notice(notice),
         }

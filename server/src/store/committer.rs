@@ -117,6 +117,7 @@ impl Committer {
         while let Some(op) = self.log.next() {
             let reply = self.perform(op).await;
             if let Progress::Durable(upto) = self.log.done(reply)? {
+                self.queue.set_outdated(self.log.wants_cleaning());
                 self.queue.set_durable(upto);
                 self.shared.core.wake(worker);
                 let took = self.shared.core.now() - since;

@@ -1,7 +1,7 @@
 //! Records on their way from the engine's lock to the committer, and how far it has come.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ pub(crate) struct Queue {
     more: Notify,
     /// The last record that is durable.
     durable: AtomicU64,
+    /// Whether the log holds so much that is outdated that it should be cleaned.
+    outdated: AtomicBool,
     figures: Mutex<Figures>,
 }
 
@@ -62,6 +64,7 @@ impl Queue {
             waiting: Mutex::default(),
             more: Notify::new(),
             durable: AtomicU64::new(durable.0),
+            outdated: AtomicBool::new(false),
             figures: Mutex::default(),
         }
     }
@@ -121,6 +124,15 @@ impl Queue {
         self.durable.store(upto.0, Ordering::Release);
     }
 
+    /// Whether the log should be cleaned.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.outdated.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_outdated(&self, outdated: bool) {
+        self.outdated.store(outdated, Ordering::Relaxed);
+    }
+
     pub(crate) fn figures(&self) -> Figures {
         self.lock_figures().clone()
     }
@@ -148,6 +160,7 @@ fn join(pending: &mut Pending, later: &mut Pending) {
     pending.time = pending.time.max(later.time);
     pending.bytes.append(&mut later.bytes);
     pending.trim = pending.trim.max(later.trim.take());
+    pending.live = later.live.take().or(pending.live);
     later.count = 0;
 }
 

@@ -11,6 +11,7 @@ compile_error!(
 );
 
 mod client;
+pub mod crash;
 mod network;
 mod trace;
 

@@ -3,6 +3,7 @@
 #![allow(clippy::cast_possible_truncation, reason = "small numbers")]
 
 mod disk;
+mod format;
 
 use disk::{Disk, Rng};
 use proptest::prelude::*;

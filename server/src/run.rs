@@ -103,6 +103,8 @@ impl Server {
     ) -> Result<(), RunError> {
         let Self { settings, acceptors, http: sockets, bound, .. } = self;
         let Stored { engine, clock, store, opened } = store::open(&settings, environment).await?;
+        // Only now: whoever waits for this line may use what is stored.
+        bound.iter().for_each(announce);
         let (workers, log_packets) = (settings.workers, settings.log_packets);
         let core = Core::new(engine, clock, workers, log_packets, store);
         let shared = Arc::new(Shared::new(core, settings));
@@ -150,7 +152,6 @@ impl Server {
         for socket in environment.bind(&listener.address).await.map_err(failed)? {
             let address = socket.local_addr().map_err(failed)?;
             let name = format!("{}://{address}", listener.scheme());
-            info!(listener = name, anonymous = listener.allow_anonymous, "listening");
             self.addresses.push(address);
             let (scheme, anonymous) = (listener.scheme(), Some(listener.allow_anonymous));
             self.bound.push(BoundListener { scheme, address, anonymous });
@@ -172,11 +173,19 @@ impl Server {
         let failed = |error| RunError::Bind { listener: format!("http://{address}"), error };
         for socket in environment.bind(address).await.map_err(failed)? {
             let address = socket.local_addr().map_err(failed)?;
-            info!(listener = format!("http://{address}"), "listening");
             self.bound.push(BoundListener { scheme: "http", address, anonymous: None });
             self.http.push(socket);
         }
         Ok(())
+    }
+}
+
+fn announce(bound: &BoundListener) {
+    let BoundListener { scheme, address, anonymous } = bound;
+    let listener = format!("{scheme}://{address}");
+    match anonymous {
+        Some(anonymous) => info!(listener, anonymous, "listening"),
+        None => info!(listener, "listening"),
     }
 }
 

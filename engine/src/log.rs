@@ -3,7 +3,8 @@
 //! Reading order: `record` is what is stored, `encode` and `decode` its bytes; `disk` is all
 //! that is ever asked of a disk; `batch` and `segment` are the bytes of files; `writer` turns
 //! records into a durable log, `recovery` turns files back into records, and `image` is the
-//! state that a sequence of records stands for.
+//! state that a sequence of records stands for. `scan` and `salvage` are for a log that recovery
+//! refuses.
 //!
 //! docs/log-format.md describes the bytes.
 
@@ -15,6 +16,8 @@ pub mod image;
 pub mod pending;
 pub mod record;
 pub mod recovery;
+pub mod salvage;
+pub mod scan;
 pub mod segment;
 pub mod writer;
 

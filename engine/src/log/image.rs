@@ -4,6 +4,10 @@
 //! draw the same image of itself. That the two are equal after every event is how tests know that
 //! each change of something durable has its record.
 
+mod counts;
+mod reconcile;
+mod records;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,6 +18,9 @@ use crate::message::Content;
 use crate::packet::{QoS, SubscribeOptions};
 use crate::time::Time;
 use crate::topic::{TopicFilter, TopicName};
+
+pub use counts::Counts;
+pub use reconcile::Outdated;
 
 /// Everything durable.
 ///
@@ -111,6 +118,16 @@ impl Image {
     #[must_use]
     pub fn sessions(&self) -> usize {
         self.sessions.len()
+    }
+
+    /// Whether the session is there.
+    pub(super) fn has_session(&self, session: SessionKey) -> bool {
+        self.sessions.contains_key(&session)
+    }
+
+    /// Whether a record with this number brought a message.
+    pub(super) fn has_message(&self, lsn: Lsn) -> bool {
+        self.messages.contains_key(&lsn)
     }
 
     /// Applies the record with the number `lsn`. Records come in order.

@@ -159,7 +159,7 @@ impl RecoveredBatch {
 }
 
 /// The record at the front, and what is behind it.
-fn split_record(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(super) fn split_record(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let len = batch::number32(bytes, 0)?;
     bytes.get(4..)?.split_at_checked(usize::try_from(len).ok()?)
 }
@@ -395,7 +395,7 @@ fn read_at<'a>(
 }
 
 /// Whether the body is exactly so many records.
-fn is_whole(count: u32, mut body: &[u8]) -> bool {
+pub(super) fn is_whole(count: u32, mut body: &[u8]) -> bool {
     for _ in 0..count {
         let Some((_, rest)) = split_record(body) else { return false };
         body = rest;

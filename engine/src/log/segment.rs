@@ -67,6 +67,11 @@ impl Head {
         })
     }
 
+    /// The random number of a head that need not be right.
+    pub(super) fn nonce_in(bytes: &[u8]) -> Option<u64> {
+        number(bytes, 24)
+    }
+
     fn parse(generation: u64, bytes: &[u8]) -> Option<Self> {
         let bytes = bytes.get(..HEAD).filter(|bytes| bytes.starts_with(MAGIC))?;
         let head = Self {

@@ -4,6 +4,7 @@
 
 mod disk;
 mod format;
+mod salvage;
 
 use disk::{Disk, Rng};
 use proptest::prelude::*;

@@ -33,6 +33,7 @@ use surewire_engine::counters::Counters;
 use surewire_engine::event::{Event, Lost, Peer};
 use surewire_engine::id::{ConnId, Lsn};
 use surewire_engine::log::record::Record;
+use surewire_engine::log::salvage::Rebuild;
 use surewire_engine::log::{self, image::Image};
 use surewire_engine::notice::{CloseReason, Notice};
 use surewire_engine::packet::{Connect, Packet, Properties, Version};
@@ -240,6 +241,7 @@ impl Bench {
         let lost = world.undurable.len() as u64;
         world.undurable.clear();
         world.appended = Lsn(world.appended.0 - lost);
+        world.check_salvage();
         let (config, image, last) = (world.config.clone(), world.durable.clone(), world.appended);
         world.image = world.durable.clone();
         world.engine = Engine::restore(config, [8; 32], image, last, world.now);
@@ -428,6 +430,29 @@ impl World {
             rest.apply(lsn, record);
         }
         assert_eq!(rest, self.durable, "the log without its cleaned part");
+        self.check_salvage();
+    }
+
+    /// What is durable can be written as a log of its own, and what is left of the log when a part
+    /// of it is lost is something that a broker can be.
+    fn check_salvage(&self) {
+        let mut again = Image::default();
+        self.durable.records(Lsn(1), |lsn, record| again.apply(lsn, record));
+        assert_eq!(again, self.durable, "written anew as a whole");
+        let all = self.log.len();
+        for (from, to) in [(0, 0), (0, all / 2), (all / 3, all / 2), (all / 2, all / 2 + 1)] {
+            let mut rebuild = Rebuild::default();
+            for (place, (lsn, record)) in self.log.iter().enumerate() {
+                if !(from..to).contains(&place) {
+                    rebuild.apply(*lsn, record.clone());
+                }
+            }
+            let (image, unfit) = rebuild.finish();
+            if from == to {
+                assert_eq!((&image, unfit.is_nothing()), (&self.durable, true), "{unfit:?}");
+            }
+            Engine::restore(unlimited(), [9; 32], image, self.appended, self.now).check();
+        }
     }
 
     fn perform(&mut self, action: Action) {
@@ -465,6 +490,16 @@ impl World {
             }
             Action::Notice(notice) => self.notices.push(notice),
         }
+    }
+}
+
+/// What an engine is told that is only to hold what is there.
+fn unlimited() -> Config {
+    Config {
+        max_inflight_messages: u16::MAX,
+        max_msgqueue_messages: None,
+        max_queued_bytes: usize::MAX,
+        ..Config::default()
     }
 }
 

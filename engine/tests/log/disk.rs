@@ -128,6 +128,15 @@ impl Disk {
         Some((name, at))
     }
 
+    /// Puts a file there, as somebody copied it.
+    pub(crate) fn put(&mut self, name: String, bytes: Vec<u8>) {
+        self.next_inode += 1;
+        let inode = Inode { now: bytes.clone(), durable: bytes, written: Vec::new() };
+        self.inodes.insert(self.next_inode, inode);
+        self.names.insert(name.clone(), self.next_inode);
+        self.durable_names.insert(name, self.next_inode);
+    }
+
     pub(crate) fn files(&self) -> usize {
         self.names.len()
     }

@@ -2,8 +2,10 @@
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test stops where it is wrong")]
 #![allow(clippy::cast_possible_truncation, reason = "small numbers")]
 
+mod directory;
 mod disk;
 mod format;
+mod rebuild;
 mod salvage;
 
 use disk::{Disk, Rng};

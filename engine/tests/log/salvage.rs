@@ -11,7 +11,7 @@ use surewire_engine::log::segment;
 use crate::disk::{Disk, Rng};
 use crate::{Life, options, recover};
 
-fn files(disk: &mut Disk) -> BTreeMap<u64, Vec<u8>> {
+pub(crate) fn files(disk: &mut Disk) -> BTreeMap<u64, Vec<u8>> {
     let Ok(Reply::Names(names)) = disk.perform(Op::List) else { unreachable!() };
     let segments =
         names.into_iter().filter_map(|name| Some((segment::generation_of(&name)?, name)));

@@ -16,7 +16,7 @@ mod legacy;
 mod metrics;
 mod origin;
 mod router;
-mod time;
+pub(crate) mod time;
 mod v1;
 pub(crate) mod words;
 

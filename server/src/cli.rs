@@ -1,4 +1,5 @@
-//! The command line: the broker itself, `check`, and `pub` and `sub`, small but complete clients.
+//! The command line: the broker itself, `check`, `pub` and `sub`, small but complete clients, and
+//! `store`, for what is in a data directory.
 //!
 //! `connect_args` turns the flags that the clients share into what client and transport need; `link`
 //! runs the pure client over a transport; `publish` and `subscribe` are the two commands.
@@ -10,6 +11,7 @@ mod link;
 mod payload;
 pub mod publish;
 mod stop;
+pub mod store;
 pub mod subscribe;
 mod tls;
 mod transport;
@@ -57,6 +59,8 @@ pub enum Command {
     Pub(publish::Args),
     /// Subscribe at a broker and print what comes.
     Sub(subscribe::Args),
+    /// Look after a data directory: check it, repair it, show it, back it up.
+    Store(store::Args),
 }
 
 impl Arguments {

@@ -4,7 +4,7 @@
 //! [`RealEnvironment`] gives it the operating system's; in simulation another implementation gives
 //! it simulated ones, and the code in between is the same.
 
-mod disk;
+pub(crate) mod disk;
 mod real;
 
 use std::future::Future;

@@ -19,7 +19,7 @@ use surewire_engine::log::record::Record;
 use surewire_engine::time::Time;
 
 pub(crate) use committer::Committing;
-pub(crate) use open::{Stored, open};
+pub(crate) use open::{SEGMENT_LEN, Stored, open};
 pub(crate) use queue::{Figures, Queue};
 
 /// The engine's side of the log, under the engine's lock.

@@ -100,10 +100,24 @@ impl Salvage {
         })
     }
 
+    /// All pieces of a segment, by whichever random number fits best where its head does not tell.
+    #[must_use]
+    pub fn pieces<'a>(&self, generation: u64, bytes: &'a [u8]) -> Vec<Piece<'a>> {
+        if let Some(Ok(head)) = self.heads.get(&generation) {
+            return scan::pieces(generation, head.nonce, bytes);
+        }
+        let batches = |pieces: &Vec<Piece<'_>>| {
+            pieces.iter().filter(|piece| matches!(piece, Piece::Batch(_))).count()
+        };
+        let tries = self.nonces.iter().map(|nonce| scan::pieces(generation, *nonce, bytes));
+        tries.max_by_key(batches).unwrap_or_default()
+    }
+
     /// Reads the next segment, and tells its batches that are to be used.
     pub fn segment<'a>(&mut self, generation: u64, bytes: &'a [u8]) -> Vec<Batch<'a>> {
         let file = segment::name(generation);
         let pieces = self.pieces(generation, bytes);
+        self.see_head(generation, &file, bytes);
         let limit = self.first_behind(generation);
         let mut broken = None;
         let mut used = Vec::new();
@@ -155,19 +169,14 @@ impl Salvage {
         self.found
     }
 
-    /// The pieces by whichever random number fits best where the head does not tell it.
-    fn pieces<'a>(&mut self, generation: u64, bytes: &'a [u8]) -> Vec<Piece<'a>> {
-        if let Some(Ok(head)) = self.heads.get(&generation) {
-            self.found.base = self.found.base.max(head.base);
-            return scan::pieces(generation, head.nonce, bytes);
+    fn see_head(&mut self, generation: u64, file: &str, bytes: &[u8]) {
+        match self.heads.get(&generation) {
+            Some(Ok(head)) => self.found.base = self.found.base.max(head.base),
+            Some(Err(_)) | None => {
+                let head = Broken { offset: 0, bytes: HEAD.min(bytes.len()) as u64 };
+                self.found.broken.push((file.to_owned(), head));
+            }
         }
-        let head = Broken { offset: 0, bytes: HEAD.min(bytes.len()) as u64 };
-        self.found.broken.push((segment::name(generation), head));
-        let tries = self.nonces.iter().map(|nonce| scan::pieces(generation, *nonce, bytes));
-        let batches = |pieces: &Vec<Piece<'_>>| {
-            pieces.iter().filter(|piece| matches!(piece, Piece::Batch(_))).count()
-        };
-        tries.max_by_key(batches).unwrap_or_default()
     }
 
     /// The first record of what was written after this segment, as far as a head says so.

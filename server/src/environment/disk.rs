@@ -12,15 +12,15 @@ use surewire_engine::log::disk::{DiskError, Op, Reply};
 use super::{Disk, LocalFuture};
 
 /// Nobody else may read what clients say to each other.
-const DIRECTORY_MODE: u32 = 0o700;
-const FILE_MODE: u32 = 0o600;
+pub(crate) const DIRECTORY_MODE: u32 = 0o700;
+pub(crate) const FILE_MODE: u32 = 0o600;
 
 /// Locked for as long as the process lives, and none of the log's files.
-const LOCK: &str = "lock";
+pub(crate) const LOCK: &str = "lock";
 
 /// A directory, and the lock on it.
 #[derive(Debug)]
-pub(super) struct Directory {
+pub(crate) struct Directory {
     path: PathBuf,
     /// The directory itself, for its own sync.
     itself: File,
@@ -31,7 +31,7 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         make(path)?;
         let lock = options().create(true).truncate(false).open(path.join(LOCK))?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
@@ -39,7 +39,12 @@ impl Directory {
         Ok(Self { path: path.to_owned(), itself, _lock: lock, open: None })
     }
 
-    fn perform_now(&mut self, op: &Op) -> io::Result<Reply> {
+    /// As [`Disk::perform`], which never waits here.
+    pub(crate) fn perform_now(&mut self, op: &Op) -> Result<Reply, DiskError> {
+        self.try_perform(op).map_err(|error| failure(&error))
+    }
+
+    fn try_perform(&mut self, op: &Op) -> io::Result<Reply> {
         match op {
             Op::List => return self.list().map(Reply::Names),
             Op::Read { file, offset, len } => {
@@ -116,8 +121,7 @@ impl Directory {
 
 impl Disk for Directory {
     fn perform(&mut self, op: Op) -> LocalFuture<'_, Result<Reply, DiskError>> {
-        let outcome = self.perform_now(&op).map_err(|error| failure(&error));
-        Box::pin(std::future::ready(outcome))
+        Box::pin(std::future::ready(self.perform_now(&op)))
     }
 }
 
@@ -167,7 +171,8 @@ fn read(file: &File, offset: u64, len: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn failure(error: &io::Error) -> DiskError {
+/// What the log is told of an error.
+pub(crate) fn failure(error: &io::Error) -> DiskError {
     if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
         DiskError::NoRoom
     } else {

@@ -19,7 +19,7 @@ use crate::error::RunError;
 use crate::settings::Settings;
 
 /// Bytes of a file of the log.
-const SEGMENT_LEN: u64 = 16 << 20;
+pub(crate) const SEGMENT_LEN: u64 = 16 << 20;
 
 /// What the broker begins with.
 pub(crate) struct Stored {

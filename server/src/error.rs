@@ -66,20 +66,18 @@ pub enum RunError {
     },
     /// What is stored is not what was written.
     #[error(
-        "data_dir {}: {file} is damaged at byte {offset}: what is stored behind it cannot be \
-         trusted, and nothing was changed. Bring the directory back from a backup, or move it away \
-         to begin with nothing",
+        "data_dir {}: {what}; nothing was changed. Bring the directory back from a backup; or ask \
+         `surewire store check` what is missing, and have `surewire store repair` make a new \
+         directory of the rest",
         .directory.display()
     )]
     Damaged {
         /// As configured.
         directory: PathBuf,
-        /// Which file in it.
-        file: String,
-        /// Where in the file.
-        offset: u64,
+        /// Which file, and where in it.
+        what: String,
     },
-    /// What is stored is not complete, or not for this version.
+    /// What is stored is not for this version.
     #[error(
         "data_dir {}: {why}. Nothing was changed; move the directory away to begin with nothing",
         .directory.display()

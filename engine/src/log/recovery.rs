@@ -67,10 +67,7 @@ pub struct Cut {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecoveryError {
     /// Bytes that were durable are not as they were written.
-    #[error(
-        "{file} is damaged at byte {offset}: what is stored behind it cannot be trusted; restore \
-         the directory from a backup"
-    )]
+    #[error("{file} is damaged at byte {offset}: what is stored behind it cannot be trusted")]
     Damaged {
         /// Which file.
         file: String,
@@ -78,10 +75,7 @@ pub enum RecoveryError {
         offset: u64,
     },
     /// A segment that is needed is not there.
-    #[error(
-        "a file before {before} is missing, with records {} to {}; restore the directory from a \
-         backup", .first.0, .last.0 - 1
-    )]
+    #[error("a file before {before} is missing, with records {} to {}", .first.0, .last.0 - 1)]
     Missing {
         /// The segment behind it.
         before: String,

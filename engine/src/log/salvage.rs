@@ -27,6 +27,8 @@ pub struct Salvage {
     end: Option<Place>,
     /// Whether nothing of the last segment so far could be used.
     ends_damaged: bool,
+    /// The first record behind the news of the base. All that lives was written anew before it.
+    base_since: Lsn,
     found: Found,
 }
 
@@ -87,8 +89,9 @@ impl Salvage {
             nonces.extend(head.map_or_else(|_| Head::nonce_in(bytes), |head| Some(head.nonce)));
             heads.insert(generation, head);
         }
-        let found = Found::default();
-        Self { heads, nonces, expected: None, end: None, ends_damaged: false, found }
+        let (expected, end, ends_damaged) = (None, None, false);
+        let (base_since, found) = (Lsn::NONE, Found::default());
+        Self { heads, nonces, expected, end, ends_damaged, base_since, found }
     }
 
     /// A segment that a later version wrote, which is not to be guessed at.
@@ -164,18 +167,26 @@ impl Salvage {
         for lost in &mut self.found.lost {
             lost.first = lost.first.max(base);
         }
-        // Older records than needed may make up for what is missing, and else are of no use.
-        self.found.start = if self.found.lost.is_empty() { base } else { behind };
+        // Where some of what was written anew is missing, the older records may make up for it. Else
+        // what is only in them has ended.
+        let is_renewed = self.found.lost.iter().all(|lost| lost.first >= self.base_since);
+        self.found.start = if is_renewed { base } else { behind };
         self.found
     }
 
     fn see_head(&mut self, generation: u64, file: &str, bytes: &[u8]) {
-        match self.heads.get(&generation) {
-            Some(Ok(head)) => self.found.base = self.found.base.max(head.base),
+        match self.heads.get(&generation).copied() {
+            Some(Ok(head)) => self.raise_base(head.base, head.first),
             Some(Err(_)) | None => {
                 let head = Broken { offset: 0, bytes: HEAD.min(bytes.len()) as u64 };
                 self.found.broken.push((file.to_owned(), head));
             }
+        }
+    }
+
+    fn raise_base(&mut self, base: Lsn, at: Lsn) {
+        if base > self.found.base {
+            (self.found.base, self.base_since) = (base, at);
         }
     }
 
@@ -206,7 +217,7 @@ impl Salvage {
         self.end = Some(place(batch.offset + batch.bytes));
         self.found.last = Lsn(batch.next().0 - 1);
         self.found.time = self.found.time.max(batch.header.time);
-        self.found.base = self.found.base.max(batch.header.base);
+        self.raise_base(batch.header.base, first);
         self.found.batches += 1;
         true
     }

@@ -22,7 +22,7 @@ use surewire_engine::topic::{TopicFilter, TopicName};
 
 use crate::disk::Disk;
 use crate::recover;
-use crate::salvage::files;
+use crate::salvage::{files, salvage};
 
 const OPTIONS: Options = Options { segment_len: 700, sync: Sync::Always, nonce: 0x0123_4567_89AB };
 
@@ -226,13 +226,38 @@ fn write_version_1_directory() {
     std::fs::write(directory().join("image.txt"), lines(&image)).unwrap();
 }
 
+/// The files as they are in the directory.
+fn stored() -> BTreeMap<u64, Vec<u8>> {
+    let names = std::fs::read_dir(directory()).unwrap().map(|entry| entry.unwrap().file_name());
+    let segments = names.filter_map(|name| segment::generation_of(name.to_str()?));
+    segments
+        .map(|generation| {
+            let file = directory().join(segment::name(generation));
+            (generation, std::fs::read(file).unwrap())
+        })
+        .collect()
+}
+
+#[test]
+fn what_ended_before_the_base_comes_back_only_where_it_may_be_needed() {
+    let start = |generation: u64, at: usize| {
+        let mut files = stored();
+        files.get_mut(&generation).unwrap()[at] ^= 1;
+        let (found, _) = salvage(&files);
+        assert_eq!(found.lost.len(), 1, "{found:?}");
+        (found.lost[0].first, found.lost[0].last, found.start)
+    };
+    // The batch with the news that what is before record 3 is outdated, and one behind it.
+    assert_eq!(start(1, 250), (Lsn(3), Some(Lsn(4)), Lsn(1)));
+    assert_eq!(start(2, 250), (Lsn(14), Some(Lsn(14)), Lsn(3)));
+    assert_eq!(start(4, 100), (Lsn(31), None, Lsn(3)));
+}
+
 /// What is in the directory: which kinds of records are there, and the image.
 fn read() -> (BTreeSet<u8>, Image) {
     let mut disk = Disk::default();
-    for entry in std::fs::read_dir(directory()).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        disk.put(name, std::fs::read(&path).unwrap());
+    for (generation, bytes) in stored() {
+        disk.put(segment::name(generation), bytes);
     }
     let (_, summary, records) = recover(&mut disk, OPTIONS, usize::MAX).unwrap().unwrap();
     assert_eq!(summary.segments, 4, "{summary:?}");

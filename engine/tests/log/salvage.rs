@@ -23,7 +23,7 @@ pub(crate) fn files(disk: &mut Disk) -> BTreeMap<u64, Vec<u8>> {
     read.collect()
 }
 
-fn salvage(files: &BTreeMap<u64, Vec<u8>>) -> (Found, BTreeMap<Lsn, Vec<u8>>) {
+pub(crate) fn salvage(files: &BTreeMap<u64, Vec<u8>>) -> (Found, BTreeMap<Lsn, Vec<u8>>) {
     let heads = files.iter().map(|(generation, bytes)| (*generation, bytes.as_slice()));
     let mut salvage = Salvage::new(heads);
     let mut records = BTreeMap::new();

@@ -110,7 +110,7 @@ async fn recover(
             Step::Finished(log, summary) => {
                 return Ok(Recovered { log: *log, image, summary, records });
             }
-            Step::Failed(error) => return Err(refusal(directory, error)),
+            Step::Failed(error) => return Err(refusal(directory, &error)),
         }
     }
 }
@@ -131,15 +131,14 @@ fn unreadable(directory: &Path, lsn: Lsn, error: &dyn std::error::Error) -> RunE
     RunError::Unusable { directory: directory.to_owned(), why }
 }
 
-fn refusal(directory: &Path, error: RecoveryError) -> RunError {
-    let why = error.to_string();
-    let directory = directory.to_owned();
+fn refusal(directory: &Path, error: &RecoveryError) -> RunError {
+    let (directory, what) = (directory.to_owned(), error.to_string());
     match error {
-        RecoveryError::Damaged { file, offset } => RunError::Damaged { directory, file, offset },
-        RecoveryError::Disk { .. } => RunError::Disk { directory, error: why },
-        RecoveryError::Missing { .. } | RecoveryError::Version { .. } => {
-            RunError::Unusable { directory, why }
+        RecoveryError::Damaged { .. } | RecoveryError::Missing { .. } => {
+            RunError::Damaged { directory, what }
         }
+        RecoveryError::Disk { .. } => RunError::Disk { directory, error: what },
+        RecoveryError::Version { .. } => RunError::Unusable { directory, why: what },
     }
 }
 

@@ -4,7 +4,8 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 use std::process::ExitCode;
 use std::str::FromStr;
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Value, json};
 use surewire_engine::id::Lsn;
 use surewire_engine::log;
 use surewire_engine::log::salvage::Salvage;
@@ -78,12 +79,12 @@ struct Dump {
 impl Dump {
     fn segment(&mut self, salvage: &Salvage, generation: u64, bytes: &[u8]) -> io::Result<()> {
         let file = segment::name(generation);
-        self.line("segment", head(&file, generation, bytes))?;
+        self.line(&SegmentLine::new(&file, generation, bytes))?;
         for piece in salvage.pieces(generation, bytes) {
             match piece {
                 Piece::Batch(batch) => self.batch(&file, &batch)?,
                 Piece::Broken(Broken { offset, bytes }) => {
-                    self.line("broken", json!({ "file": file, "offset": offset, "bytes": bytes }))?;
+                    self.line(&BrokenLine { broken: &file, offset, bytes })?;
                 }
             }
         }
@@ -91,57 +92,107 @@ impl Dump {
     }
 
     fn batch(&mut self, file: &str, batch: &Batch<'_>) -> io::Result<()> {
-        let header = batch.header;
-        let Range { first, last } = self.records;
+        let (header, Range { first, last }) = (batch.header, self.records);
         let is_wanted = header.first.0 <= last && (batch.next().0 > first || header.count == 0);
         if !is_wanted {
             return Ok(());
         }
-        let about = json!({
-            "file": file, "offset": batch.offset, "bytes": batch.bytes,
-            "first": header.first.0, "records": header.count, "synced": header.synced.0,
-            "base": header.base.0, "time": json::time(header.time),
-        });
-        self.line("batch", about)?;
-        for (Lsn(number), offset, bytes) in batch.records() {
-            if !(first..=last).contains(&number) {
-                continue;
+        self.line(&BatchLine {
+            batch: header.first.0,
+            records: header.count,
+            file,
+            offset: batch.offset,
+            bytes: batch.bytes,
+            synced: header.synced.0,
+            base: header.base.0,
+            time: json::time(header.time),
+        })?;
+        for (Lsn(record), offset, bytes) in batch.records() {
+            if (first..=last).contains(&record) {
+                let (kind, fields) = match log::decode(bytes) {
+                    Ok(record) => (json::kind(&record), json::fields(&record)),
+                    Err(error) => {
+                        let error = error.to_string();
+                        ("unreadable", json!({ "error": error, "bytes": json::base64(bytes) }))
+                    }
+                };
+                self.line(&RecordLine { record, kind, file, offset, fields })?;
             }
-            let mut about = Map::new();
-            about.insert("number".into(), number.into());
-            about.insert("file".into(), file.into());
-            about.insert("offset".into(), offset.into());
-            match log::decode(bytes) {
-                Ok(record) => about.extend(json::record(&record)),
-                Err(error) => {
-                    about.insert("error".into(), error.to_string().into());
-                    about.insert("base64".into(), json::base64(bytes));
-                }
-            }
-            self.line("record", about.into())?;
         }
         Ok(())
     }
 
-    fn line(&mut self, name: &str, about: Value) -> io::Result<()> {
-        let mut line = Map::new();
-        line.insert(name.into(), about);
-        writeln!(self.out, "{}", Value::from(line))
+    fn line(&mut self, line: &impl Serialize) -> io::Result<()> {
+        serde_json::to_writer(&mut self.out, line)?;
+        self.out.write_all(b"\n")
     }
 }
 
-fn head(file: &str, generation: u64, bytes: &[u8]) -> Value {
-    let len = bytes.len();
-    match Head::read(generation, bytes) {
-        Ok(head) => json!({
-            "file": file, "bytes": len, "version": segment::VERSION, "generation": generation,
-            "nonce": format!("{:016x}", head.nonce), "first": head.first.0,
-            "synced": head.synced.0, "base": head.base.0,
-        }),
-        Err(Unreadable::Version(version)) => {
-            json!({ "file": file, "bytes": len, "version": version })
-        }
-        Err(Unreadable::Damaged) => json!({ "file": file, "bytes": len, "error": "damaged" }),
+// What the first field is called tells what a line is about.
+
+#[derive(Serialize)]
+struct SegmentLine<'a> {
+    segment: &'a str,
+    bytes: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u32>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    head: Option<HeadFields>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct HeadFields {
+    generation: u64,
+    nonce: String,
+    first: u64,
+    synced: u64,
+    base: u64,
+}
+
+#[derive(Serialize)]
+struct BatchLine<'a> {
+    /// The number of its first record.
+    batch: u64,
+    records: u32,
+    file: &'a str,
+    offset: u64,
+    bytes: u64,
+    synced: u64,
+    base: u64,
+    time: Value,
+}
+
+#[derive(Serialize)]
+struct RecordLine<'a> {
+    record: u64,
+    kind: &'static str,
+    file: &'a str,
+    offset: u64,
+    fields: Value,
+}
+
+#[derive(Serialize)]
+struct BrokenLine<'a> {
+    broken: &'a str,
+    offset: u64,
+    bytes: u64,
+}
+
+impl<'a> SegmentLine<'a> {
+    fn new(segment: &'a str, generation: u64, bytes: &[u8]) -> Self {
+        let (version, head, error) = match Head::read(generation, bytes) {
+            Ok(Head { generation, nonce, first, synced, base }) => {
+                let nonce = format!("{nonce:016x}");
+                let (first, synced, base) = (first.0, synced.0, base.0);
+                let head = HeadFields { generation, nonce, first, synced, base };
+                (Some(segment::VERSION), Some(head), None)
+            }
+            Err(Unreadable::Version(version)) => (Some(version), None, Some("a later version")),
+            Err(Unreadable::Damaged) => (None, None, Some("damaged")),
+        };
+        Self { segment, bytes: bytes.len(), version, head, error }
     }
 }
 

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use jiff::tz::TimeZone;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use surewire_engine::id::PacketId;
 use surewire_engine::log::record::{Kept, Record, Retained, SessionKey, Target};
 use surewire_engine::message::Content;
@@ -11,16 +11,6 @@ use surewire_engine::packet::{Properties, RetainHandling, SubscribeOptions};
 use surewire_engine::time::Time;
 
 use crate::api::time::shown;
-
-/// The kind of a record, and its fields.
-pub(super) fn record(record: &Record) -> Map<String, Value> {
-    let mut named = Map::new();
-    named.insert("kind".into(), kind(record).into());
-    if let Value::Object(fields) = fields(record) {
-        named.extend(fields);
-    }
-    named
-}
 
 /// RFC 3339 in UTC; null where it is not kept.
 pub(super) fn time(at: Time) -> Value {
@@ -31,7 +21,8 @@ pub(super) fn base64(bytes: &[u8]) -> Value {
     BASE64_STANDARD.encode(bytes).into()
 }
 
-fn kind(record: &Record) -> &'static str {
+/// What a record is called.
+pub(super) fn kind(record: &Record) -> &'static str {
     match record {
         Record::SessionBegan { .. } => "session_began",
         Record::SessionResumed { .. } => "session_resumed",
@@ -55,8 +46,9 @@ fn kind(record: &Record) -> &'static str {
     }
 }
 
+/// What it says.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the others are looked at one by one there")]
-fn fields(record: &Record) -> Value {
+pub(super) fn fields(record: &Record) -> Value {
     match record {
         Record::SessionBegan { session, client, address, at, expiry } => json!({
             "session": session.0, "client": client.as_str(), "address": address,

@@ -17,4 +17,5 @@ mod secrets;
 mod sessions;
 mod signals;
 mod start;
+mod store;
 mod support;

@@ -111,6 +111,15 @@ impl Program {
         }
     }
 
+    /// How many lines on standard error contain `part`, of those that have come so far.
+    pub(crate) fn count(&mut self, part: &str) -> usize {
+        for line in self.stderr.try_iter() {
+            self.seen.push_str(&line);
+            self.seen.push('\n');
+        }
+        self.seen.lines().filter(|line| line.contains(part)).count()
+    }
+
     /// Waits for the end.
     pub(crate) fn end(self) -> Ended {
         self.end_within(DEADLINE)

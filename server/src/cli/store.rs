@@ -34,8 +34,8 @@ Examples:
 Without --data-dir it is the directory that the broker would use: `data_dir` of the configuration.
 A broker that runs keeps its directory to itself; only `backup` works beside it.
 
-Exit codes: 0 all is well; 1 the directory is damaged or cannot be used; 2 wrong usage; 74 the disk
-failed or is full.";
+Exit codes: 0 it is done, and for `check` all is well; 1 the directory is damaged or cannot be used;
+2 wrong usage; 74 the disk failed or is full.";
 
 /// Look after a data directory.
 #[derive(Clone, Debug, clap::Args)]

@@ -37,6 +37,8 @@ const PASSES: usize = 100;
 pub(super) fn run(directory: &Path, into: &Path) -> Result<ExitCode, Failure> {
     let source = Source::live(directory)?;
     let target = Target::new(into)?;
+    // As every directory that a broker has used.
+    target.write(LOCK, b"")?;
     let Stored { image, summary, records, .. } = copy(&source, &target)?;
     let Summary { last, time, segments, .. } = summary;
     must_be_sound(directory, image, last, time)?;
@@ -57,23 +59,9 @@ pub(super) fn run(directory: &Path, into: &Path) -> Result<ExitCode, Failure> {
 /// Copies until the copy can be read as a whole.
 fn copy(source: &Source, target: &Target) -> Result<Stored, Failure> {
     let mut copied = Copied::default();
-    let mut before: Option<RecoveryError> = None;
-    target.write(LOCK, b"")?;
     for _ in 0..PASSES {
-        if !copied.bring_up_to_date(source, target)? {
-            continue;
-        }
-        match read(&Source::live(target.path())?) {
-            Err(Failure::Refused {
-                error: error @ (RecoveryError::Damaged { .. } | RecoveryError::Missing { .. }),
-                ..
-            }) => {
-                if before.as_ref() == Some(&error) {
-                    return Err(Failure::Refused { directory: source.path().to_owned(), error });
-                }
-                before = Some(error);
-            }
-            outcome => return outcome,
+        if let Some(stored) = copied.pass(source, target)? {
+            return Ok(stored);
         }
     }
     Err(Failure::TooFast(source.path().to_owned()))
@@ -86,16 +74,39 @@ struct Copied {
     all: BTreeSet<u64>,
     /// Those of them that were complete when they were read.
     whole: BTreeSet<u64>,
+    /// What kept the copy from being read the last time.
+    error: Option<RecoveryError>,
 }
 
 impl Copied {
-    /// One pass over all files, oldest first; whether none of them was gone.
+    /// Brings the copy up to date and reads it. `None` is to be tried again.
+    fn pass(&mut self, source: &Source, target: &Target) -> Result<Option<Stored>, Failure> {
+        if !self.bring_up_to_date(source, target)? {
+            return Ok(None);
+        }
+        let error = match read(&Source::live(target.path())?) {
+            Ok(stored) => return Ok(Some(stored)),
+            Err(Failure::Refused { error, .. }) => error,
+            Err(failure) => return Err(failure),
+        };
+        let may_pass =
+            matches!(error, RecoveryError::Damaged { .. } | RecoveryError::Missing { .. });
+        if !may_pass || self.error.as_ref() == Some(&error) {
+            return Err(Failure::Refused { directory: source.path().to_owned(), error });
+        }
+        self.error = Some(error);
+        Ok(None)
+    }
+
+    /// Copies what is new, oldest first; false if a file was gone.
     fn bring_up_to_date(&mut self, source: &Source, target: &Target) -> Result<bool, Failure> {
         let listed = source.segments()?;
-        for gone in self.all.clone().into_iter().filter(|copied| !listed.contains(copied)) {
-            target.remove(&segment::name(gone))?;
-            self.all.remove(&gone);
-            self.whole.remove(&gone);
+        let gone: Vec<u64> =
+            self.all.iter().copied().filter(|copied| !listed.contains(copied)).collect();
+        for generation in gone {
+            target.remove(&segment::name(generation))?;
+            self.all.remove(&generation);
+            self.whole.remove(&generation);
         }
         let newest = listed.last().copied();
         for generation in listed {
@@ -125,4 +136,98 @@ fn size(directory: &Path) -> Result<u64, Failure> {
         entries.map(|entry| Ok(entry?.metadata()?.len())).sum::<std::io::Result<u64>>()
     };
     size().map_err(|error| Failure::Disk { path: directory.to_owned(), error })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use surewire_engine::id::Lsn;
+    use tempfile::{TempDir, tempdir};
+
+    use super::*;
+
+    /// A directory whose newest segments come later, and an empty copy of it.
+    struct Busy {
+        directory: TempDir,
+        copied: Copied,
+        target: Target,
+    }
+
+    /// Of the directory that the engine's tests have.
+    fn stored(generation: u64) -> Vec<u8> {
+        let v1 = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/tests/log/v1");
+        fs::read(v1.join(segment::name(generation))).unwrap()
+    }
+
+    impl Busy {
+        fn with(generations: std::ops::RangeInclusive<u64>) -> Self {
+            let directory = tempdir().unwrap();
+            fs::create_dir(directory.path().join("data")).unwrap();
+            let target = Target::new(&directory.path().join("copy")).unwrap();
+            let busy = Self { directory, copied: Copied::default(), target };
+            generations.for_each(|generation| busy.put(generation, &stored(generation)));
+            busy
+        }
+
+        fn data(&self) -> PathBuf {
+            self.directory.path().join("data")
+        }
+
+        fn put(&self, generation: u64, bytes: &[u8]) {
+            fs::write(self.data().join(segment::name(generation)), bytes).unwrap();
+        }
+
+        /// The last record of the copy, if it is good.
+        fn pass(&mut self) -> Result<Option<Lsn>, Failure> {
+            let source = Source::live(&self.data()).unwrap();
+            let stored = self.copied.pass(&source, &self.target)?;
+            Ok(stored.map(|stored| stored.summary.last))
+        }
+    }
+
+    #[test]
+    fn a_batch_that_was_passed_before_it_was_written_is_there_the_next_time() {
+        let mut busy = Busy::with(1..=3);
+        let mut torn = stored(3);
+        // All of one batch, and there is another one behind it.
+        torn[131..240].fill(0);
+        busy.put(3, &torn);
+        assert_eq!(busy.pass().unwrap(), None);
+        busy.put(3, &stored(3));
+        assert_eq!(busy.pass().unwrap(), Some(Lsn(30)));
+    }
+
+    #[test]
+    fn what_is_damaged_twice_is_damaged() {
+        let mut busy = Busy::with(1..=3);
+        let mut torn = stored(2);
+        torn[250] ^= 1;
+        busy.put(2, &torn);
+        assert_eq!(busy.pass().unwrap(), None);
+        assert!(matches!(busy.pass(), Err(Failure::Refused { .. })));
+    }
+
+    #[test]
+    fn the_newest_segment_is_copied_again_and_complete_ones_are_not() {
+        let mut busy = Busy::with(1..=2);
+        let mut half = stored(2);
+        half.truncate(400);
+        busy.put(2, &half);
+        assert_eq!(busy.pass().unwrap(), Some(Lsn(15)));
+        busy.put(2, &stored(2));
+        busy.put(3, &stored(3));
+        // Nobody writes to it any more: that this is not seen shows that it is not read.
+        busy.put(1, b"");
+        assert_eq!(busy.pass().unwrap(), Some(Lsn(30)));
+    }
+
+    #[test]
+    fn a_segment_that_is_removed_is_removed_from_the_copy() {
+        let mut busy = Busy::with(1..=3);
+        assert_eq!(busy.pass().unwrap(), Some(Lsn(30)));
+        fs::remove_file(busy.data().join(segment::name(1))).unwrap();
+        let mut missing = || matches!(busy.pass(), Ok(None) | Err(Failure::Refused { .. }));
+        assert!(missing() && missing(), "the base of these files is in the first one");
+    }
 }

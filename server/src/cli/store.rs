@@ -15,6 +15,7 @@ mod salvage;
 mod source;
 mod target;
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -113,6 +114,11 @@ impl Place {
         };
         Ok(loaded.map_err(|error| Failure::Config(Box::new(error)))?.config.data_dir)
     }
+}
+
+/// A line of a report.
+fn row(name: &str, value: impl Display) -> String {
+    format!("  {name:<22}{value}\n")
 }
 
 /// Prints what was asked for. Whoever stopped reading has enough.

@@ -29,6 +29,7 @@ use super::failure::Failure;
 use super::read::{Stored, must_be_sound, read};
 use super::source::Source;
 use super::target::Target;
+use super::{print, row};
 use crate::environment::disk::LOCK;
 
 /// How often the files are looked at anew: each time only what is new is copied.
@@ -47,12 +48,10 @@ pub(super) fn run(directory: &Path, into: &Path) -> Result<ExitCode, Failure> {
     }
     let bytes = size(target.path())?;
     target.finish()?;
-    super::print(&format!(
-        "{}: copied and checked: {records} records up to number {}, in {segments} files with \
-         {bytes} bytes\n",
-        into.display(),
-        last.0
-    ))?;
+    let mut text = format!("{}: copied and checked\n", into.display());
+    text += &row("records", format_args!("{records}, up to number {}", last.0));
+    text += &row("files", format_args!("{segments}, {bytes} bytes"));
+    print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use jiff::tz::TimeZone;
+use surewire_engine::log::image::Image;
 use surewire_engine::log::recovery::{RecoveryError, Summary};
 use surewire_engine::log::segment;
 
@@ -11,6 +12,7 @@ use super::failure::Failure;
 use super::read::{Stored, must_be_sound, read};
 use super::salvage::{damage, salvage};
 use super::source::Source;
+use super::{print, row};
 use crate::api::time::shown;
 
 pub(super) fn run(directory: &Path) -> Result<ExitCode, Failure> {
@@ -20,7 +22,7 @@ pub(super) fn run(directory: &Path) -> Result<ExitCode, Failure> {
             error: error @ (RecoveryError::Damaged { .. } | RecoveryError::Missing { .. }),
             ..
         }) => {
-            super::print(&damaged(&source, &error)?)?;
+            print(&damaged(&source, &error)?)?;
             return Ok(ExitCode::FAILURE);
         }
         outcome => outcome?,
@@ -28,14 +30,14 @@ pub(super) fn run(directory: &Path) -> Result<ExitCode, Failure> {
     let text = report(directory, &stored);
     let Stored { image, summary: Summary { last, time, .. }, .. } = stored;
     must_be_sound(directory, image, last, time)?;
-    super::print(&text)?;
+    print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn report(directory: &Path, stored: &Stored) -> String {
     let Stored { image, summary, first, records } = stored;
     let mut text = format!("{}: good\n", directory.display());
-    let mut line = |name: &str, value: String| text += &format!("  {name:<22}{value}\n");
+    let mut line = |name: &str, value: String| text += &row(name, value);
     line("format version", segment::VERSION.to_string());
     line("files", format!("{}, {} bytes", summary.segments, summary.bytes));
     let range = first.map(|first| format!(", number {} to {}", first.0, summary.last.0));
@@ -60,7 +62,7 @@ fn report(directory: &Path, stored: &Stored) -> String {
 }
 
 /// How much of everything the image holds.
-pub(super) fn counts(image: &surewire_engine::log::image::Image) -> [(&'static str, usize); 8] {
+pub(super) fn counts(image: &Image) -> [(&'static str, usize); 8] {
     let counts = image.counts();
     [
         ("sessions", counts.sessions),

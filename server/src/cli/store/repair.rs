@@ -18,6 +18,7 @@ use super::read::{must_be_sound, read};
 use super::salvage::{damage, salvage};
 use super::source::Source;
 use super::target::Target;
+use super::{print, row};
 use crate::environment::disk::Directory;
 use crate::store::SEGMENT_LEN;
 
@@ -32,7 +33,7 @@ pub(super) fn run(directory: &Path, into: &Path) -> Result<ExitCode, Failure> {
     write(target.path(), &image, found.time)?;
     verify(target.path(), &image)?;
     target.finish()?;
-    super::print(&report(directory, into, &found, &image, &unfit, &used))?;
+    print(&report(directory, into, &found, &image, &unfit, &used))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -137,10 +138,8 @@ fn report(
     };
     let outdated = &unfit.outdated;
     left_out(used.unknown, "records that this version cannot read");
-    left_out(
-        unfit.records,
-        &format!("records about {} sessions whose beginning is missing", unfit.sessions),
-    );
+    let unknown = format!("records about sessions whose beginning is missing ({})", unfit.sessions);
+    left_out(unfit.records, &unknown);
     left_out(unfit.without_message, "messages whose text is missing");
     left_out(outdated.messages as u64, "messages that were acknowledged, as what came later shows");
     left_out(outdated.wills as u64, "wills of connections that were over");
@@ -151,7 +150,7 @@ fn report(
     }
     text += &format!("{}: written and checked\n", into.display());
     for (name, count) in counts(image) {
-        text += &format!("  {name:<22}{count}\n");
+        text += &row(name, count);
     }
     if !found.lost.is_empty() {
         text += "What ended in what is missing may be back: sessions, subscriptions, retained \

@@ -13,6 +13,7 @@ compile_error!(
 mod client;
 pub mod crash;
 mod network;
+pub mod swarm;
 mod trace;
 
 use std::future::pending;

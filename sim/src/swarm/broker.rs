@@ -1,0 +1,307 @@
+//! The broker's process: the real engine, codec and log, and the few lines of shell that a
+//! simulation needs around them.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use bytes::Bytes;
+use surewire_engine::Engine;
+use surewire_engine::action::{Action, Outgoing};
+use surewire_engine::codec::{self, Limits};
+use surewire_engine::event::{Event, Lost, Peer};
+use surewire_engine::id::{ConnId, Lsn};
+use surewire_engine::log::disk::{DiskError, Op, Reply};
+use surewire_engine::log::pending::Pending;
+use surewire_engine::log::record::Record;
+use surewire_engine::log::writer::{Log, LogError, Progress};
+use surewire_engine::notice::Notice;
+use surewire_engine::packet::{Connect, Packet, ReasonCode, Version};
+use surewire_engine::time::Time;
+
+/// What both sides decode with.
+pub(crate) const LIMITS: Limits =
+    Limits { max_packet_size: 1 << 20, max_user_properties: 100, reject_control_chars: false };
+
+/// Bytes that are written anew in one step of cleaning.
+const CLEAN: u32 = 1_000;
+
+/// Something that others see of a broker.
+#[derive(Debug)]
+pub(crate) enum Deed {
+    /// It took this from a client.
+    Took { conn: ConnId, packet: Taken },
+    /// It lets this go out to a client.
+    Sent { conn: ConnId, outgoing: Outgoing, bytes: Vec<u8> },
+    /// It closes a connection.
+    Closed { conn: ConnId },
+    /// It gave a record to its log.
+    Appended { lsn: Lsn, record: Record },
+    /// Records up to this one are durable.
+    Durable { upto: Lsn },
+    /// It says what it did.
+    Told(Notice),
+}
+
+/// A packet as it was handed to the engine.
+#[derive(Debug)]
+pub(crate) enum Taken {
+    Connect(Box<Connect>),
+    Packet(Packet),
+}
+
+/// A connection as the shell knows it.
+#[derive(Debug)]
+struct Conn {
+    version: Version,
+    partial: Vec<u8>,
+    opened: bool,
+    admitted: bool,
+    reads: bool,
+    broken: bool,
+    /// Whether the client's transport takes no more.
+    stuck: bool,
+    /// Bytes that the transport took and the engine does not know of.
+    untaken: u64,
+    /// Whether it wants to know at once.
+    report: bool,
+}
+
+/// One life of the process.
+#[derive(Debug)]
+pub(crate) struct Broker {
+    pub(crate) engine: Engine,
+    pub(crate) log: Log,
+    /// Records that wait for the disk.
+    waiting: Pending,
+    conns: BTreeMap<ConnId, Conn>,
+    /// Connections that may have unread packets again.
+    resumed: Vec<ConnId>,
+    deeds: Vec<Deed>,
+    actions: Vec<Action>,
+    events: u64,
+    check_every: u64,
+    now: Time,
+}
+
+impl Broker {
+    pub(crate) fn new(engine: Engine, log: Log, check_every: u64, now: Time) -> Self {
+        Self {
+            engine,
+            log,
+            waiting: Pending::default(),
+            conns: BTreeMap::new(),
+            resumed: Vec::new(),
+            deeds: Vec::new(),
+            actions: Vec::new(),
+            events: 0,
+            check_every,
+            now,
+        }
+    }
+
+    /// What it did since the last call.
+    pub(crate) fn deeds(&mut self) -> Vec<Deed> {
+        std::mem::take(&mut self.deeds)
+    }
+
+    /// A connection is there.
+    pub(crate) fn accept(&mut self, conn: ConnId) {
+        self.conns.insert(
+            conn,
+            Conn {
+                version: Version::V3_1_1,
+                partial: Vec::new(),
+                opened: false,
+                admitted: false,
+                reads: true,
+                broken: false,
+                stuck: false,
+                untaken: 0,
+                report: false,
+            },
+        );
+    }
+
+    /// Bytes came.
+    pub(crate) fn receive(&mut self, now: Time, conn: ConnId, bytes: &[u8]) {
+        self.report(now, |_| true);
+        let Some(there) = self.conns.get_mut(&conn) else { return };
+        there.partial.extend_from_slice(bytes);
+        self.read(now, conn);
+        while let Some(conn) = self.resumed.pop() {
+            self.read(now, conn);
+        }
+    }
+
+    /// The connection is gone.
+    pub(crate) fn lose(&mut self, now: Time, conn: ConnId) {
+        if let Some(there) = self.conns.remove(&conn)
+            && there.opened
+        {
+            self.event(now, Event::Closed { conn, why: Lost::ByPeer });
+        }
+    }
+
+    /// The client's transport takes no more, or takes everything again.
+    pub(crate) fn stick(&mut self, now: Time, conn: ConnId, stuck: bool) {
+        if let Some(there) = self.conns.get_mut(&conn) {
+            there.stuck = stuck;
+        }
+        self.report(now, |_| true);
+    }
+
+    /// The engine's deadline is there.
+    pub(crate) fn timeout(&mut self, now: Time) {
+        self.event(now, Event::Timeout);
+    }
+
+    /// What the disk is to do, if it is idle and there is anything.
+    pub(crate) fn next_op(&mut self) -> Option<Op> {
+        if self.log.is_idle() && !self.waiting.is_empty() {
+            self.log.append(std::mem::take(&mut self.waiting));
+        }
+        self.log.next()
+    }
+
+    /// The disk has done it, or not.
+    pub(crate) fn disk_done(
+        &mut self,
+        now: Time,
+        reply: Result<Reply, DiskError>,
+    ) -> Result<(), LogError> {
+        if let Progress::Durable(upto) = self.log.done(reply)? {
+            self.deeds.push(Deed::Durable { upto });
+            self.event(now, Event::Durable { upto });
+            if self.log.wants_cleaning() {
+                self.event(now, Event::Clean { budget: CLEAN });
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, now: Time, conn: ConnId) {
+        loop {
+            let Some(there) = self.conns.get_mut(&conn) else { return };
+            if there.broken || there.opened && !(there.admitted && there.reads) {
+                return;
+            }
+            let len = match codec::frame_len(&there.partial, LIMITS.max_packet_size) {
+                Ok(Some(len)) if len <= there.partial.len() => len,
+                Ok(_) => return,
+                Err(violation) => {
+                    there.broken = true;
+                    return self.event(now, Event::Broken { conn, violation });
+                }
+            };
+            let rest = there.partial.split_off(len);
+            let frame = Bytes::from(std::mem::replace(&mut there.partial, rest));
+            if there.opened {
+                self.packet(now, conn, frame);
+            } else {
+                self.open(now, conn, frame);
+            }
+        }
+    }
+
+    fn open(&mut self, now: Time, conn: ConnId, frame: Bytes) {
+        let first = codec::decode_connect(frame, &LIMITS);
+        let Some(there) = self.conns.get_mut(&conn) else { return };
+        there.opened = true;
+        if let Ok(connect) = &first {
+            there.version = connect.version;
+            let packet = Taken::Connect(connect.clone());
+            self.deeds.push(Deed::Took { conn, packet });
+        }
+        let port = u16::try_from(conn.slot % 60_000).unwrap_or(0) + 1;
+        let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        self.event(now, Event::Opened { conn, peer: Peer { address, anonymous: true }, first });
+    }
+
+    fn packet(&mut self, now: Time, conn: ConnId, frame: Bytes) {
+        let Some(there) = self.conns.get_mut(&conn) else { return };
+        match codec::decode(there.version, frame, &LIMITS) {
+            Ok(packet) => {
+                self.deeds.push(Deed::Took { conn, packet: Taken::Packet(packet.clone()) });
+                self.event(now, Event::Received { conn, packet });
+            }
+            Err(violation) => {
+                there.broken = true;
+                self.event(now, Event::Broken { conn, violation });
+            }
+        }
+    }
+
+    fn event(&mut self, now: Time, event: Event) {
+        self.now = self.now.max(now);
+        self.engine.handle(now, event, &mut self.actions);
+        let mut actions = std::mem::take(&mut self.actions);
+        for action in actions.drain(..) {
+            self.perform(action);
+        }
+        self.actions = actions;
+        self.events += 1;
+        if self.events.is_multiple_of(self.check_every) {
+            self.engine.check();
+        }
+        self.report(now, |conn| conn.report);
+    }
+
+    /// Tells the engine what was taken, as a shell does: late, where it did not ask.
+    fn report(&mut self, now: Time, due: impl Fn(&Conn) -> bool) {
+        let waiting = self.conns.iter_mut().filter(|(_, c)| !c.stuck && c.untaken > 0 && due(c));
+        let taken: Vec<(ConnId, u64)> = waiting
+            .map(|(id, conn)| {
+                conn.report = false;
+                (*id, std::mem::take(&mut conn.untaken))
+            })
+            .collect();
+        for (conn, bytes) in taken {
+            self.event(now, Event::Written { conn, bytes });
+        }
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Send { conn, outgoing } => self.send(conn, outgoing),
+            Action::Read { conn, on } => {
+                if let Some(there) = self.conns.get_mut(&conn) {
+                    there.reads = on;
+                    self.resumed.push(conn);
+                }
+            }
+            Action::Report { conn } => {
+                if let Some(there) = self.conns.get_mut(&conn) {
+                    there.report = true;
+                }
+            }
+            Action::Close { conn, reason: _ } => {
+                self.conns.remove(&conn);
+                self.deeds.push(Deed::Closed { conn });
+            }
+            Action::Append { lsn, record } => {
+                self.waiting.time = self.now;
+                self.waiting.push(lsn, &record);
+                self.deeds.push(Deed::Appended { lsn, record });
+            }
+            Action::Trim { before, live } => {
+                (self.waiting.trim, self.waiting.live) = (Some(before), Some(live));
+            }
+            Action::Answer { .. } => {}
+            Action::Notice(notice) => self.deeds.push(Deed::Told(notice)),
+        }
+    }
+
+    fn send(&mut self, conn: ConnId, outgoing: Outgoing) {
+        let Some(there) = self.conns.get_mut(&conn) else { return };
+        if let Outgoing::Packet(Packet::Connack(ack)) = &outgoing
+            && ack.code == ReasonCode::Success
+        {
+            there.admitted = true;
+            self.resumed.push(conn);
+        }
+        let mut bytes = Vec::new();
+        outgoing.encode(there.version, &mut bytes);
+        there.untaken += bytes.len() as u64;
+        self.deeds.push(Deed::Sent { conn, outgoing, bytes });
+    }
+}

@@ -1,0 +1,203 @@
+//! What one client asked for and got.
+
+use std::collections::BTreeMap;
+
+use surewire_engine::message::Content;
+use surewire_engine::packet::QoS;
+use surewire_engine::topic;
+
+use super::{Message, Oracle, Tick};
+
+/// A subscription, from one SUBSCRIBE to the UNSUBSCRIBE or the end of its session.
+#[derive(Clone, Debug)]
+pub(super) struct Epoch {
+    pub(super) qos: QoS,
+    asked: Tick,
+    /// From here on it is there: the SUBACK came.
+    pub(super) sure: Option<Tick>,
+    /// From here on it may not be there.
+    pub(super) shaken: Option<Tick>,
+    /// From here on it is not there.
+    pub(super) over: Option<Tick>,
+    /// The session was given up, and with it what it held.
+    pub(super) discarded: bool,
+}
+
+/// How often a message came, RETAIN not set.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Got {
+    pub(super) times: u32,
+    exactly_once: u32,
+}
+
+/// One client.
+#[derive(Debug)]
+pub(super) struct View {
+    index: usize,
+    /// By filter, the latest last.
+    pub(super) epochs: BTreeMap<String, Vec<Epoch>>,
+    pub(super) got: BTreeMap<u64, Got>,
+    /// The latest message and when it came, by publisher, topic, QoS of publishing and of delivery.
+    latest: BTreeMap<(usize, String, QoS, QoS), (u64, Tick)>,
+    /// Wills, by their owner.
+    pub(super) wills: BTreeMap<usize, u64>,
+    /// Whether it was told that it has a session which outlives its connection.
+    has_session: bool,
+}
+
+/// What a filter takes messages by.
+pub(super) fn proper(filter: &str) -> &str {
+    filter.strip_prefix("$share/g/").unwrap_or(filter)
+}
+
+impl View {
+    pub(super) fn new(index: usize) -> Self {
+        Self {
+            index,
+            epochs: BTreeMap::new(),
+            got: BTreeMap::new(),
+            latest: BTreeMap::new(),
+            wills: BTreeMap::new(),
+            has_session: false,
+        }
+    }
+
+    /// Takes a message; an error where it must not have come.
+    pub(super) fn got(
+        &mut self,
+        now: Tick,
+        number: u64,
+        message: &Message,
+        content: &Content,
+        ended: Tick,
+    ) -> Result<(), String> {
+        let me = self.index;
+        if content.retain {
+            return Ok(());
+        }
+        let Message { publisher, topic, qos, acknowledged, begun, .. } = message;
+        if !self.may_get(topic.as_str(), *begun) {
+            return Err(format!("I4: c{me} got message {number} of {topic} without a subscription"));
+        }
+        let got = self.got.entry(number).or_default();
+        got.times += 1;
+        got.exactly_once += u32::from(content.qos == QoS::ExactlyOnce);
+        if got.exactly_once > 1 || (content.qos == QoS::AtMostOnce && got.times > 1) {
+            return Err(format!("I2: c{me} got message {number} of {topic} {} times", got.times));
+        }
+        if got.times > 1 {
+            return Ok(());
+        }
+        let key = (*publisher, topic.as_str().to_owned(), *qos, content.qos);
+        let (latest, when) = self.latest.get(&key).copied().unwrap_or_default();
+        if number > latest {
+            self.latest.insert(key, (number, now));
+            return Ok(());
+        }
+        // What a crash undid may come later than what it undid as well and came before it.
+        let undone = when < ended && acknowledged.is_none_or(|when| when > ended);
+        if undone {
+            return Ok(());
+        }
+        Err(format!("I3: c{me} got message {number} of {topic} first behind {latest}"))
+    }
+
+    /// Whether a message that was begun then may come: no, if every subscription was over.
+    fn may_get(&self, topic: &str, begun: Tick) -> bool {
+        let mut epochs = self.epochs.iter().filter(|(filter, _)| {
+            let filter = proper(filter);
+            topic::matches(filter, topic)
+        });
+        epochs.any(|(_, epochs)| {
+            epochs.iter().any(|epoch| epoch.over.is_none_or(|over| over > begun))
+        })
+    }
+
+    fn last(&mut self, filter: &str) -> Option<&mut Epoch> {
+        self.epochs.get_mut(filter)?.last_mut()
+    }
+}
+
+impl Oracle {
+    /// A SUBSCRIBE is on its way.
+    pub(crate) fn subscribing(&mut self, client: usize, filter: &str, qos: QoS) {
+        let asked = self.tick();
+        let Some(view) = self.views.get_mut(client) else { return };
+        let open = view.last(filter).is_some_and(|epoch| epoch.shaken.is_none());
+        if !open {
+            let epoch =
+                Epoch { qos, asked, sure: None, shaken: None, over: None, discarded: false };
+            view.epochs.entry(filter.to_owned()).or_default().push(epoch);
+        }
+    }
+
+    /// Its SUBACK is there.
+    pub(crate) fn subscribed(&mut self, client: usize, filter: &str, granted: bool) {
+        let now = self.tick();
+        let Some(epoch) = self.views.get_mut(client).and_then(|view| view.last(filter)) else {
+            return;
+        };
+        if granted {
+            epoch.sure.get_or_insert(now);
+        } else if epoch.sure.is_none() {
+            // Refused, but an earlier one whose answer was lost may have been granted.
+            epoch.shaken.get_or_insert(now);
+        }
+    }
+
+    /// An UNSUBSCRIBE is on its way.
+    pub(crate) fn unsubscribing(&mut self, client: usize, filter: &str) {
+        let now = self.tick();
+        if let Some(epoch) = self.views.get_mut(client).and_then(|view| view.last(filter)) {
+            epoch.shaken.get_or_insert(now);
+        }
+    }
+
+    /// Its UNSUBACK is there: every subscription to the filter that was asked for before is over.
+    pub(crate) fn unsubscribed(&mut self, client: usize, filter: &str) {
+        let now = self.tick();
+        let epochs = self.views.get_mut(client).and_then(|view| view.epochs.get_mut(filter));
+        for epoch in epochs.into_iter().flatten().filter(|epoch| epoch.shaken.is_some()) {
+            epoch.over.get_or_insert(now);
+        }
+    }
+
+    /// Whether the client was told that the subscription is there, and nothing was asked since.
+    pub(crate) fn is_subscribed(&self, client: usize, filter: &str) -> bool {
+        let epochs = self.views.get(client).and_then(|view| view.epochs.get(filter));
+        let last = epochs.and_then(|epochs| epochs.last());
+        last.is_some_and(|epoch| epoch.sure.is_some() && epoch.shaken.is_none())
+    }
+
+    /// A CONNECT is on its way that gives up the session there may be.
+    pub(crate) fn discarding(&mut self, client: usize) {
+        let now = self.tick();
+        let Some(view) = self.views.get_mut(client) else { return };
+        view.has_session = false;
+        for epoch in view.epochs.values_mut().flatten() {
+            epoch.shaken.get_or_insert(now);
+            epoch.discarded |= epoch.over.is_none();
+        }
+    }
+
+    /// A CONNECT was accepted. `lasts` tells whether the session outlives its connection.
+    pub(crate) fn connected(&mut self, client: usize, present: Option<bool>, lasts: bool) {
+        let now = self.tick();
+        let Some(view) = self.views.get_mut(client) else { return };
+        let lost = view.has_session && present == Some(false);
+        view.has_session = lasts;
+        if present == Some(false) {
+            for epoch in view.epochs.values_mut().flatten() {
+                epoch.over.get_or_insert(now);
+            }
+        }
+        if lost {
+            self.violation(format!("I4: the session of c{client} is gone"));
+        }
+    }
+
+    /// When the subscription was asked for, for reports.
+    pub(super) fn describe(epoch: &Epoch) -> String {
+        format!("asked for at {}, there since {:?}", epoch.asked, epoch.sure)
+    }
+}

@@ -1,0 +1,237 @@
+//! What a seed stands for: who takes part, what they do, how the broker is set up, what goes wrong.
+
+use std::fmt;
+use std::time::Duration;
+
+use surewire_engine::config::{Config, QueueFullPolicy};
+use surewire_engine::packet::{QoS, Version};
+
+use super::random::Random;
+
+/// Everything that a run is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) config: Config,
+    pub(crate) segment_len: u64,
+    pub(crate) actors: Vec<Role>,
+    /// How many things clients do before everything is to come right.
+    pub(crate) acts: u64,
+    /// Nanoseconds from one act to the next, at most.
+    pub(crate) pace: u64,
+    /// Nanoseconds that bytes are on their way, at most.
+    pub(crate) latency: u64,
+    /// Nanoseconds that a sync takes, at most.
+    pub(crate) sync: u64,
+    /// Bytes of a payload, at most.
+    pub(crate) payload: u64,
+    /// Whether packets arrive in pieces.
+    pub(crate) pieces: bool,
+    /// How many events pass from one check of the engine's invariants to the next.
+    pub(crate) check_every: u64,
+    pub(crate) faults: Vec<Fault>,
+}
+
+/// How one client is, for the whole run.
+#[derive(Clone, Debug)]
+pub(crate) struct Role {
+    pub(crate) version: Version,
+    pub(crate) persistent: bool,
+    pub(crate) keep_alive: u16,
+    pub(crate) max_inflight: u16,
+    /// What it subscribes to at first.
+    pub(crate) filters: Vec<(String, QoS)>,
+    /// What it subscribes to and unsubscribes from.
+    pub(crate) toggles: Vec<(String, QoS)>,
+    /// One in so many acts of this client is about its connection; the rest publish.
+    pub(crate) restlessness: u64,
+    pub(crate) publishes: bool,
+    /// Whether it leaves a Will.
+    pub(crate) will: Option<QoS>,
+}
+
+/// Something that goes wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// After so many acts.
+    pub(crate) after: u64,
+    pub(crate) what: What,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// The process ends at its next disk operation, with the power or alone.
+    End {
+        power: bool,
+        /// It ends again after so many operations of each following recovery.
+        again: Vec<u64>,
+        down: Duration,
+        /// How far the wall clock is put forward (or back) meanwhile, in milliseconds.
+        clock: i64,
+    },
+    /// The next write or sync fails.
+    DiskError,
+    /// There is no room for so long.
+    Full(Duration),
+    /// Syncs are this much slower for so many acts.
+    Slow { times: u64, acts: u64 },
+    /// The process stands still.
+    Stall(Duration),
+    /// A bit turns round while the power is off.
+    Flip,
+    /// A write goes to a wrong place.
+    Misdirected,
+}
+
+/// Parts of a plan, as the command line names them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cuts {
+    /// Only these faults, by their place.
+    pub faults: Option<Vec<usize>>,
+    /// Only so many acts.
+    pub acts: Option<u64>,
+}
+
+impl Plan {
+    /// What `seed` stands for.
+    pub(crate) fn draw(seed: u64, cuts: &Cuts) -> Self {
+        let mut random = Random::new(seed);
+        let acts = random.between(100, 500);
+        let mut plan = Self {
+            seed,
+            config: config(&mut random.split()),
+            segment_len: 512 << random.below(5),
+            actors: Vec::new(),
+            acts,
+            pace: 10_000 << random.below(10),
+            latency: 10_000 << random.below(10),
+            sync: 50_000 << random.below(7),
+            payload: 1 << random.between(3, 9),
+            pieces: random.one_in(4),
+            check_every: random.between(8, 64),
+            faults: faults(&mut random.split(), acts),
+        };
+        let mut drawn = random.split();
+        for index in 0..drawn.between(3, 7) {
+            plan.actors.push(role(&mut drawn, index));
+        }
+        if let Some(kept) = &cuts.faults {
+            let mut place = 0..;
+            plan.faults.retain(|_| place.next().is_some_and(|place| kept.contains(&place)));
+        }
+        plan.acts = cuts.acts.unwrap_or(plan.acts);
+        plan
+    }
+}
+
+fn config(random: &mut Random) -> Config {
+    let limit = random.one_in(3).then(|| random.index(12) + 1);
+    let policies =
+        [QueueFullPolicy::DropOldest, QueueFullPolicy::DropNewest, QueueFullPolicy::Disconnect];
+    Config {
+        delivery_retry_interval: Duration::from_secs(random.pick(&[0, 1, 20]).unwrap_or(0)),
+        max_inflight_messages: random.pick(&[1, 2, 5, 20]).unwrap_or(20),
+        queue_qos0_messages: random.one_in(2),
+        max_msgqueue_messages: limit,
+        queue_full_policy: random.pick(&policies).unwrap_or_default(),
+        max_unsent_bytes: 1 << random.between(8, 20),
+        stall_timeout: Duration::from_secs(random.between(2, 60)),
+        ..Config::default()
+    }
+}
+
+fn role(random: &mut Random, index: u64) -> Role {
+    let qos = |random: &mut Random| random.pick(&[QoS::AtLeastOnce, QoS::ExactlyOnce]);
+    let any = |random: &mut Random| {
+        random.pick(&[QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce, QoS::ExactlyOnce])
+    };
+    // A member of a share group has nothing else, so that each message reaches it one way only.
+    let shared = random.one_in(5);
+    let (mut filters, mut toggles) = (Vec::new(), Vec::new());
+    if shared {
+        filters.push(("$share/g/t/#", qos(random)));
+    } else {
+        for filter in ["t/#", "t/0", "t/+", "r/#", "w/#"] {
+            if random.one_in(3) {
+                filters.push((filter, any(random)));
+            }
+        }
+        for filter in ["t/1", "t/2", "r/+", "+/1", "t/+/x"] {
+            if random.one_in(4) {
+                toggles.push((filter, any(random)));
+            }
+        }
+    }
+    let named = |list: Vec<(&str, Option<QoS>)>| {
+        list.into_iter().map(|(filter, qos)| (filter.to_owned(), qos.unwrap_or_default())).collect()
+    };
+    Role {
+        version: if random.one_in(3) { Version::V3_1 } else { Version::V3_1_1 },
+        persistent: index == 0 || !random.one_in(5),
+        keep_alive: random.pick(&[0, 0, 1, 5, 60]).unwrap_or(0),
+        max_inflight: random.pick(&[1, 5, 20]).unwrap_or(20),
+        filters: named(filters),
+        toggles: named(toggles),
+        restlessness: random.between(4, 20),
+        publishes: index == 0 || !random.one_in(4),
+        will: random.one_in(4).then_some(QoS::ExactlyOnce),
+    }
+}
+
+fn faults(random: &mut Random, acts: u64) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for _ in 0..random.between(1, 6) {
+        faults.push(Fault { after: random.below(acts), what: end(random) });
+    }
+    let what = match random.below(16) {
+        0 => vec![What::Flip, end(random)],
+        1 => vec![What::Misdirected, end(random)],
+        2..=4 => vec![What::DiskError],
+        5..=7 => vec![What::Full(Duration::from_millis(random.between(1, 5_000)))],
+        8 | 9 => vec![What::Slow { times: random.between(2, 1_000), acts: random.below(50) }],
+        10 => vec![What::Stall(Duration::from_millis(random.between(1, 60_000)))],
+        _ => Vec::new(),
+    };
+    let after = random.below(acts);
+    faults.extend(what.into_iter().map(|what| Fault { after, what }));
+    faults.sort_by_key(|fault| fault.after);
+    faults
+}
+
+fn end(random: &mut Random) -> What {
+    let again = (0..random.below(3)).map(|_| random.below(6)).collect();
+    let clock = match random.below(6) {
+        0 => -(i64::try_from(random.below(400 * 86_400_000)).unwrap_or(0)),
+        1 => i64::try_from(random.below(400 * 86_400_000)).unwrap_or(0),
+        _ => 0,
+    };
+    let down = Duration::from_millis(random.below(100));
+    let again = if random.one_in(2) { again } else { Vec::new() };
+    What::End { power: !random.one_in(4), again, down, clock }
+}
+
+/// The expanded options, one a line.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "  {:?}", self.config)?;
+        writeln!(
+            f,
+            "  segments of {} bytes, {} acts at most {} ns apart, latency {} ns, sync {} ns, \
+             payloads to {} bytes, in pieces: {}",
+            self.segment_len,
+            self.acts,
+            self.pace,
+            self.latency,
+            self.sync,
+            self.payload,
+            self.pieces
+        )?;
+        for (index, role) in self.actors.iter().enumerate() {
+            writeln!(f, "  c{index}: {role:?}")?;
+        }
+        for (place, fault) in self.faults.iter().enumerate() {
+            writeln!(f, "  fault {place} after {} acts: {:?}", fault.after, fault.what)?;
+        }
+        Ok(())
+    }
+}

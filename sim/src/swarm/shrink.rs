@@ -1,0 +1,32 @@
+//! A failure with as little around it as possible.
+
+use super::plan::{Cuts, Plan};
+use super::run;
+
+/// Leaves out one fault after the other, then what clients did last, as long as it still fails.
+#[must_use]
+pub fn shrink(seed: u64) -> Cuts {
+    let fails = |cuts: &Cuts| !run(seed, cuts, false).violations.is_empty();
+    let all = Plan::draw(seed, &Cuts::default());
+    let mut cuts = Cuts { faults: Some((0..all.faults.len()).collect()), acts: Some(all.acts) };
+    for fault in 0..all.faults.len() {
+        let mut fewer = cuts.clone();
+        if let Some(faults) = &mut fewer.faults {
+            faults.retain(|kept| *kept != fault);
+        }
+        if fails(&fewer) {
+            cuts = fewer;
+        }
+    }
+    let (mut low, mut high) = (0, all.acts);
+    while low < high {
+        let middle = low.midpoint(high);
+        if fails(&Cuts { acts: Some(middle), ..cuts.clone() }) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    cuts.acts = Some(high);
+    cuts
+}

@@ -1,0 +1,289 @@
+//! A whole world in virtual time: clients, their connections, the broker's process and its disk.
+
+mod clients;
+mod heal;
+mod network;
+mod process;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use surewire_engine::client::Input;
+use surewire_engine::time::Time;
+
+use super::actor::Actor;
+use super::coverage::Coverage;
+use super::disk::Disk;
+use super::link::Link;
+use super::oracle::Oracle;
+use super::plan::{Fault, Plan, What};
+use super::random::Random;
+use super::tap::Tap;
+use super::trace::Trace;
+use process::{Process, Shadow};
+
+/// Nanoseconds of a millisecond.
+const MS: u64 = 1_000_000;
+
+/// Something that is going to happen.
+#[derive(Debug)]
+pub(super) enum Happening {
+    /// A client does something.
+    Act,
+    /// A connection reaches the broker.
+    Accept(u64),
+    ToBroker(u64, Vec<u8>),
+    ToClient(u64, Vec<u8>),
+    /// The end of a connection reaches one of its sides.
+    BrokerLoses(u64),
+    ClientLoses(u64),
+    Dial(usize),
+    ClientTimer(usize),
+    /// Of one life of the process.
+    EngineTimer(u64),
+    DiskDone(u64),
+    /// The process ends.
+    End(u64),
+    /// The process starts.
+    Boot,
+    /// Everything is to come right.
+    Heal,
+    /// Has it?
+    Check,
+}
+
+/// Everything there is.
+#[derive(Debug)]
+pub(crate) struct World {
+    plan: Plan,
+    now: u64,
+    queue: BTreeMap<(u64, u64), Happening>,
+    sequence: u64,
+    random: Random,
+    disk_random: Random,
+    disk: Disk,
+    process: Process,
+    shadow: Shadow,
+    links: BTreeMap<u64, Link>,
+    next_link: u64,
+    actors: Vec<Actor>,
+    acts: u64,
+    faults: Vec<Fault>,
+    /// The process does nothing until then.
+    stalled_until: u64,
+    full_until: u64,
+    slow: u64,
+    slow_until_act: u64,
+    healing: bool,
+    /// What a new subscriber finds retained in the end.
+    found: BTreeMap<String, u64>,
+    quiet_since: u64,
+    deadline: u64,
+    done: bool,
+    tap: Tap,
+    oracle: Oracle,
+    coverage: Coverage,
+    trace: Trace,
+}
+
+/// How a run went.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) violations: Vec<String>,
+    pub(crate) coverage: Coverage,
+    pub(crate) hash: u64,
+    pub(crate) lines: Vec<String>,
+}
+
+/// Runs a plan to its end.
+pub(crate) fn run(plan: Plan, text: bool) -> Outcome {
+    let mut world = World::new(plan, text);
+    world.live();
+    let mut coverage = world.coverage;
+    coverage.seeds = 1;
+    coverage.acts = world.acts;
+    coverage.acknowledged = world.oracle.acknowledgements();
+    let hash = world.trace.hash();
+    Outcome {
+        violations: world.oracle.violations,
+        coverage,
+        hash,
+        lines: world.trace.into_lines(),
+    }
+}
+
+impl World {
+    fn new(plan: Plan, text: bool) -> Self {
+        let mut random = Random::new(plan.seed ^ 0x5EED);
+        let disk_random = random.split();
+        let actors = plan.actors.iter().enumerate();
+        let actors: Vec<Actor> =
+            actors.map(|(index, role)| Actor::new(index, role.clone())).collect();
+        let mut world = Self {
+            now: 0,
+            queue: BTreeMap::new(),
+            sequence: 0,
+            random,
+            disk_random,
+            disk: Disk::default(),
+            process: Process::default(),
+            shadow: Shadow::default(),
+            links: BTreeMap::new(),
+            next_link: 0,
+            // One more looks in the end at what is retained.
+            oracle: Oracle::new(actors.len() + 1),
+            tap: Tap::new(plan.config.max_inflight_messages),
+            actors,
+            acts: 0,
+            faults: plan.faults.clone(),
+            stalled_until: 0,
+            full_until: 0,
+            slow: 1,
+            slow_until_act: 0,
+            healing: false,
+            found: BTreeMap::new(),
+            quiet_since: 0,
+            deadline: u64::MAX,
+            done: false,
+            coverage: Coverage::default(),
+            trace: Trace::new(text),
+            plan,
+        };
+        world.after(0, Happening::Boot);
+        for index in 0..world.actors.len() {
+            let delay = world.random.below(5 * MS);
+            world.after(delay, Happening::Dial(index));
+        }
+        world.after(5 * MS, Happening::Act);
+        world
+    }
+
+    fn live(&mut self) {
+        while !self.done && self.oracle.violations.is_empty() {
+            let Some(((at, sequence), happening)) = self.queue.pop_first() else {
+                self.oracle.violation("I10: nothing will happen any more".to_owned());
+                return;
+            };
+            self.now = self.now.max(at);
+            if self.now < self.stalled_until && happening.is_the_process() {
+                self.queue.insert((self.stalled_until, sequence), happening);
+                continue;
+            }
+            self.happen(happening);
+        }
+    }
+
+    /// Something is going to happen so many nanoseconds from now.
+    fn after(&mut self, delay: u64, happening: Happening) {
+        self.at(self.now + delay, happening);
+    }
+
+    fn at(&mut self, when: u64, happening: Happening) {
+        self.sequence += 1;
+        self.queue.insert((when, self.sequence), happening);
+    }
+
+    /// A client's time.
+    fn time(&self) -> Time {
+        Time::from_secs(crate::EPOCH_SECS) + Duration::from_nanos(self.now)
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Act => self.act_and_go_on(),
+            Happening::Accept(link) => self.accept(link),
+            Happening::ToBroker(link, bytes) => self.broker_receives(link, &bytes),
+            Happening::ToClient(link, bytes) => self.client_receives(link, &bytes),
+            Happening::BrokerLoses(link) => self.broker_loses(link),
+            Happening::ClientLoses(link) => self.client_loses(link),
+            Happening::Dial(client) => self.dial(client),
+            Happening::ClientTimer(client) => self.client_timer(client),
+            Happening::EngineTimer(life) => self.engine_timer(life),
+            Happening::DiskDone(life) => self.disk_done(life),
+            Happening::End(life) => self.end_now(life),
+            Happening::Boot => self.boot(),
+            Happening::Heal => self.heal(),
+            Happening::Check => self.check(),
+        }
+    }
+
+    fn act_and_go_on(&mut self) {
+        if self.healing {
+            return;
+        }
+        self.bring_faults();
+        if self.acts >= self.plan.acts {
+            return self.after(0, Happening::Heal);
+        }
+        self.acts += 1;
+        self.act();
+        let delay = self.random.below(self.plan.pace);
+        self.after(delay, Happening::Act);
+    }
+
+    /// What goes wrong from here on.
+    fn bring_faults(&mut self) {
+        if self.acts >= self.slow_until_act {
+            self.slow = 1;
+        }
+        while self.faults.first().is_some_and(|fault| fault.after <= self.acts) {
+            let Fault { what, .. } = self.faults.remove(0);
+            self.trace.note(self.now, format_args!("fault: {what:?}"), &[1]);
+            match what {
+                What::End { power, again, down, clock } => self.arm(power, again, down, clock),
+                What::DiskError => {
+                    self.disk.fails = true;
+                    self.coverage.disk_errors += 1;
+                }
+                What::Full(time) => {
+                    self.full_until = self.now + nanos(time);
+                    self.coverage.full += 1;
+                }
+                What::Slow { times, acts } => {
+                    (self.slow, self.slow_until_act) = (times, self.acts + acts);
+                }
+                What::Stall(time) => self.stalled_until = self.now + nanos(time),
+                What::Flip => self.process.flips = true,
+                What::Misdirected => {
+                    self.disk.misdirects = true;
+                    self.process.damaged = true;
+                    self.coverage.damage += 1;
+                }
+            }
+        }
+    }
+
+    fn client_timer(&mut self, client: usize) {
+        let now = self.time();
+        let due = self.actors.get(client).and_then(|actor| actor.machine.next_timeout());
+        if due.is_some_and(|due| due <= now) {
+            self.client_hands_in(client, Input::Timeout);
+        }
+    }
+}
+
+impl Happening {
+    /// Whether it is something that the broker's process does.
+    fn is_the_process(&self) -> bool {
+        match self {
+            Self::Accept(_)
+            | Self::ToBroker(..)
+            | Self::BrokerLoses(_)
+            | Self::EngineTimer(_)
+            | Self::DiskDone(_) => true,
+            Self::Act
+            | Self::ToClient(..)
+            | Self::ClientLoses(_)
+            | Self::Dial(_)
+            | Self::ClientTimer(_)
+            | Self::End(_)
+            | Self::Boot
+            | Self::Heal
+            | Self::Check => false,
+        }
+    }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,280 @@
+//! What clients do, and what they make of what comes.
+
+use bytes::Bytes;
+use surewire_engine::client::{CloseReason, Input, Output, Token};
+use surewire_engine::codec;
+use surewire_engine::message::Content;
+use surewire_engine::packet::{
+    Packet, Properties, QoS, SubscribeFilter, SubscribeOptions, Version,
+};
+use surewire_engine::topic::TopicName;
+
+use super::{Happening, World};
+use crate::swarm::actor::Asked;
+use crate::swarm::tap::number_in;
+
+impl World {
+    /// One client does one thing.
+    pub(super) fn act(&mut self) {
+        let client = self.random.index(self.plan.actors.len());
+        let Some(actor) = self.actors.get(client) else { return };
+        let (restless, toggles) = (actor.role.restlessness, actor.role.toggles.len());
+        let (away, stuck) = (actor.away, actor.stuck);
+        let connected = actor.machine.is_connected();
+        if away && self.random.one_in(3) {
+            self.come_back(client);
+        } else if stuck && self.random.one_in(2) {
+            self.read_on(client);
+        } else if actor.link.is_some() && self.random.one_in(restless) {
+            self.be_restless(client);
+        } else if connected && toggles > 0 && self.random.one_in(4) {
+            self.toggle(client);
+        } else if self.actors.get(client).is_some_and(|actor| actor.role.publishes) {
+            self.publish(client);
+        }
+    }
+
+    fn be_restless(&mut self, client: usize) {
+        match self.random.below(10) {
+            0..3 => self.cut(client),
+            3..6 => self.vanish(client),
+            6 => self.say_bye(client, true),
+            7 => self.say_bye(client, false),
+            8 => self.discard(client),
+            _ => {
+                let actor = self.actors.get_mut(client);
+                if let Some(link) = actor.and_then(|actor| {
+                    actor.stuck = true;
+                    actor.link
+                }) {
+                    self.stick(link, true);
+                }
+            }
+        }
+    }
+
+    pub(super) fn come_back(&mut self, client: usize) {
+        if let Some(actor) = self.actors.get_mut(client) {
+            actor.away = false;
+            if actor.clean && actor.role.persistent && actor.link.is_none() {
+                actor.begin_anew(false);
+            }
+        }
+        self.dial(client);
+    }
+
+    pub(super) fn read_on(&mut self, client: usize) {
+        let Some(actor) = self.actors.get_mut(client) else { return };
+        actor.stuck = false;
+        if let Some(link) = actor.link {
+            self.stick(link, false);
+        }
+        self.client_reads(client);
+    }
+
+    fn say_bye(&mut self, client: usize, away: bool) {
+        let Some(actor) = self.actors.get_mut(client) else { return };
+        actor.away = away;
+        actor.said_bye = actor.machine.is_connected();
+        self.client_hands_in(client, Input::Disconnect);
+        // A machine that was not accepted yet only closes.
+        self.cut(client);
+    }
+
+    /// A client of the same name comes that wants nothing of the old session.
+    fn discard(&mut self, client: usize) {
+        if !self.actors.get(client).is_some_and(|actor| actor.role.persistent && !actor.clean) {
+            return;
+        }
+        self.coverage.discards += 1;
+        self.cut(client);
+        if let Some(actor) = self.actors.get_mut(client) {
+            actor.begin_anew(true);
+        }
+    }
+
+    /// A CONNECT is about to be sent.
+    pub(super) fn connecting(&mut self, client: usize) {
+        let Some(actor) = self.actors.get(client) else { return };
+        if actor.role.will.is_some() {
+            self.oracle.will_possible(client);
+        }
+        if actor.clean {
+            self.oracle.discarding(client);
+        }
+    }
+
+    fn toggle(&mut self, client: usize) {
+        let Some(actor) = self.actors.get(client) else { return };
+        let which = self.random.index(actor.role.toggles.len());
+        let Some((filter, qos)) = actor.role.toggles.get(which).cloned() else { return };
+        if self.oracle.is_subscribed(client, &filter) && self.random.one_in(2) {
+            self.oracle.unsubscribing(client, &filter);
+            let token = self.token(client, Asked::Unsubscribe(filter.clone()));
+            let filters = vec![filter.into()];
+            self.client_hands_in(client, Input::Unsubscribe { token, filters });
+        } else {
+            self.subscribe(client, vec![(filter, qos)]);
+        }
+    }
+
+    fn subscribe(&mut self, client: usize, wanted: Vec<(String, QoS)>) {
+        if wanted.is_empty() {
+            return;
+        }
+        let filters = wanted.iter().map(|(filter, qos)| {
+            let options = SubscribeOptions { qos: *qos, ..SubscribeOptions::default() };
+            SubscribeFilter { filter: filter.as_str().into(), options }
+        });
+        let filters = filters.collect();
+        for (filter, qos) in &wanted {
+            self.oracle.subscribing(client, filter, *qos);
+        }
+        let token = self.token(client, Asked::Subscribe(wanted));
+        self.client_hands_in(client, Input::Subscribe { token, filters });
+    }
+
+    fn publish(&mut self, client: usize) {
+        let retain = self.random.one_in(4);
+        let topic = if retain {
+            format!("r/{}", self.random.below(3))
+        } else {
+            let topics = ["t/0", "t/1", "t/2", "t/1/x"];
+            self.random.pick(&topics).unwrap_or("t/0").to_owned()
+        };
+        let levels = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
+        let qos = self.random.pick(&levels).unwrap_or_default();
+        let clears = retain && self.random.one_in(3);
+        let topic = TopicName::new(topic.into()).expect("a topic");
+        let number = self.oracle.publishes(client, topic.clone(), qos, retain, clears);
+        let padding = usize::try_from(self.random.below(self.plan.payload)).unwrap_or(0);
+        let payload = if clears {
+            Bytes::new()
+        } else {
+            Bytes::from(format!("{number}{}", ".".repeat(padding)))
+        };
+        self.trace.note(self.now, format_args!("c{client} publishes {number} {topic} {qos:?}"), &[]);
+        let token = self.token(client, Asked::Publish { number, qos });
+        let content = Content { topic, payload, qos, retain, properties: Properties::NONE };
+        self.client_hands_in(client, Input::Publish { token, content });
+    }
+
+    fn token(&mut self, client: usize, asked: Asked) -> Token {
+        Token(self.actors.get_mut(client).map_or(0, |actor| actor.token(asked)))
+    }
+
+    /// The client's machine takes an input; what it says is done.
+    pub(super) fn client_hands_in(&mut self, client: usize, input: Input) {
+        let now = self.time();
+        let mut outputs = Vec::new();
+        let Some(actor) = self.actors.get_mut(client) else { return };
+        actor.machine.handle(now, input, &mut outputs);
+        actor.machine.check();
+        let (version, link) = (actor.role.version, actor.link);
+        let due = actor.machine.next_timeout();
+        let mut bytes = Vec::new();
+        let mut rest = Vec::new();
+        for output in outputs {
+            if let Output::Send(packet) = &output {
+                if matches!(packet, Packet::Connect(_)) {
+                    self.trace.note(self.now, format_args!("c{client} connects"), &[]);
+                }
+                codec::encode(version, packet, &mut bytes);
+            } else {
+                rest.push(output);
+            }
+        }
+        if let Some(link) = link {
+            self.to_broker(link, bytes);
+        }
+        for output in rest {
+            self.client_learns(client, output);
+        }
+        if let Some(due) = due {
+            let delay = u64::try_from((due - now).as_nanos()).unwrap_or(u64::MAX);
+            self.after(delay, Happening::ClientTimer(client));
+        }
+    }
+
+    fn client_learns(&mut self, client: usize, output: Output) {
+        match output {
+            Output::Send(_) => {}
+            Output::Close { reason } => self.client_closes(client, &reason),
+            Output::Connected { session_present } => self.client_is_in(client, session_present),
+            Output::Message(content) => self.client_gets(client, &content),
+            Output::Acknowledged { token, .. } => {
+                if let Some(Asked::Publish { number, qos }) = self.settle(client, token)
+                    && qos > QoS::AtMostOnce
+                {
+                    self.trace.note(self.now, format_args!("c{client}: {number} is safe"), &[]);
+                    self.oracle.acknowledged(number);
+                }
+            }
+            Output::Subscribed { token, codes } => {
+                if let Some(Asked::Subscribe(filters)) = self.settle(client, token) {
+                    for ((filter, _), code) in filters.iter().zip(codes) {
+                        self.oracle.subscribed(client, filter, !code.is_error());
+                    }
+                }
+            }
+            Output::Unsubscribed { token, .. } => {
+                if let Some(Asked::Unsubscribe(filter)) = self.settle(client, token) {
+                    self.oracle.unsubscribed(client, &filter);
+                }
+            }
+            Output::Failed { token, .. } => {
+                self.settle(client, token);
+            }
+        }
+    }
+
+    fn settle(&mut self, client: usize, token: Token) -> Option<Asked> {
+        self.actors.get_mut(client)?.asked.remove(&token.0)
+    }
+
+    fn client_closes(&mut self, client: usize, reason: &CloseReason) {
+        if let CloseReason::Fault(fault) = reason {
+            self.oracle.violation(format!("c{client}: {fault}"));
+        }
+        if *reason != CloseReason::Requested {
+            self.cut(client);
+        }
+    }
+
+    fn client_is_in(&mut self, client: usize, present: bool) {
+        let Some(actor) = self.actors.get_mut(client) else { return };
+        actor.accepted = true;
+        let present = (actor.role.version != Version::V3_1).then_some(present);
+        let lasts = !actor.clean;
+        self.trace.note(self.now, format_args!("c{client} is in, present {present:?}"), &[]);
+        self.oracle.connected(client, present, lasts);
+        self.ask_again(client);
+    }
+
+    /// Subscribes to what it should be subscribed to and is not sure of.
+    pub(super) fn ask_again(&mut self, client: usize) {
+        let Some(actor) = self.actors.get(client) else { return };
+        let wanted = actor.role.filters.iter();
+        let wanted = wanted.filter(|(filter, _)| !self.oracle.is_subscribed(client, filter));
+        let wanted = wanted.cloned().collect();
+        self.subscribe(client, wanted);
+    }
+
+    fn client_gets(&mut self, client: usize, content: &Content) {
+        self.coverage.delivered += 1;
+        self.quiet_since = self.now;
+        let number = number_in(&content.payload);
+        self.trace.note(
+            self.now,
+            format_args!("c{client} gets {number} {} {:?}", content.topic, content.qos),
+            &number.to_le_bytes(),
+        );
+        if client == self.plan.actors.len() {
+            if content.retain {
+                self.found.insert(content.topic.as_str().to_owned(), number);
+            }
+            return;
+        }
+        self.oracle.got(client, content);
+    }
+}

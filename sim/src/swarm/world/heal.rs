@@ -1,0 +1,85 @@
+//! After the storm: nothing goes wrong any more, and everything that was promised comes.
+
+use surewire_engine::packet::{QoS, Version};
+
+use super::{Happening, MS, World};
+use crate::swarm::actor::Actor;
+use crate::swarm::plan::Role;
+
+/// Longer than every waiting time of a plan.
+const PATIENCE: u64 = 1_000_000 * MS;
+
+/// So long after the last message nothing is on its way.
+const QUIET: u64 = 3_000 * MS;
+
+/// More files than this are files that nobody removes.
+const FILES: usize = 100;
+
+impl World {
+    pub(super) fn heal(&mut self) {
+        self.healing = true;
+        (self.full_until, self.slow) = (0, 1);
+        (self.disk.fails, self.disk.misdirects) = (false, false);
+        self.deadline = self.now + PATIENCE;
+        self.trace.note(self.now, format_args!("everything is to come right"), &[8]);
+        for client in 0..self.actors.len() {
+            self.come_back(client);
+            self.read_on(client);
+            self.ask_again(client);
+        }
+        self.after(100 * MS, Happening::Check);
+    }
+
+    pub(super) fn check(&mut self) {
+        let idle = self.actors.iter().all(Actor::is_idle);
+        let quiet = self.now.saturating_sub(self.quiet_since) > QUIET;
+        let missing = if idle && quiet { self.oracle.missing() } else { Vec::new() };
+        if idle && quiet && missing.is_empty() {
+            return self.look_at_retained();
+        }
+        if self.now > self.deadline {
+            let mut what = missing;
+            for actor in self.actors.iter().filter(|actor| !actor.is_idle()) {
+                let (index, asked) = (actor.index, actor.asked.values().next());
+                let connected = actor.machine.is_connected();
+                what.push(format!("I10: c{index} waits: connected {connected}, asked {asked:?}"));
+            }
+            what.into_iter().for_each(|what| self.oracle.violation(what));
+            return;
+        }
+        let delay = if self.now + 60_000 * MS < self.deadline { 1_000 } else { 100 };
+        self.after(delay * MS, Happening::Check);
+    }
+
+    /// A new client looks at everything; when that has come, all is done.
+    fn look_at_retained(&mut self) {
+        let index = self.plan.actors.len();
+        if self.actors.len() == index {
+            let role = Role {
+                version: Version::V3_1_1,
+                persistent: false,
+                keep_alive: 0,
+                max_inflight: 1,
+                filters: vec![("#".to_owned(), QoS::ExactlyOnce)],
+                toggles: Vec::new(),
+                restlessness: u64::MAX,
+                publishes: false,
+                will: None,
+            };
+            self.actors.push(Actor::new(index, role));
+            self.quiet_since = self.now;
+            self.dial(index);
+            return self.after(100 * MS, Happening::Check);
+        }
+        if !self.oracle.is_subscribed(index, "#") {
+            return self.after(100 * MS, Happening::Check);
+        }
+        let found = std::mem::take(&mut self.found);
+        self.oracle.judge_retained(&found);
+        self.compare_counters();
+        if self.log_files() > FILES {
+            self.oracle.violation(format!("I8: {} files are left", self.log_files()));
+        }
+        self.done = true;
+    }
+}

@@ -1,0 +1,442 @@
+//! The broker's process: it starts, reads its log, serves, and ends when nobody expects it.
+
+use std::time::Duration;
+
+use surewire_engine::Engine;
+use surewire_engine::id::Lsn;
+use surewire_engine::log::disk::{DiskError, Op, Reply};
+use surewire_engine::log::image::Image;
+use surewire_engine::log::record::Record;
+use surewire_engine::log::recovery::{RecoveredBatch, Recovery, Step, Summary};
+use surewire_engine::log::writer::{Log, Options, Sync};
+use surewire_engine::log;
+use surewire_engine::notice::{CloseReason, DropReason, Notice};
+use surewire_engine::time::Time;
+
+use super::network::conn;
+use super::{Happening, MS, World, nanos};
+use crate::swarm::broker::{Broker, Deed};
+use crate::swarm::disk::Disk;
+use crate::swarm::random::Random;
+
+/// The process, and what is going to become of it.
+#[derive(Debug, Default)]
+pub(super) struct Process {
+    state: State,
+    /// One more at each end: what was asked for by an earlier life is of no interest.
+    life: u64,
+    /// When it started, and what it took the time for.
+    started: u64,
+    time: Time,
+    /// The wall clock is so many milliseconds ahead.
+    clock: i64,
+    doing: Option<Op>,
+    timer: Option<u64>,
+    ending: Option<Ending>,
+    /// Operations until the end, in recoveries to come; the next one last.
+    again: Vec<u64>,
+    ops: u64,
+    /// A bit is to turn round at the next power cut; what the disk holds is not what was written.
+    pub(super) flips: bool,
+    pub(super) damaged: bool,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Down,
+    Reading(Box<(Recovery, Image)>),
+    Up(Box<Broker>),
+}
+
+#[derive(Debug)]
+struct Ending {
+    power: bool,
+    down: u64,
+}
+
+/// What the log stands for, kept outside of it.
+#[derive(Debug, Default)]
+pub(super) struct Shadow {
+    durable: Image,
+    told: Lsn,
+    /// Appended and not known to be durable.
+    rest: Vec<(Lsn, Record)>,
+}
+
+impl Process {
+    pub(super) fn is_up(&self) -> bool {
+        matches!(self.state, State::Up(_))
+    }
+
+    pub(super) fn broker_mut(&mut self) -> Option<&mut Broker> {
+        match &mut self.state {
+            State::Up(broker) => Some(broker),
+            State::Down | State::Reading(_) => None,
+        }
+    }
+
+    /// What the process takes the time for.
+    pub(super) fn time(&self, now: u64) -> Time {
+        self.time + Duration::from_nanos(now - self.started)
+    }
+}
+
+impl Shadow {
+    fn upto(&mut self, last: Lsn) {
+        let there = self.rest.partition_point(|(lsn, _)| *lsn <= last);
+        for (lsn, record) in self.rest.drain(..there) {
+            self.durable.apply(lsn, record);
+        }
+    }
+}
+
+impl World {
+    pub(super) fn arm(&mut self, power: bool, again: Vec<u64>, down: Duration, clock: i64) {
+        self.process.ending = Some(Ending { power, down: nanos(down) });
+        self.process.again = again;
+        self.process.clock += clock;
+        let life = self.process.life;
+        // At the latest, if the disk has nothing to do.
+        self.after(1_000 * MS, Happening::End(life));
+    }
+
+    pub(super) fn end_now(&mut self, life: u64) {
+        if life == self.process.life
+            && let Some(Ending { power, down }) = self.process.ending.take()
+        {
+            self.end(power, down);
+        }
+    }
+
+    /// The process is no more, and perhaps the power.
+    fn end(&mut self, power: bool, down: u64) {
+        let was = std::mem::take(&mut self.process.state);
+        self.coverage.crashes += 1;
+        self.coverage.power_cuts += u64::from(power);
+        self.coverage.crashes_in_recovery += u64::from(matches!(was, State::Reading(_)));
+        self.trace.note(self.now, format_args!("the process ends, power off: {power}"), &[2]);
+        if let Some(op) = self.process.doing.take()
+            && self.disk_random.one_in(2)
+        {
+            let _ = self.disk.perform(op, &mut self.disk_random);
+        }
+        if power {
+            self.disk.cut_power(&mut self.disk_random);
+            if std::mem::take(&mut self.process.flips)
+                && self.disk.flip(&mut self.disk_random).is_some()
+            {
+                self.process.damaged = true;
+                self.coverage.damage += 1;
+            }
+        }
+        (self.process.life, self.process.timer) = (self.process.life + 1, None);
+        self.process.ending = None;
+        self.stalled_until = 0;
+        self.tap.ended();
+        self.oracle.broker_ended();
+        let links = self.links.iter_mut().filter(|(_, link)| link.client_end);
+        let cut: Vec<u64> = links.map(|(number, _)| *number).collect();
+        for link in cut {
+            if let Some(there) = self.links.get_mut(&link) {
+                there.broker_end = false;
+                let at = there.to_client_at.max(self.now);
+                self.at(at, Happening::ClientLoses(link));
+            }
+        }
+        self.after(down, Happening::Boot);
+    }
+
+    pub(super) fn boot(&mut self) {
+        let options = self.options();
+        self.process.ops = 0;
+        self.process.state =
+            State::Reading(Box::new((Recovery::new(options), Image::default())));
+        self.go_on_reading();
+    }
+
+    fn options(&mut self) -> Options {
+        let (segment_len, nonce) = (self.plan.segment_len, self.disk_random.next());
+        Options { segment_len, sync: Sync::Always, nonce }
+    }
+
+    fn go_on_reading(&mut self) {
+        loop {
+            let State::Reading(reading) = &mut self.process.state else { return };
+            let (recovery, image) = &mut **reading;
+            match recovery.next() {
+                Step::Do(op) => {
+                    if self.process.again.last() == Some(&self.process.ops) {
+                        self.process.again.pop();
+                        self.process.doing = Some(op);
+                        let power = !self.disk_random.one_in(4);
+                        return self.end(power, MS);
+                    }
+                    self.process.ops += 1;
+                    return self.begin(op);
+                }
+                Step::Batch(batch) => {
+                    if let Err(why) = apply(image, &batch) {
+                        return self.oracle.violation(why);
+                    }
+                }
+                Step::Finished(log, summary) => {
+                    let image = std::mem::take(image);
+                    return self.recovered(*log, image, &summary);
+                }
+                Step::Failed(error) => {
+                    self.found_damage(&error.to_string());
+                    return;
+                }
+            }
+        }
+    }
+
+    /// A log that cannot be used, or lacks what was durable: right if it was damaged, and the end.
+    fn found_damage(&mut self, what: &str) {
+        self.trace.note(self.now, format_args!("recovery: {what}"), &[3]);
+        if self.process.damaged {
+            self.coverage.damage_found += 1;
+            self.done = true;
+        } else {
+            self.oracle.violation(format!("I17: recovery: {what}"));
+        }
+    }
+
+    fn recovered(&mut self, log: Log, image: Image, summary: &Summary) {
+        let told = self.shadow.told;
+        self.coverage.torn_tails += u64::from(summary.cut.is_some());
+        if summary.last < told {
+            return self.found_damage(&format!("ends at {} of {}", summary.last.0, told.0));
+        }
+        self.shadow.upto(summary.last);
+        self.shadow.rest.clear();
+        self.shadow.told = summary.last;
+        if image != self.shadow.durable {
+            return self.found_damage("the state is not the one that was stored");
+        }
+        if !self.process.damaged {
+            self.recover_once_more(&image, summary.last);
+        }
+        let seed = [u8::try_from(self.plan.seed & 0xFF).unwrap_or(0); 32];
+        let config = self.plan.config.clone();
+        let engine = Engine::restore(config, seed, image, summary.last, summary.time);
+        engine.check();
+        let wall = i64::try_from(crate::EPOCH_SECS * 1_000).unwrap_or(0) + self.process.clock;
+        let wall = Duration::from_millis(u64::try_from(wall).unwrap_or(0));
+        let wall = Time::ZERO + wall + Duration::from_nanos(self.now);
+        self.process.time = wall.max(summary.time);
+        self.process.started = self.now;
+        let time = self.process.time;
+        let broker = Broker::new(engine, log, self.plan.check_every, time);
+        self.process.state = State::Up(Box::new(broker));
+        self.trace.note(self.now, format_args!("recovered {}", summary.last.0), &[4]);
+        self.pump();
+    }
+
+    /// I16: what was recovered is there again if the power is cut at once.
+    fn recover_once_more(&mut self, image: &Image, last: Lsn) {
+        let mut random = self.disk_random.split();
+        let mut disk = self.disk.clone();
+        disk.cut_power(&mut random);
+        let options = self.options();
+        match recover(&mut disk, options, &mut random) {
+            Ok((again, found)) if again == *image && found == last => {}
+            Ok((_, found)) => {
+                let what = format!("I16: recovered {} at first, then {}", last.0, found.0);
+                self.oracle.violation(what);
+            }
+            Err(why) => self.oracle.violation(format!("I16: recovered, and then: {why}")),
+        }
+    }
+
+    /// The disk begins an operation.
+    fn begin(&mut self, op: Op) {
+        let life = self.process.life;
+        let most = match &op {
+            Op::Sync { .. } | Op::SyncDirectory => self.plan.sync * self.slow,
+            Op::List
+            | Op::Read { .. }
+            | Op::Allocate { .. }
+            | Op::Write { .. }
+            | Op::Rename { .. }
+            | Op::Remove { .. } => 20_000,
+        };
+        let time = self.disk_random.between(1_000, most);
+        self.process.doing = Some(op);
+        if self.process.ending.is_some() {
+            let within = self.disk_random.below(time);
+            self.after(within, Happening::End(life));
+        }
+        self.after(time, Happening::DiskDone(life));
+    }
+
+    pub(super) fn disk_done(&mut self, life: u64) {
+        if life != self.process.life {
+            return;
+        }
+        let Some(op) = self.process.doing.take() else { return };
+        self.disk.full = self.now < self.full_until;
+        self.trace.note(self.now, format_args!("disk: {}", short(&op)), &[5]);
+        let cleans = matches!(&op, Op::Remove { file } if file.ends_with(".log"));
+        let reply = self.disk.perform(op, &mut self.disk_random);
+        let now = self.process.time(self.now);
+        match &mut self.process.state {
+            State::Down => {}
+            State::Reading(reading) => {
+                reading.0.done(reply);
+                self.go_on_reading();
+            }
+            State::Up(broker) => {
+                self.coverage.segments_cleaned += u64::from(cleans);
+                let outcome = broker.disk_done(now, reply);
+                self.take_deeds();
+                match outcome {
+                    Ok(()) => self.pump(),
+                    // Whoever runs it starts it again; the system's cache is as it was.
+                    Err(error) => {
+                        self.trace.note(self.now, format_args!("{error}"), &[6]);
+                        let down = self.disk_random.between(MS, 100 * MS);
+                        self.end(false, down);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn engine_timer(&mut self, life: u64) {
+        if life != self.process.life {
+            return;
+        }
+        self.process.timer = None;
+        let now = self.process.time(self.now);
+        if let Some(broker) = self.process.broker_mut()
+            && broker.engine.next_timeout().is_some_and(|due| due <= now)
+        {
+            broker.timeout(now);
+        }
+        self.pump();
+    }
+
+    /// Whatever the broker has to do with others.
+    pub(super) fn pump(&mut self) {
+        self.take_deeds();
+        let (life, time) = (self.process.life, self.process.time(self.now));
+        let idle = self.process.doing.is_none();
+        let Some(broker) = self.process.broker_mut() else { return };
+        let due = broker.engine.next_timeout().map(|due| nanos(due - time));
+        if idle && let Some(op) = broker.next_op() {
+            self.begin(op);
+        }
+        if let Some(delay) = due
+            && self.process.timer.is_none_or(|at| at > self.now + delay)
+        {
+            self.process.timer = Some(self.now + delay);
+            self.after(delay, Happening::EngineTimer(life));
+        }
+    }
+
+    fn take_deeds(&mut self) {
+        let Some(broker) = self.process.broker_mut() else { return };
+        for deed in broker.deeds() {
+            match deed {
+                Deed::Took { conn, packet } => self.tap.took(conn, &packet),
+                Deed::Sent { conn, outgoing, bytes } => {
+                    if let Err(what) = self.tap.sent(conn, &outgoing) {
+                        self.oracle.violation(what);
+                    }
+                    self.to_client(u64::from(conn.slot), bytes);
+                }
+                Deed::Closed { conn } => {
+                    self.tap.closed(conn);
+                    self.broker_closed(u64::from(conn.slot));
+                }
+                Deed::Appended { lsn, record } => self.shadow.rest.push((lsn, record)),
+                Deed::Durable { upto } => {
+                    self.shadow.told = upto;
+                    self.shadow.upto(upto);
+                }
+                Deed::Told(notice) => self.hear(&notice),
+            }
+        }
+    }
+
+    fn broker_closed(&mut self, link: u64) {
+        let Some(there) = self.links.get_mut(&link) else { return };
+        debug_assert_eq!(conn(link).generation, 0);
+        there.broker_end = false;
+        let at = there.to_client_at.max(self.now);
+        self.at(at, Happening::ClientLoses(link));
+    }
+
+    fn hear(&mut self, notice: &Notice) {
+        self.tap.told(notice);
+        self.oracle.told(notice);
+        self.trace.note(self.now, format_args!("notice: {notice:?}"), &[7]);
+        match notice {
+            Notice::Disconnected { why: CloseReason::TakenOver, .. } => {
+                self.coverage.takeovers += 1;
+            }
+            Notice::Dropped { why, .. } => {
+                let full = matches!(
+                    why,
+                    DropReason::QueueFullOldestQoS0
+                        | DropReason::QueueFullNewQoS0
+                        | DropReason::QueueFullOldest
+                        | DropReason::QueueFullNewest
+                );
+                self.coverage.overflows += u64::from(full);
+            }
+            _ => {}
+        }
+    }
+
+    /// Compares counts, if the process is up.
+    pub(super) fn compare_counters(&mut self) {
+        let Some(broker) = self.process.broker_mut() else { return };
+        if let Err(what) = self.tap.compare(broker.engine.counters()) {
+            self.oracle.violation(what);
+        }
+    }
+
+    pub(super) fn log_files(&self) -> usize {
+        self.disk.files()
+    }
+}
+
+fn apply(image: &mut Image, batch: &RecoveredBatch) -> Result<(), String> {
+    for (lsn, bytes) in batch.records() {
+        let record = log::decode(bytes).map_err(|error| format!("record {}: {error}", lsn.0))?;
+        image.apply(lsn, record);
+    }
+    Ok(())
+}
+
+/// Reads a log to its end.
+fn recover(disk: &mut Disk, options: Options, random: &mut Random) -> Result<(Image, Lsn), String> {
+    let (mut recovery, mut image) = (Recovery::new(options), Image::default());
+    loop {
+        match recovery.next() {
+            Step::Do(op) => {
+                let reply: Result<Reply, DiskError> = disk.perform(op, random);
+                recovery.done(reply);
+            }
+            Step::Batch(batch) => apply(&mut image, &batch)?,
+            Step::Finished(_, summary) => return Ok((image, summary.last)),
+            Step::Failed(error) => return Err(error.to_string()),
+        }
+    }
+}
+
+fn short(op: &Op) -> String {
+    match op {
+        Op::Write { file, offset, bytes } => format!("write {file} {offset} {}", bytes.len()),
+        Op::List
+        | Op::Read { .. }
+        | Op::Allocate { .. }
+        | Op::Sync { .. }
+        | Op::Rename { .. }
+        | Op::Remove { .. }
+        | Op::SyncDirectory => format!("{op:?}"),
+    }
+}

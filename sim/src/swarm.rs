@@ -38,12 +38,12 @@ pub struct Run {
     pub lines: Vec<String>,
 }
 
-/// Runs a seed, or what is left of its plan. `text` asks for the last events.
+/// Runs a seed, or what is left of its plan. So many of the last events are told.
 #[must_use]
-pub fn run(seed: u64, cuts: &Cuts, text: bool) -> Run {
+pub fn run(seed: u64, cuts: &Cuts, shown: usize) -> Run {
     let plan = Plan::draw(seed, cuts);
     // I10: a panic is a failure like another, to be shrunk and shown.
-    let outcome = catch_unwind(AssertUnwindSafe(|| world::run(plan, text)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| world::run(plan, shown)));
     match outcome {
         Ok(outcome) => Run {
             violations: outcome.violations,

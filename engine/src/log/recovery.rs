@@ -2,7 +2,12 @@
 //!
 //! What is behind the last valid batch of the newest segment was never acknowledged: it is cut. An
 //! invalid place before something valid is damage, and nothing is guessed: recovery refuses. It
-//! changes nothing but to remove files that are not needed, so that it can be cut off anywhere.
+//! changes nothing of what is stored, so that it can be cut off anywhere.
+//!
+//! What can be read need not be durable: where only the process ended, or a sync failed, the last
+//! batch may be in the system's cache alone, and so may the names of files. All that is done from
+//! here on builds on it, so it is made durable before anything else: the last batch is written once
+//! more, because after a failed sync another one has nothing left to do, and synced.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -115,6 +120,8 @@ pub struct Recovery {
     chain: Vec<Segment>,
     batches: VecDeque<RecoveredBatch>,
     next_generation: u64,
+    /// Place of the last batch in the newest segment, and its bytes.
+    tail: (u64, Vec<u8>),
     summary: Summary,
     /// The operation that was given out.
     asked: Option<Op>,
@@ -129,6 +136,8 @@ enum Stage {
     Newest(u64),
     /// Place in the chain.
     Read(usize),
+    /// What is to be done to make durable what was read.
+    Secure(VecDeque<Op>),
     Remove {
         some: bool,
     },
@@ -171,6 +180,7 @@ impl Recovery {
             chain: Vec::new(),
             batches: VecDeque::new(),
             next_generation: 1,
+            tail: (0, Vec::new()),
             summary: Summary::default(),
             asked: None,
         }
@@ -195,6 +205,13 @@ impl Recovery {
             Stage::Newest(generation) => whole(*generation),
             Stage::Read(place) => match self.chain.get(*place) {
                 Some(segment) => whole(segment.head.generation),
+                None => {
+                    self.stage = Stage::Secure(self.secure());
+                    return self.next();
+                }
+            },
+            Stage::Secure(left) => match left.front() {
+                Some(op) => op.clone(),
                 None => {
                     self.stage = Stage::Remove { some: false };
                     return self.next();
@@ -230,6 +247,7 @@ impl Recovery {
                 let place = *place;
                 self.segment_is_read(place, &bytes);
             }
+            (Stage::Secure(left), Reply::Done) => drop(left.pop_front()),
             (Stage::Remove { some }, _) => match self.outdated.pop_front() {
                 Some(file) => {
                     *some = true;
@@ -337,7 +355,7 @@ impl Recovery {
         segment.len = bytes.len() as u64;
         let head = segment.head;
         let file = segment::name(head.generation);
-        let mut offset = HEAD;
+        let (mut offset, mut last) = (HEAD, HEAD..HEAD);
         while let Some((header, body, len)) = read_at(&head, bytes, offset) {
             if header.first != self.summary.last.next() || !is_whole(header.count, body) {
                 return self.fail(RecoveryError::Damaged { file, offset: offset as u64 });
@@ -346,7 +364,12 @@ impl Recovery {
             self.summary.time = self.summary.time.max(header.time);
             let (first, base) = (header.first, self.base);
             self.batches.push_back(RecoveredBatch { first, base, bytes: body.to_vec() });
+            last = offset..offset + len;
             offset += len;
+        }
+        if next.is_none() {
+            let tail = bytes.get(last.clone()).unwrap_or_default().to_vec();
+            self.tail = (last.start as u64, tail);
         }
         let rest = bytes.get(offset..).unwrap_or_default();
         // The newest was looked at when its base was asked for.
@@ -360,6 +383,14 @@ impl Recovery {
         self.summary.segments += 1;
         self.summary.bytes += bytes.len() as u64;
         self.stage = Stage::Read(place + 1);
+    }
+
+    fn secure(&mut self) -> VecDeque<Op> {
+        let Some(newest) = self.chain.last() else { return VecDeque::new() };
+        let file = segment::name(newest.head.generation);
+        let (offset, bytes) = std::mem::take(&mut self.tail);
+        let write = Op::Write { file: file.clone(), offset, bytes };
+        [write, Op::Sync { file }, Op::SyncDirectory].into()
     }
 
     fn finish(&mut self) -> Step {
@@ -403,7 +434,9 @@ fn words(op: &Op) -> String {
         Op::Read { file, .. } => format!("reading {file}"),
         Op::Remove { file } => format!("removing {file}"),
         Op::SyncDirectory => "syncing the directory".to_owned(),
-        Op::Allocate { file, .. } | Op::Write { file, .. } | Op::Sync { file } => file.clone(),
+        Op::Write { file, .. } => format!("writing the end of {file} again"),
+        Op::Sync { file } => format!("syncing {file}"),
+        Op::Allocate { file, .. } => file.clone(),
         Op::Rename { from, .. } => from.clone(),
     }
 }

@@ -1,7 +1,8 @@
 //! Thousands of small worlds in which everything goes wrong, and judges who know what was promised.
 //!
 //! `cargo run --release -p surewire-sim --bin swarm -- --seeds 1000 --first 1`, or `--minutes 3`;
-//! `--seed N [--faults 0,2] [--acts 40]` runs one seed and prints its last events.
+//! `--seed N [--faults 0,2] [--acts 40]` runs one seed and prints its last 200 events
+//! (`--lines` more).
 
 #![expect(clippy::print_stdout, reason = "a command that prints what it finds")]
 
@@ -27,7 +28,7 @@ fn many(first: u64, seeds: Option<u64>, until: Option<Duration>) -> ExitCode {
     let (mut coverage, began) = (Coverage::default(), Instant::now());
     while coverage.seeds < seeds && until.is_none_or(|until| began.elapsed() < until) {
         let seed = first.wrapping_add(coverage.seeds);
-        let found = run(seed, &Cuts::default(), false);
+        let found = run(seed, &Cuts::default(), 0);
         coverage += found.coverage;
         if !found.violations.is_empty() {
             println!("seed {seed} fails after {} seeds, {:?}", coverage.seeds, began.elapsed());
@@ -43,7 +44,8 @@ fn many(first: u64, seeds: Option<u64>, until: Option<Duration>) -> ExitCode {
 
 /// Runs one seed and shows all there is to see.
 fn one(seed: u64, cuts: &Cuts) -> ExitCode {
-    let found = run(seed, cuts, true);
+    let shown = number("--lines").unwrap_or(200);
+    let found = run(seed, cuts, usize::try_from(shown).unwrap_or(usize::MAX));
     print!("{}", describe(seed, cuts));
     found.lines.iter().for_each(|line| println!("{line}"));
     found.violations.iter().take(20).for_each(|violation| println!("VIOLATION {violation}"));

@@ -6,7 +6,7 @@ use super::run;
 /// Leaves out one fault after the other, then what clients did last, as long as it still fails.
 #[must_use]
 pub fn shrink(seed: u64) -> Cuts {
-    let fails = |cuts: &Cuts| !run(seed, cuts, false).violations.is_empty();
+    let fails = |cuts: &Cuts| !run(seed, cuts, 0).violations.is_empty();
     let all = Plan::draw(seed, &Cuts::default());
     let mut cuts = Cuts { faults: Some((0..all.faults.len()).collect()), acts: Some(all.acts) };
     for fault in 0..all.faults.len() {

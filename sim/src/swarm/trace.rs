@@ -3,20 +3,19 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-/// How many of the last events a failure shows.
-const SHOWN: usize = 200;
-
 /// What happened.
 #[derive(Debug)]
 pub(crate) struct Trace {
     hash: u64,
     /// Text costs time, so it is made only when a failed run is repeated.
-    lines: Option<VecDeque<String>>,
+    lines: VecDeque<String>,
+    /// How many of the last events are kept as text.
+    shown: usize,
 }
 
 impl Trace {
-    pub(crate) fn new(text: bool) -> Self {
-        Self { hash: 0xCBF2_9CE4_8422_2325, lines: text.then(VecDeque::new) }
+    pub(crate) fn new(shown: usize) -> Self {
+        Self { hash: 0xCBF2_9CE4_8422_2325, lines: VecDeque::new(), shown }
     }
 
     /// Something happened at `now`, in words and as bytes that tell it from everything else.
@@ -24,11 +23,11 @@ impl Trace {
         for byte in now.to_le_bytes().iter().chain(bytes) {
             self.hash = (self.hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01B3);
         }
-        if let Some(lines) = &mut self.lines {
-            if lines.len() == SHOWN {
-                lines.pop_front();
+        if self.shown > 0 {
+            if self.lines.len() == self.shown {
+                self.lines.pop_front();
             }
-            lines.push_back(format!("{:>12.6} {what}", nanos(now)));
+            self.lines.push_back(format!("{:>12.6} {what}", nanos(now)));
         }
     }
 
@@ -37,7 +36,7 @@ impl Trace {
     }
 
     pub(crate) fn into_lines(self) -> Vec<String> {
-        self.lines.unwrap_or_default().into()
+        self.lines.into()
     }
 }
 

@@ -96,8 +96,8 @@ pub(crate) struct Outcome {
 }
 
 /// Runs a plan to its end.
-pub(crate) fn run(plan: Plan, text: bool) -> Outcome {
-    let mut world = World::new(plan, text);
+pub(crate) fn run(plan: Plan, shown: usize) -> Outcome {
+    let mut world = World::new(plan, shown);
     world.live();
     let mut coverage = world.coverage;
     coverage.seeds = 1;
@@ -113,7 +113,7 @@ pub(crate) fn run(plan: Plan, text: bool) -> Outcome {
 }
 
 impl World {
-    fn new(plan: Plan, text: bool) -> Self {
+    fn new(plan: Plan, shown: usize) -> Self {
         let mut random = Random::new(plan.seed ^ 0x5EED);
         let disk_random = random.split();
         let actors = plan.actors.iter().enumerate();
@@ -146,7 +146,7 @@ impl World {
             deadline: u64::MAX,
             done: false,
             coverage: Coverage::default(),
-            trace: Trace::new(text),
+            trace: Trace::new(shown),
             plan,
         };
         world.after(0, Happening::Boot);

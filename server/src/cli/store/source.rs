@@ -73,14 +73,16 @@ impl Source {
             .map_err(|error| self.unreadable(&segment::name(generation), error))
     }
 
-    /// Does what reading a log asks for. What is to be removed stays: whoever starts the broker
-    /// removes it.
+    /// Does what reading a log asks for, and changes nothing: whoever starts the broker removes what
+    /// is to be removed, and makes durable what is read.
     pub(super) fn perform(&self, op: &Op) -> Result<Reply, DiskError> {
         let reply = match op {
             Op::List => self.names().map(Reply::Names),
             Op::Read { file, offset, len } => self.part(file, *offset, *len).map(Reply::Bytes),
-            Op::Remove { .. } | Op::SyncDirectory => Ok(Reply::Done),
-            Op::Allocate { .. } | Op::Write { .. } | Op::Sync { .. } | Op::Rename { .. } => {
+            Op::Write { .. } | Op::Sync { .. } | Op::Remove { .. } | Op::SyncDirectory => {
+                Ok(Reply::Done)
+            }
+            Op::Allocate { .. } | Op::Rename { .. } => {
                 Err(io::Error::new(ErrorKind::ReadOnlyFilesystem, "nothing is written here"))
             }
         };

@@ -82,7 +82,7 @@ impl View {
         let got = self.got.entry(number).or_default();
         got.times += 1;
         got.exactly_once += u32::from(content.qos == QoS::ExactlyOnce);
-        if got.exactly_once > 1 || (content.qos == QoS::AtMostOnce && got.times > 1) {
+        if got.exactly_once > 1 || (*qos == QoS::AtMostOnce && got.times > 1) {
             return Err(format!("I2: c{me} got message {number} of {topic} {} times", got.times));
         }
         if got.times > 1 {
@@ -174,6 +174,8 @@ impl Oracle {
         let now = self.tick();
         let Some(view) = self.views.get_mut(client) else { return };
         view.has_session = false;
+        // Exactly once is a promise to a session.
+        view.got.values_mut().for_each(|got| got.exactly_once = 0);
         for epoch in view.epochs.values_mut().flatten() {
             epoch.shaken.get_or_insert(now);
             epoch.discarded |= epoch.over.is_none();

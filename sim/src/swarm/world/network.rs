@@ -148,6 +148,9 @@ impl World {
         if actor.accepted && !actor.said_bye && actor.role.will.is_some() {
             self.oracle.will_due(client);
         }
+        if actor.clean {
+            self.oracle.discarding(client);
+        }
         if let Some(there) = self.links.get_mut(&link) {
             there.client_end = false;
         }

@@ -28,6 +28,8 @@ pub(crate) struct Actor {
     pub(crate) machine: Client,
     /// Whether the session that it asks for is to end with the connection.
     pub(crate) clean: bool,
+    /// It was accepted with `clean`: nothing of an earlier session is left.
+    pub(crate) discarded: bool,
     pub(crate) link: Option<u64>,
     /// It has left and does not want to be connected.
     pub(crate) away: bool,
@@ -51,6 +53,7 @@ impl Actor {
             index,
             role,
             clean,
+            discarded: false,
             link: None,
             away: false,
             said_bye: false,
@@ -64,7 +67,7 @@ impl Actor {
 
     /// Another client of the same name, which knows nothing of what the last one did.
     pub(crate) fn begin_anew(&mut self, clean: bool) {
-        self.clean = clean;
+        (self.clean, self.discarded) = (clean, false);
         self.machine = machine(self.index, &self.role, clean);
         self.asked.clear();
     }

@@ -126,8 +126,9 @@ impl Plan {
 
 fn config(random: &mut Random) -> Config {
     let limit = random.one_in(3).then(|| random.index(12) + 1);
-    let policies =
-        [QueueFullPolicy::DropOldest, QueueFullPolicy::DropNewest, QueueFullPolicy::Disconnect];
+    // Not `Disconnect`: a client whose own message finds its own queue full sends it again as soon
+    // as it is back, before it acknowledges anything, and is disconnected again for ever.
+    let policies = [QueueFullPolicy::DropOldest, QueueFullPolicy::DropNewest];
     Config {
         delivery_retry_interval: Duration::from_secs(random.pick(&[0, 1, 20]).unwrap_or(0)),
         max_inflight_messages: random.pick(&[1, 2, 5, 20]).unwrap_or(20),

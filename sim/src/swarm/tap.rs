@@ -18,7 +18,7 @@ pub(crate) struct Tap {
     current: BTreeMap<String, ConnId>,
     /// Messages that were sent and not finished: number, and whether the client has it (PUBREC).
     in_flight: BTreeMap<String, BTreeMap<PacketId, (u64, bool)>>,
-    /// QoS 2 messages whose release was promised, which no crash undoes.
+    /// QoS 2 messages whose release was promised to a session that is kept: no crash undoes that.
     released: BTreeSet<(String, u64)>,
     max_in_flight: usize,
     received: u64,
@@ -80,7 +80,7 @@ impl Tap {
     /// What is wrong with it, if anything is.
     pub(crate) fn sent(&mut self, conn: ConnId, outgoing: &Outgoing) -> Result<(), String> {
         let Some(wire) = self.clients.get_mut(&conn) else { return Ok(()) };
-        let client = wire.client.clone();
+        let (client, clean) = (wire.client.clone(), wire.clean);
         if let Outgoing::Packet(Packet::Connack(ack)) = outgoing {
             if ack.code == ReasonCode::Success {
                 wire.accepted = true;
@@ -100,6 +100,7 @@ impl Tap {
             Outgoing::Packet(Packet::Pubrel(ack)) => {
                 let window = self.in_flight.get(&client);
                 if let Some((message, _)) = window.and_then(|window| window.get(&ack.packet_id))
+                    && !clean
                     && (1..WILLS).contains(message)
                 {
                     self.released.insert((client, *message));

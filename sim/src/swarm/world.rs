@@ -104,12 +104,7 @@ pub(crate) fn run(plan: Plan, shown: usize) -> Outcome {
     coverage.acts = world.acts;
     coverage.acknowledged = world.oracle.acknowledgements();
     let hash = world.trace.hash();
-    Outcome {
-        violations: world.oracle.violations,
-        coverage,
-        hash,
-        lines: world.trace.into_lines(),
-    }
+    Outcome { violations: world.oracle.violations, coverage, hash, lines: world.trace.into_lines() }
 }
 
 impl World {

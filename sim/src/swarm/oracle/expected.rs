@@ -50,14 +50,19 @@ impl Oracle {
         }
     }
 
-    /// I19: some member has it, if one was there all the time.
+    /// I19: some member has it, if one was there all the time. What a member had been sent at QoS 2
+    /// ends with its session (MQTT 5.0 section 4.8.2), so nobody may have given his up.
     fn missing_of_groups(&self, missing: &mut Vec<String>) {
         let members = || {
             self.views.iter().filter_map(|view| {
-                let shared = view.epochs.iter().find(|(filter, _)| filter.starts_with("$share/"))?;
+                let shared =
+                    view.epochs.iter().find(|(filter, _)| filter.starts_with("$share/"))?;
                 Some((view, shared))
             })
         };
+        if members().any(|(_, (_, epochs))| epochs.iter().any(|epoch| epoch.discarded)) {
+            return;
+        }
         let dropped = |client: Option<String>, topic: &str| {
             self.dropped.get(&(client, topic.to_owned())).copied().unwrap_or(0)
         };
@@ -110,9 +115,9 @@ impl Oracle {
 
     /// Messages that were acknowledged, QoS 1 or 2.
     fn promised(&self) -> impl Iterator<Item = (u64, &Message)> {
-        (1..).map_while(|number| Some((number, self.messages.get(place(number)?)?))).filter(
-            |(_, message)| message.acknowledged.is_some() && message.qos > QoS::AtMostOnce,
-        )
+        (1..)
+            .map_while(|number| Some((number, self.messages.get(place(number)?)?)))
+            .filter(|(_, message)| message.acknowledged.is_some() && message.qos > QoS::AtMostOnce)
     }
 }
 

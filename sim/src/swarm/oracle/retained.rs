@@ -24,9 +24,8 @@ impl Oracle {
     /// one that was never acknowledged at any moment, or never.
     fn may_be_retained(&self, topic: &str, found: Option<u64>) -> bool {
         let writes = || self.messages.iter().filter(|m| m.retain && m.topic.as_str() == topic);
-        let overwritten = |done: u64| {
-            writes().any(|later| later.begun > done && later.acknowledged.is_some())
-        };
+        let overwritten =
+            |done: u64| writes().any(|later| later.begun > done && later.acknowledged.is_some());
         match found {
             Some(number) => {
                 let message = place(number).and_then(|place| self.messages.get(place));
@@ -40,9 +39,9 @@ impl Oracle {
             None => {
                 let never = !writes().any(|write| write.acknowledged.is_some());
                 never
-                    || writes().filter(|write| write.clears).any(|write| {
-                        write.acknowledged.is_none_or(|done| !overwritten(done))
-                    })
+                    || writes()
+                        .filter(|write| write.clears)
+                        .any(|write| write.acknowledged.is_none_or(|done| !overwritten(done)))
             }
         }
     }

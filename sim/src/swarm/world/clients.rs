@@ -56,7 +56,7 @@ impl World {
     pub(super) fn come_back(&mut self, client: usize) {
         if let Some(actor) = self.actors.get_mut(client) {
             actor.away = false;
-            if actor.clean && actor.role.persistent && actor.link.is_none() {
+            if actor.discarded && actor.role.persistent && actor.link.is_none() {
                 actor.begin_anew(false);
             }
         }
@@ -153,7 +153,11 @@ impl World {
         } else {
             Bytes::from(format!("{number}{}", ".".repeat(padding)))
         };
-        self.trace.note(self.now, format_args!("c{client} publishes {number} {topic} {qos:?}"), &[]);
+        self.trace.note(
+            self.now,
+            format_args!("c{client} publishes {number} {topic} {qos:?}"),
+            &[],
+        );
         let token = self.token(client, Asked::Publish { number, qos });
         let content = Content { topic, payload, qos, retain, properties: Properties::NONE };
         self.client_hands_in(client, Input::Publish { token, content });
@@ -243,7 +247,7 @@ impl World {
 
     fn client_is_in(&mut self, client: usize, present: bool) {
         let Some(actor) = self.actors.get_mut(client) else { return };
-        actor.accepted = true;
+        (actor.accepted, actor.discarded) = (true, actor.clean);
         let present = (actor.role.version != Version::V3_1).then_some(present);
         let lasts = !actor.clean;
         self.trace.note(self.now, format_args!("c{client} is in, present {present:?}"), &[]);

@@ -56,7 +56,8 @@ impl World {
     /// The client's side writes.
     pub(super) fn to_broker(&mut self, link: u64, mut bytes: Vec<u8>) {
         while !bytes.is_empty() {
-            let len = if self.plan.pieces { self.random.index(bytes.len()) + 1 } else { bytes.len() };
+            let len =
+                if self.plan.pieces { self.random.index(bytes.len()) + 1 } else { bytes.len() };
             let rest = bytes.split_off(len);
             let at = self.now + self.random.below(self.plan.latency);
             let Some(there) = self.links.get_mut(&link) else { return };

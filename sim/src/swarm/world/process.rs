@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use surewire_engine::Engine;
 use surewire_engine::id::Lsn;
+use surewire_engine::log;
 use surewire_engine::log::disk::{DiskError, Op, Reply};
 use surewire_engine::log::image::Image;
 use surewire_engine::log::record::Record;
-use surewire_engine::log::recovery::{RecoveredBatch, Recovery, Step, Summary};
+use surewire_engine::log::recovery::{RecoveredBatch, Recovery, RecoveryError, Step, Summary};
 use surewire_engine::log::writer::{Log, Options, Sync};
-use surewire_engine::log;
 use surewire_engine::notice::{CloseReason, DropReason, Notice};
 use surewire_engine::time::Time;
 
@@ -150,8 +150,7 @@ impl World {
     pub(super) fn boot(&mut self) {
         let options = self.options();
         self.process.ops = 0;
-        self.process.state =
-            State::Reading(Box::new((Recovery::new(options), Image::default())));
+        self.process.state = State::Reading(Box::new((Recovery::new(options), Image::default())));
         self.go_on_reading();
     }
 
@@ -184,6 +183,8 @@ impl World {
                     let image = std::mem::take(image);
                     return self.recovered(*log, image, &summary);
                 }
+                // Whoever runs it starts it again.
+                Step::Failed(RecoveryError::Disk { .. }) => return self.end(false, MS),
                 Step::Failed(error) => {
                     self.found_damage(&error.to_string());
                     return;
@@ -340,8 +341,13 @@ impl World {
         let Some(broker) = self.process.broker_mut() else { return };
         for deed in broker.deeds() {
             match deed {
-                Deed::Took { conn, packet } => self.tap.took(conn, &packet),
+                Deed::Took { conn, packet } => {
+                    self.trace.note(self.now, format_args!("link {}: {packet:?}", conn.slot), &[]);
+                    self.tap.took(conn, &packet);
+                }
                 Deed::Sent { conn, outgoing, bytes } => {
+                    let slot = conn.slot;
+                    self.trace.note(self.now, format_args!("link {slot}: {outgoing:?}"), &[]);
                     if let Err(what) = self.tap.sent(conn, &outgoing) {
                         self.oracle.violation(what);
                     }

@@ -113,13 +113,25 @@ impl Oracle {
             let what = format!("message {number} came to c{client} as one of {}", content.topic);
             return self.violation(what);
         }
-        // What was dropped once comes later if its publisher sends it again.
+        // What was dropped, or not subscribed to, once comes later if its publisher sends it again.
         let key = (Some(format!("c{client}")), content.topic.as_str().to_owned());
-        let ended = if self.dropped.contains_key(&key) { Tick::MAX } else { self.ended };
+        let left = self.views.get(message.publisher).map_or(0, |publisher| publisher.left);
+        let again = message.qos == QoS::AtLeastOnce
+            && left > message.begun
+            && message.acknowledged.is_none_or(|at| at > left);
+        let ended = if again || self.dropped.contains_key(&key) { Tick::MAX } else { self.ended };
         if let Some(view) = self.views.get_mut(client)
             && let Err(what) = view.got(now, number, message, content, ended)
         {
             self.violation(what);
+        }
+    }
+
+    /// A client's connection is gone.
+    pub(crate) fn left(&mut self, client: usize) {
+        let now = self.tick();
+        if let Some(view) = self.views.get_mut(client) {
+            view.left = now;
         }
     }
 

@@ -149,6 +149,7 @@ impl World {
         if actor.accepted && !actor.said_bye && actor.role.will.is_some() {
             self.oracle.will_due(client);
         }
+        self.oracle.left(client);
         if actor.clean {
             self.oracle.discarding(client);
         }

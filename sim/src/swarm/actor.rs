@@ -79,6 +79,15 @@ impl Actor {
         self.next_token
     }
 
+    /// Whether the answer to a SUBSCRIBE or UNSUBSCRIBE for this filter is still to come.
+    pub(crate) fn awaits(&self, filter: &str) -> bool {
+        self.asked.values().any(|asked| match asked {
+            Asked::Publish { .. } => false,
+            Asked::Subscribe(filters) => filters.iter().any(|(asked, _)| asked == filter),
+            Asked::Unsubscribe(asked) => asked == filter,
+        })
+    }
+
     pub(crate) fn is_idle(&self) -> bool {
         self.machine.is_connected() && self.machine.unacknowledged() == 0 && self.asked.is_empty()
     }

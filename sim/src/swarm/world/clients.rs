@@ -108,6 +108,10 @@ impl World {
         let Some(actor) = self.actors.get(client) else { return };
         let which = self.random.index(actor.role.toggles.len());
         let Some((filter, qos)) = actor.role.toggles.get(which).cloned() else { return };
+        // One thing after the other, so that each answer is one to the last thing asked.
+        if actor.awaits(&filter) {
+            return;
+        }
         if self.oracle.is_subscribed(client, &filter) && self.random.one_in(2) {
             self.oracle.unsubscribing(client, &filter);
             let token = self.token(client, Asked::Unsubscribe(filter.clone()));

@@ -12,8 +12,9 @@ const PATIENCE: u64 = 1_000_000 * MS;
 /// So long after the last message nothing is on its way.
 const QUIET: u64 = 3_000 * MS;
 
-/// More files than this are files that nobody removes.
-const FILES: usize = 100;
+/// More files than this are files that nobody removes: cleaning is paced by syncs, so that small
+/// segments come together while there is a lot to do.
+const FILES: usize = 400;
 
 impl World {
     pub(super) fn heal(&mut self) {

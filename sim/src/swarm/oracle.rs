@@ -28,6 +28,8 @@ pub(crate) struct Message {
     pub(crate) clears: bool,
     pub(crate) begun: Tick,
     pub(crate) acknowledged: Option<Tick>,
+    /// Its publisher lost a connection before, and may have sent it again.
+    pub(crate) again: bool,
 }
 
 /// How many Wills of a client must have been published, and how many may have.
@@ -78,8 +80,17 @@ impl Oracle {
         retain: bool,
         clears: bool,
     ) -> u64 {
-        let (begun, acknowledged) = (self.tick(), None);
-        self.messages.push(Message { publisher, topic, qos, retain, clears, begun, acknowledged });
+        let (begun, acknowledged, again) = (self.tick(), None, false);
+        self.messages.push(Message {
+            publisher,
+            topic,
+            qos,
+            retain,
+            clears,
+            begun,
+            acknowledged,
+            again,
+        });
         self.messages.len() as u64
     }
 
@@ -115,10 +126,7 @@ impl Oracle {
         }
         // What was dropped, or not subscribed to, once comes later if its publisher sends it again.
         let key = (Some(format!("c{client}")), content.topic.as_str().to_owned());
-        let left = self.views.get(message.publisher).map_or(0, |publisher| publisher.left);
-        let again = message.qos == QoS::AtLeastOnce
-            && left > message.begun
-            && message.acknowledged.is_none_or(|at| at > left);
+        let again = message.again && message.qos == QoS::AtLeastOnce;
         let ended = if again || self.dropped.contains_key(&key) { Tick::MAX } else { self.ended };
         if let Some(view) = self.views.get_mut(client)
             && let Err(what) = view.got(now, number, message, content, ended)
@@ -129,9 +137,9 @@ impl Oracle {
 
     /// A client's connection is gone.
     pub(crate) fn left(&mut self, client: usize) {
-        let now = self.tick();
-        if let Some(view) = self.views.get_mut(client) {
-            view.left = now;
+        let unsure = self.messages.iter_mut().filter(|message| message.publisher == client);
+        for message in unsure.filter(|message| message.acknowledged.is_none()) {
+            message.again = true;
         }
     }
 

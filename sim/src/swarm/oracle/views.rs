@@ -43,8 +43,6 @@ pub(super) struct View {
     pub(super) wills: BTreeMap<usize, u64>,
     /// Whether it was told that it has a session which outlives its connection.
     has_session: bool,
-    /// When it lost its connection last.
-    pub(super) left: Tick,
 }
 
 /// What a filter takes messages by.
@@ -61,7 +59,6 @@ impl View {
             latest: BTreeMap::new(),
             wills: BTreeMap::new(),
             has_session: false,
-            left: 0,
         }
     }
 

@@ -87,6 +87,9 @@ impl Tap {
                 // Messages of a session that ended are not in flight any more.
                 if wire.clean || !ack.session_present {
                     self.in_flight.remove(&client);
+                } else if let Some(window) = self.in_flight.get_mut(&client) {
+                    // The rest is sent again, or is another member's of its share group by now.
+                    window.retain(|_, (_, has)| *has);
                 }
                 self.current.insert(client, conn);
             }
@@ -96,7 +99,7 @@ impl Tap {
             return Err(format!("I6: {client} was sent {outgoing:?} on a connection taken over"));
         }
         match outgoing {
-            Outgoing::Publish(delivery) => self.delivered(client, delivery),
+            Outgoing::Publish(delivery) => self.delivered(&client, delivery),
             Outgoing::Packet(Packet::Pubrel(ack)) => {
                 let window = self.in_flight.get(&client);
                 if let Some((message, _)) = window.and_then(|window| window.get(&ack.packet_id))
@@ -111,17 +114,17 @@ impl Tap {
         }
     }
 
-    fn delivered(&mut self, client: String, delivery: &Delivery) -> Result<(), String> {
+    fn delivered(&mut self, client: &str, delivery: &Delivery) -> Result<(), String> {
         self.sent += 1;
         let Some(id) = delivery.packet_id else { return Ok(()) };
         let message = number_in(&delivery.message.content().payload);
         if delivery.qos == QoS::ExactlyOnce
             && !delivery.retain
-            && self.released.contains(&(client.clone(), message))
+            && self.released.contains(&(client.to_owned(), message))
         {
             return Err(format!("I2: {client} was sent {message} again after its PUBREL"));
         }
-        let window = self.in_flight.entry(client.clone()).or_default();
+        let window = self.in_flight.entry(client.to_owned()).or_default();
         match window.get(&id) {
             Some((other, _)) if *other != message => {
                 return Err(format!("I12: {client} got {message} as {id}, which is {other}'s"));

@@ -193,7 +193,7 @@ impl World {
             }
         }
         if let Some(link) = link {
-            self.to_broker(link, bytes);
+            self.send_to_broker(link, bytes);
         }
         for output in rest {
             self.client_learns(client, output);

@@ -54,7 +54,7 @@ impl World {
     }
 
     /// The client's side writes.
-    pub(super) fn to_broker(&mut self, link: u64, mut bytes: Vec<u8>) {
+    pub(super) fn send_to_broker(&mut self, link: u64, mut bytes: Vec<u8>) {
         while !bytes.is_empty() {
             let len =
                 if self.plan.pieces { self.random.index(bytes.len()) + 1 } else { bytes.len() };
@@ -70,7 +70,7 @@ impl World {
     }
 
     /// The broker's side writes.
-    pub(super) fn to_client(&mut self, link: u64, bytes: Vec<u8>) {
+    pub(super) fn send_to_client(&mut self, link: u64, bytes: Vec<u8>) {
         let at = self.now + self.random.below(self.plan.latency);
         let Some(there) = self.links.get_mut(&link) else { return };
         there.to_client_at = there.to_client_at.max(at);

@@ -351,7 +351,7 @@ impl World {
                     if let Err(what) = self.tap.sent(conn, &outgoing) {
                         self.oracle.violation(what);
                     }
-                    self.to_client(u64::from(conn.slot), bytes);
+                    self.send_to_client(u64::from(conn.slot), bytes);
                 }
                 Deed::Closed { conn } => {
                     self.tap.closed(conn);
@@ -393,7 +393,14 @@ impl World {
                 );
                 self.coverage.overflows += u64::from(full);
             }
-            _ => {}
+            Notice::Connected { .. }
+            | Notice::Refused { .. }
+            | Notice::Disconnected { .. }
+            | Notice::SessionEnded { .. }
+            | Notice::PublishRefused { .. }
+            | Notice::NotRetained { .. }
+            | Notice::SubscribeRefused { .. }
+            | Notice::WillPublished { .. } => {}
         }
     }
 

@@ -15,6 +15,7 @@ pub mod image;
 pub mod pending;
 pub mod record;
 pub mod recovery;
+mod reserve;
 pub mod segment;
 pub mod writer;
 

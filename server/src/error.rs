@@ -103,9 +103,10 @@ pub enum RunError {
         /// What the system said.
         error: String,
     },
-    /// The disk is full.
+    /// The broker stopped while the disk was full.
     #[error(
-        "data_dir {}: no space left; nothing was acknowledged since. Make room, then start again",
+        "data_dir {}: no space left for the last records before the stop; what they are about was \
+         not acknowledged. Make room, then start again",
         .directory.display()
     )]
     NoRoom {

@@ -4,6 +4,7 @@
 
 mod disk;
 mod format;
+mod room;
 
 use disk::{Disk, Rng};
 use proptest::prelude::*;

@@ -9,7 +9,6 @@ use surewire_engine::log::writer::{Log, LogError, Progress};
 use surewire_engine::time::Time;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
-use tracing::{info, warn};
 
 use super::open::Opened;
 use super::queue::{Next, Queue, Taken};
@@ -172,14 +171,6 @@ impl Committer {
         let full = self.queue.set_full(self.log.is_full());
         if outdated || full {
             self.shared.core.wake(0);
-        }
-        match (full, self.log.is_full()) {
-            (true, true) => warn!(
-                data_dir = %self.shared.settings.data_dir.display(),
-                "no space left on the disk: what would store more is refused until there is"
-            ),
-            (true, false) => info!("there is space on the disk again: everything is accepted"),
-            (false, _) => {}
         }
     }
 

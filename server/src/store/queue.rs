@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use surewire_engine::event::Storage;
 use surewire_engine::id::Lsn;
 use surewire_engine::log::pending::Pending;
 use surewire_engine::time::Time;
@@ -16,6 +17,10 @@ use crate::histogram::Histogram;
 /// Records up to so many bytes share a batch. A quarter of a segment, so that on a full disk every
 /// batch but one of a few huge messages fits what is allocated, and little is lost at its end.
 const BATCH: usize = 4 << 20;
+
+/// Once so many bytes of records wait for the disk, nothing new is taken until half of them are
+/// written: a disk that hangs must not fill the memory.
+const MOST_WAITING: usize = 64 << 20;
 
 /// What workers and the committer share. Its locks are held for a copy, never for the disk.
 pub(crate) struct Queue {
@@ -137,8 +142,20 @@ impl Queue {
         self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
+    /// Whether more may come, after this was so.
+    pub(super) fn storage(&self, before: Storage) -> Storage {
+        let most = if before == Storage::Behind { MOST_WAITING / 2 } else { MOST_WAITING };
+        if self.is_full() {
+            Storage::Full
+        } else if self.waiting_bytes() > most {
+            Storage::Behind
+        } else {
+            Storage::Takes
+        }
+    }
+
     /// Bytes of records that are not durable.
-    pub(super) fn waiting_bytes(&self) -> usize {
+    fn waiting_bytes(&self) -> usize {
         self.waiting_bytes.load(Ordering::Relaxed)
     }
 

@@ -76,6 +76,9 @@ pub struct Log {
     live: u64,
     /// Bytes appended since then; of what an earlier process left, all.
     grown: u64,
+    /// Bytes that may be written anew in the hope that what was appended let much go: some for each
+    /// time that a full disk was asked for room.
+    credit: u64,
     /// Whether a round of cleaning is wanted, until one is over.
     cleaning: bool,
     reserve: Reserve,
@@ -113,6 +116,7 @@ impl Log {
             base,
             live: 0,
             grown,
+            credit: 0,
             cleaning: false,
             reserve,
             next_generation,
@@ -147,9 +151,10 @@ impl Log {
         self.reserve.is_full()
     }
 
-    /// There may be room again on a full disk.
+    /// There may be room again on a full disk. To be called about once a second.
     pub fn retry(&mut self) {
         self.reserve.unblock();
+        self.credit += self.options.segment_len / 4;
     }
 
     /// Whether so much of it is outdated that it should be cleaned. The last file that a full disk
@@ -159,12 +164,15 @@ impl Log {
         self.cleaning && (!self.is_full() || self.reserve.len() > 1)
     }
 
-    /// Normally when it takes two segments and seven quarters of what lives. On a full disk as soon
-    /// as a bit was appended, for it may be what lets the rest go; but only if a round finds room.
+    /// Normally when it takes two segments and seven quarters of what lives. On a full disk much
+    /// sooner, for a few bytes may be what lets all the rest go: after a bit more, or after any at
+    /// all once it was full for long enough. But only if a round finds room.
     fn should_clean(&self) -> bool {
         let segment = self.options.segment_len;
         if self.is_full() {
-            self.grown > segment / 16 + self.live / 32 && self.reserve.len() > self.round()
+            let much = self.grown > segment / 16 + self.live / 32;
+            let any = self.grown > 0 && self.credit > self.live;
+            (much || any) && self.reserve.len() > self.round()
         } else {
             self.bytes() > segment * 2 + self.live / 4 * 7
         }
@@ -201,7 +209,7 @@ impl Log {
         self.base = self.base.max(pending.trim.unwrap_or_default());
         self.grown += batch_len(&pending);
         if let Some(live) = pending.live {
-            (self.live, self.grown, self.cleaning) = (live, 0, false);
+            (self.live, self.grown, self.credit, self.cleaning) = (live, 0, 0, false);
         }
         self.batch = Some(pending);
     }

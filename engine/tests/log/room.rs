@@ -231,6 +231,32 @@ fn cleaning_on_a_full_disk_gives_room_back_without_waiting() {
 }
 
 #[test]
+fn a_few_bytes_on_a_full_disk_are_worth_a_round_in_the_long_run() {
+    let large = Options { segment_len: 16_384, ..options(1) };
+    let mut disk = Disk::with_room(16_384 * 3);
+    let mut log = recover(&mut disk, large, usize::MAX).unwrap().unwrap().0;
+    // How often a full disk was asked for room until a round was wanted.
+    let asked = |log: &mut Log, disk: &mut Disk| {
+        (0..10).find(|_| {
+            let wanted = log.wants_cleaning();
+            log.retry();
+            work(log, disk);
+            wanted
+        })
+    };
+    log.append(batch(1, RECORD));
+    work(&mut log, &mut disk);
+    assert!(log.is_full());
+    assert_eq!(asked(&mut log, &mut disk), Some(1));
+    clean(&mut log, &mut disk, 2, 6_000);
+    log.append(batch(3, 1));
+    work(&mut log, &mut disk);
+    assert_eq!(asked(&mut log, &mut disk), Some(2), "a quarter of a segment each time");
+    clean(&mut log, &mut disk, 4, 6_000);
+    assert_eq!(asked(&mut log, &mut disk), None, "nothing has changed since");
+}
+
+#[test]
 fn a_round_that_finds_no_room_leaves_the_last_spare_to_others() {
     let mut disk = Disk::with_room(SEGMENT * 7);
     let mut log = open(&mut disk, 1);

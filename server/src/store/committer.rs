@@ -66,17 +66,17 @@ impl Committing {
         }
     }
 
-    /// Waits until all that was handed over is durable.
+    /// Waits until all that was handed over is durable, or finds no room.
     pub(crate) async fn finish(mut self, deadline: Instant) -> Result<(), RunError> {
         let Some(running) = &mut self.running else { return Ok(()) };
         running.queue.close();
         match timeout_at(deadline, &mut running.outcome).await {
+            Ok(Ok(Ok(()))) if running.queue.waiting_bytes() > 0 => {
+                Err(RunError::NoRoom { directory: running.directory.clone() })
+            }
             Ok(Ok(Ok(()))) => Ok(()),
             Ok(Ok(Err(error))) => Err(failure(&running.directory, &error)),
             Ok(Err(_)) => Err(RunError::Task),
-            Err(_) if running.queue.is_full() => {
-                Err(RunError::NoRoom { directory: running.directory.clone() })
-            }
             Err(_) => Err(RunError::Disk {
                 directory: running.directory.clone(),
                 error: "it did not take what was written in time".to_owned(),
@@ -133,6 +133,8 @@ impl Committer {
             }
             match self.log.next() {
                 Some(op) => self.step(op).await?,
+                // It was asked for room a moment ago, and nobody waits for an answer any more.
+                None if self.log.is_full() && self.queue.is_closed() => return Ok(()),
                 None => self.wait().await,
             }
         }
@@ -154,9 +156,10 @@ impl Committer {
         let progress = self.log.done(reply)?;
         self.tell_state();
         let Progress::Durable(upto) = progress else { return Ok(()) };
+        let at_hand = self.at_hand.take();
+        self.queue.written(at_hand.as_ref().map_or(0, |at_hand| at_hand.bytes));
         self.queue.set_durable(upto);
-        if let Some(AtHand { bytes, since, worker }) = self.at_hand.take() {
-            self.queue.written(bytes);
+        if let Some(AtHand { since, worker, .. }) = at_hand {
             self.shared.core.wake(worker);
             let took = self.shared.core.now() - since;
             self.queue.count(|figures| figures.commit.record(took));

@@ -122,6 +122,10 @@ impl Queue {
         self.notify();
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.waiting().closed
+    }
+
     /// Takes the next batch.
     pub(super) fn try_take(&self) -> Next {
         let mut waiting = self.waiting();
@@ -155,7 +159,7 @@ impl Queue {
     }
 
     /// Bytes of records that are not durable.
-    fn waiting_bytes(&self) -> usize {
+    pub(super) fn waiting_bytes(&self) -> usize {
         self.waiting_bytes.load(Ordering::Relaxed)
     }
 

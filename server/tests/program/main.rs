@@ -16,5 +16,6 @@ mod refusals;
 mod secrets;
 mod sessions;
 mod signals;
+mod small_disk;
 mod start;
 mod support;

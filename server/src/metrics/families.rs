@@ -215,7 +215,7 @@ pub(super) fn stored(text: &mut Text, stored: &Figures, durability: Durability) 
     );
     text.gauge(
         "surewire_store_full",
-        "1 while the disk has no room and what would store more is refused, else 0.",
+        "Whether the disk has no room, so that what would store more is refused: 1 or 0.",
         u8::from(stored.full),
     );
     text.gauge(

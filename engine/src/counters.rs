@@ -27,7 +27,7 @@ pub struct Counters {
     pub payload_received: u64,
     /// Bytes of payload in PUBLISH packets sent to clients, repetitions included.
     pub payload_sent: u64,
-    /// PUBLISH packets that were acknowledged but not routed.
+    /// PUBLISH packets that were not routed, whether or not they were acknowledged.
     pub publish_refused: u64,
     /// Topic Filters that were refused.
     pub subscribe_refused: u64,

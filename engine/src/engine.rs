@@ -18,6 +18,7 @@ mod replay;
 mod request;
 mod restore;
 mod rewrite;
+mod storage;
 mod subscribe;
 mod timeout;
 
@@ -34,7 +35,7 @@ use crate::codec;
 use crate::config::Config;
 use crate::connection::Connections;
 use crate::counters::Counters;
-use crate::event::Event;
+use crate::event::{Event, Storage};
 use crate::history::History;
 use crate::id::{ClientId, ConnId, Lsn};
 use crate::log::record::{Record, SessionKey};
@@ -96,6 +97,7 @@ pub struct Engine {
     restored: restore::Restored,
     /// The log being cleaned.
     round: Option<rewrite::Round>,
+    storage: Storage,
     stopping: bool,
     /// The slot that a stop has got to.
     stop_from: u32,
@@ -138,6 +140,7 @@ impl Engine {
             ended: VecDeque::new(),
             restored: restore::Restored::default(),
             round: None,
+            storage: Storage::Takes,
             stopping: false,
             stop_from: 0,
             route: deliver::Route::default(),
@@ -160,6 +163,7 @@ impl Engine {
             Event::Closed { conn, why } => self.depart(conn, CloseReason::Lost(why)),
             Event::Request { id, request } => self.request(id, *request),
             Event::Clean { budget } => self.clean_log(budget),
+            Event::Storage(storage) => self.storage(storage),
             Event::Stop => self.stop(),
         }
         self.close_full();

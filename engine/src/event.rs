@@ -73,8 +73,22 @@ pub enum Event {
         /// About how many bytes to write.
         budget: u32,
     },
+    /// Whether the log takes more has changed.
+    Storage(Storage),
     /// The broker is about to stop: end every connection, keep every promise.
     Stop,
+}
+
+/// Whether the log takes more. While it does not, what would store something new is refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Storage {
+    /// It does.
+    #[default]
+    Takes,
+    /// The disk has no room.
+    Full,
+    /// So much waits for the disk already that no more may.
+    Behind,
 }
 
 /// The other end of a connection.

@@ -16,6 +16,7 @@ pub mod image;
 pub mod pending;
 pub mod record;
 pub mod recovery;
+mod reserve;
 pub mod salvage;
 pub mod scan;
 pub mod segment;

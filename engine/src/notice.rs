@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use crate::event::Lost;
+use crate::event::{Lost, Storage};
 use crate::id::ClientId;
 use crate::packet::{QoS, ReasonCode, Version};
 use crate::topic::{FilterError, TopicName};
@@ -60,7 +60,8 @@ pub enum Notice {
         /// Why.
         why: DropReason,
     },
-    /// A client's PUBLISH was acknowledged but not routed.
+    /// A client's PUBLISH was not routed; acknowledged it was all the same, but for
+    /// [`PublishRefusal::StorageFull`].
     PublishRefused {
         /// Whose.
         client: ClientId,
@@ -92,6 +93,8 @@ pub enum Notice {
         /// Where.
         topic: TopicName,
     },
+    /// From here on what would store something new is refused, or not any more.
+    Storage(Storage),
 }
 
 impl Notice {
@@ -106,14 +109,14 @@ impl Notice {
             | Self::PublishRefused { client, .. }
             | Self::SubscribeRefused { client, .. }
             | Self::WillPublished { client, .. } => Some(client),
-            Self::NotRetained { .. } => None,
+            Self::NotRetained { .. } | Self::Storage(_) => None,
         }
     }
 
     /// Whether it tells of something that was dropped, refused or cut off.
     pub(crate) fn is_incident(&self) -> bool {
         match self {
-            Self::Connected { .. } | Self::WillPublished { .. } => false,
+            Self::Connected { .. } | Self::WillPublished { .. } | Self::Storage(_) => false,
             Self::SessionEnded { dropped, .. } => *dropped > 0,
             Self::Disconnected { why, .. } => match why {
                 CloseReason::ByClient(code) => code.is_error(),
@@ -125,6 +128,7 @@ impl Notice {
                 | CloseReason::TakenOver
                 | CloseReason::Stalled
                 | CloseReason::QueueFull
+                | CloseReason::StorageFull
                 | CloseReason::Administrative => true,
             },
             Self::Refused { .. }
@@ -165,7 +169,8 @@ impl Notice {
                 Self::Connected { .. }
                 | Self::Refused { .. }
                 | Self::Disconnected { .. }
-                | Self::SessionEnded { .. } => 0,
+                | Self::SessionEnded { .. }
+                | Self::Storage(_) => 0,
             }
     }
 
@@ -181,7 +186,8 @@ impl Notice {
             | Self::Refused { .. }
             | Self::Disconnected { .. }
             | Self::SessionEnded { .. }
-            | Self::SubscribeRefused { .. } => {}
+            | Self::SubscribeRefused { .. }
+            | Self::Storage(_) => {}
         }
         copy
     }
@@ -206,6 +212,8 @@ pub enum CloseReason {
     Stalled,
     /// `queue_full_policy: disconnect` and the queue was full.
     QueueFull,
+    /// It published what cannot be stored, and its version knows no other answer.
+    StorageFull,
     /// An operator ended it.
     Administrative,
     /// The broker stops.
@@ -229,6 +237,8 @@ pub enum Refusal {
     ConnectionLimit,
     /// Memory is short: no new sessions (`memory_limit`).
     MemoryLimit,
+    /// It would store a session or a Will, and the log takes no more.
+    StorageFull,
     /// The Will's topic is for the broker alone.
     WillTopic,
     /// The broker stops.
@@ -292,7 +302,7 @@ impl DropReason {
     ];
 }
 
-/// Why a PUBLISH was acknowledged but not routed.
+/// Why a PUBLISH was not routed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PublishRefusal {
     /// Clients do not publish to topics that start with `$`.
@@ -301,6 +311,8 @@ pub enum PublishRefusal {
     TopicLimit,
     /// The retained store is full: delivered, not stored.
     RetainedLimit,
+    /// It would be stored, and the log takes no more. This one is not acknowledged.
+    StorageFull,
 }
 
 /// Why a Topic Filter was refused.
@@ -316,4 +328,6 @@ pub enum SubscribeRefusal {
     SubscriptionLimit,
     /// As many subscriptions wait for first connections as may: for 10,000 clients, 1,000 for each.
     Awaited,
+    /// It would be stored, and the log takes no more.
+    StorageFull,
 }

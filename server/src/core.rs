@@ -181,6 +181,7 @@ impl Core {
             let (mut state, since) = self.lock()?;
             // Before the batch: what was waited for may be what its packets are about.
             state.settle(since);
+            state.clean(since);
             state.batch(&*self.clock, since, &mut inputs);
             let done = inputs.as_slice().is_empty();
             if done {
@@ -323,16 +324,25 @@ impl State {
         self.settle(now);
     }
 
-    /// Tells the engine what has become durable.
+    /// Tells the engine what has become durable, and whether more can.
     fn settle(&mut self, now: Time) {
+        if let Some(storage) = self.store.storage() {
+            self.engine.handle(now, Event::Storage(storage), &mut self.actions);
+            self.perform(now);
+        }
         while let Some(upto) = self.store.durable() {
             self.engine.handle(now, Event::Durable { upto }, &mut self.actions);
             self.perform(now);
-            // A bit after each sync: cleaning never fills the log faster than the disk takes it.
-            if self.store.is_outdated() {
-                self.engine.handle(now, Event::Clean { budget: CLEAN }, &mut self.actions);
-                self.perform(now);
-            }
+            self.clean(now);
+        }
+    }
+
+    /// A bit after each sync: cleaning never fills the log faster than the disk takes it. And a bit
+    /// in each turn, for on a full disk there may be nothing else to sync.
+    fn clean(&mut self, now: Time) {
+        if self.store.is_outdated() {
+            self.engine.handle(now, Event::Clean { budget: CLEAN }, &mut self.actions);
+            self.perform(now);
         }
     }
 

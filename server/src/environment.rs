@@ -31,7 +31,7 @@ pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 pub enum Thread {
     /// Serves connections.
     Worker(usize),
-    /// Writes the log. Has no timers and no sockets.
+    /// Writes the log. Has no sockets.
     Committer,
 }
 

@@ -46,8 +46,8 @@ pub enum RunError {
     Engine,
     /// The directory that the log is in cannot be used.
     #[error(
-        "data_dir {}: cannot be used: {error}; let this user write there, or choose another",
-        .directory.display()
+        "data_dir {}: cannot be used: {error}; {}, or choose another",
+        .directory.display(), directory_cure(.error)
     )]
     DataDirectory {
         /// As configured.
@@ -101,9 +101,10 @@ pub enum RunError {
         /// What the system said.
         error: String,
     },
-    /// The disk is full.
+    /// The broker stopped while the disk was full.
     #[error(
-        "data_dir {}: no space left; nothing was acknowledged since. Make room, then start again",
+        "data_dir {}: no space left for the last records before the stop; what they are about was \
+         not acknowledged. Make room, then start again",
         .directory.display()
     )]
     NoRoom {
@@ -113,6 +114,14 @@ pub enum RunError {
     /// A task that was to run for as long as the broker ended.
     #[error("a part of the broker failed (a bug of ours, see the message above)")]
     Task,
+}
+
+fn directory_cure(error: &io::Error) -> &'static str {
+    if error.kind() == io::ErrorKind::ReadOnlyFilesystem {
+        "mount what it is on for writing"
+    } else {
+        "let this user write there"
+    }
 }
 
 fn cure(error: &io::Error) -> &'static str {

@@ -28,7 +28,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 /// The engine failed: a restart is the cure (`EX_SOFTWARE` of sysexits).
 const ENGINE_FAILED: u8 = 70;
 
-/// The disk failed or is full (`EX_IOERR` of sysexits).
+/// The disk failed, is read-only, or was full at the stop (`EX_IOERR` of sysexits).
 const DISK_FAILED: u8 = 74;
 
 /// What a thread does so that it is in the profiles, if there are any.
@@ -124,6 +124,11 @@ fn exit_code(outcome: &Result<(), RunError>) -> ExitCode {
         // Nor here: a thread may wait for the disk.
         Err(RunError::Disk { .. } | RunError::NoRoom { .. }) => {
             std::process::exit(DISK_FAILED.into())
+        }
+        Err(RunError::DataDirectory { error, .. })
+            if error.kind() == io::ErrorKind::ReadOnlyFilesystem =>
+        {
+            ExitCode::from(DISK_FAILED)
         }
         Err(_) => ExitCode::FAILURE,
     }

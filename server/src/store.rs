@@ -13,6 +13,7 @@ mod queue;
 
 use std::sync::Arc;
 
+use surewire_engine::event::Storage;
 use surewire_engine::id::Lsn;
 use surewire_engine::log::pending::Pending;
 use surewire_engine::log::record::Record;
@@ -35,6 +36,8 @@ pub(crate) enum Store {
         fresh: Pending,
         /// The last record that was told to be durable.
         told: Lsn,
+        /// What was told last of whether it takes more.
+        storage: Storage,
         /// Where records go from here.
         queue: Arc<Queue>,
     },
@@ -48,7 +51,8 @@ impl Store {
 
     /// A store whose records go to `queue`; all up to `last` are durable.
     pub(crate) fn log(queue: Arc<Queue>, last: Lsn) -> Self {
-        Self::Log { fresh: Pending::default(), told: last, queue }
+        let (fresh, storage) = (Pending::default(), Storage::Takes);
+        Self::Log { fresh, told: last, storage, queue }
     }
 
     /// Where records go, if they are kept.
@@ -80,6 +84,14 @@ impl Store {
     /// Whether the log holds so much that is outdated that it should be cleaned.
     pub(crate) fn is_outdated(&self) -> bool {
         self.queue().is_some_and(|queue| queue.is_outdated())
+    }
+
+    /// Whether the log takes more, if that is news.
+    pub(crate) fn storage(&mut self) -> Option<Storage> {
+        let Self::Log { storage, queue, .. } = self else { return None };
+        let now = queue.storage(*storage);
+        let before = std::mem::replace(storage, now);
+        (now != before).then_some(now)
     }
 
     /// The last record that became durable since the last call.

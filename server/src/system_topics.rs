@@ -51,6 +51,7 @@ fn read(shared: &Shared) -> Result<Reading, Poisoned> {
         numbers: snapshot.numbers,
         traffic: shared.traffic(),
         durability: shared.settings.durability,
+        full: snapshot.stored.full,
         sockets: shared.accepted(),
     })
 }

@@ -10,7 +10,7 @@ use crate::engine::subscribe::Added;
 use crate::id::ClientId;
 use crate::log::record::{Record, Retained};
 use crate::message::{Content, Message};
-use crate::notice::{CloseReason, SessionEnd, SubscribeRefusal};
+use crate::notice::{CloseReason, PublishRefusal, SessionEnd, SubscribeRefusal};
 use crate::packet::{Properties, QoS, SubscribeOptions};
 use crate::request::Command;
 use crate::retained::{Cursor, Found};
@@ -45,7 +45,10 @@ impl Engine {
     }
 
     fn publish_for_operator(&mut self, content: Content) -> Answer {
-        if let Some(why) = self.publish_refusal(&content.topic) {
+        let Content { qos, retain, payload, .. } = &content;
+        let unstored = self.cannot_store(*qos, *retain, payload);
+        let unstored = unstored.then_some(PublishRefusal::StorageFull);
+        if let Some(why) = self.publish_refusal(&content.topic).or(unstored) {
             self.counters.publish_refused += 1;
             return Answer::PublishRefused(why);
         }
@@ -80,6 +83,9 @@ impl Engine {
         }
         if is_new && waiting >= waiting::FILTERS {
             return Err(SubscribeRefusal::Awaited);
+        }
+        if self.takes_no_more() {
+            return Err(SubscribeRefusal::StorageFull);
         }
         let filter = filter.detached();
         self.waiting.add(client.clone(), filter.clone(), options);

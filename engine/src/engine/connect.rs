@@ -72,6 +72,9 @@ impl Engine {
         if self.connections.len() >= self.config.max_connections && !replaces {
             return Err(Refusal::ConnectionLimit);
         }
+        if self.cannot_store_session(&client, connect) {
+            return Err(Refusal::StorageFull);
+        }
         Ok(client)
     }
 
@@ -161,7 +164,7 @@ impl Engine {
         }
     }
 
-    fn lifetime(&self, connect: &Connect) -> Lifetime {
+    pub(super) fn lifetime(&self, connect: &Connect) -> Lifetime {
         if connect.clean_start {
             return Lifetime::Connection;
         }
@@ -284,6 +287,7 @@ fn refusal_code(why: Refusal) -> Option<ReasonCode> {
         Refusal::ConnectionLimit | Refusal::MemoryLimit | Refusal::Stopping => {
             ReasonCode::ServerUnavailable
         }
+        Refusal::StorageFull => ReasonCode::QuotaExceeded,
     })
 }
 

@@ -10,6 +10,7 @@ use crate::answer::{Explanation, Match, Obstacle, Outcome, Standing};
 use crate::engine::Engine;
 use crate::id::{ClientId, ConnId, PacketId};
 use crate::message::{Content, Message};
+use crate::notice::PublishRefusal;
 use crate::packet::{Properties, QoS};
 use crate::queue::{Push, Queue};
 use crate::session::{Presence, Session};
@@ -34,7 +35,9 @@ impl Engine {
             obstacles: Vec::new(),
             recent: self.history.newest(Some(client), RECENT),
         };
-        let refusal = self.publish_refusal(topic).filter(|_| !topic.as_str().starts_with(SYSTEM));
+        let unstored = self.cannot_store(qos, false, &[]).then_some(PublishRefusal::StorageFull);
+        let refusal = self.publish_refusal(topic).or(unstored);
+        let refusal = refusal.filter(|_| !topic.as_str().starts_with(SYSTEM));
         told.obstacles.extend(refusal.map(Obstacle::Refused));
         let Some(slot) = self.by_client.get(client).copied() else {
             told.obstacles.push(match told.standing {

@@ -23,6 +23,9 @@ impl Engine {
             return self.answer(conn, Packet::Pubrec(Ack::new(packet_id)), after);
         }
         let refusal = self.publish_refusal(&topic);
+        if refusal.is_none() && self.cannot_store(qos, retain, &payload) {
+            return self.publish_unstored(conn, topic, qos, packet_id);
+        }
         let after = if let Some(why) = refusal {
             self.publish_refused(slot, topic, why);
             self.take_received(slot, qos, packet_id)
@@ -89,7 +92,7 @@ impl Engine {
         lsn
     }
 
-    fn publish_refused(&mut self, slot: u32, topic: TopicName, why: PublishRefusal) {
+    pub(super) fn publish_refused(&mut self, slot: u32, topic: TopicName, why: PublishRefusal) {
         self.counters.publish_refused += 1;
         let Some(session) = self.sessions.get(slot) else { return };
         let client = session.client.clone();

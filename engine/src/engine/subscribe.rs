@@ -11,6 +11,7 @@ use crate::packet::{
     Packet, Properties, ReasonCode, RetainHandling, Suback, Subscribe, SubscribeOptions,
     Unsubscribe,
 };
+use crate::session::Session;
 use crate::topic::TopicFilter;
 
 impl Engine {
@@ -101,6 +102,9 @@ impl Engine {
         let is_new = self.subscriptions.find(slot, filter).is_none();
         if is_new && held >= self.config.max_subscriptions_per_client {
             return Err(SubscribeRefusal::SubscriptionLimit);
+        }
+        if self.takes_no_more() && self.sessions.get(slot).is_some_and(Session::is_durable) {
+            return Err(SubscribeRefusal::StorageFull);
         }
         Ok(())
     }
@@ -199,7 +203,8 @@ fn refusal_code(why: SubscribeRefusal) -> ReasonCode {
         }
         SubscribeRefusal::FilterLimit
         | SubscribeRefusal::SubscriptionLimit
-        | SubscribeRefusal::Awaited => ReasonCode::QuotaExceeded,
+        | SubscribeRefusal::Awaited
+        | SubscribeRefusal::StorageFull => ReasonCode::QuotaExceeded,
     }
 }
 

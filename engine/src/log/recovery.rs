@@ -9,11 +9,12 @@
 //! here on builds on it, so it is made durable before anything else: the last batch is written once
 //! more, because after a failed sync another one has nothing left to do, and synced.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::id::Lsn;
 use crate::log::batch;
 use crate::log::disk::{DiskError, Op, Reply};
+use crate::log::reserve::{Reserve, Spare};
 use crate::log::segment::{self, HEAD, Head, Unreadable};
 use crate::log::writer::{Log, Options, Segment};
 use crate::time::Time;
@@ -112,6 +113,7 @@ pub enum RecoveryError {
 pub struct Recovery {
     options: Options,
     stage: Stage,
+    generations: BTreeSet<u64>,
     heads: BTreeMap<u64, Head>,
     /// Files to remove in the end.
     outdated: VecDeque<String>,
@@ -119,9 +121,10 @@ pub struct Recovery {
     /// Segments that are needed, oldest first; those behind `reading` are read.
     chain: Vec<Segment>,
     batches: VecDeque<RecoveredBatch>,
-    next_generation: u64,
     /// Place of the last batch in the newest segment, and its bytes.
     tail: (u64, Vec<u8>),
+    /// Files that were allocated ahead.
+    reserve: Reserve,
     summary: Summary,
     /// The operation that was given out.
     asked: Option<Op>,
@@ -130,6 +133,8 @@ pub struct Recovery {
 #[derive(Debug)]
 enum Stage {
     List,
+    /// Room for segments to come, still to be looked at.
+    Spares(VecDeque<String>),
     /// Generations whose head is still to be read.
     Heads(VecDeque<u64>),
     /// The newest segment tells the base.
@@ -174,13 +179,14 @@ impl Recovery {
         Self {
             options,
             stage: Stage::List,
+            generations: BTreeSet::new(),
             heads: BTreeMap::new(),
             outdated: VecDeque::new(),
             base: Lsn::NONE,
             chain: Vec::new(),
             batches: VecDeque::new(),
-            next_generation: 1,
             tail: (0, Vec::new()),
+            reserve: Reserve::default(),
             summary: Summary::default(),
             asked: None,
         }
@@ -196,6 +202,13 @@ impl Recovery {
             |generation| Op::Read { file: segment::name(generation), offset: 0, len: usize::MAX };
         let op = match &self.stage {
             Stage::List => Op::List,
+            Stage::Spares(left) => match left.front() {
+                Some(file) => Op::Read { file: file.clone(), offset: 0, len: usize::MAX },
+                None => {
+                    self.stage = Stage::Heads(self.generations.iter().copied().collect());
+                    return self.next();
+                }
+            },
             Stage::Heads(left) => match left.front() {
                 Some(generation) => {
                     Op::Read { file: segment::name(*generation), offset: 0, len: HEAD }
@@ -238,6 +251,11 @@ impl Recovery {
         };
         match (&mut self.stage, reply) {
             (Stage::List, Reply::Names(names)) => self.listed(&names),
+            (Stage::Spares(left), Reply::Bytes(bytes)) => {
+                if let Some(file) = left.pop_front() {
+                    self.spare_is_read(file, &bytes);
+                }
+            }
             (Stage::Heads(_), Reply::Bytes(bytes)) => self.head_is_read(&bytes),
             (Stage::Newest(generation), Reply::Bytes(bytes)) => {
                 let generation = *generation;
@@ -268,16 +286,26 @@ impl Recovery {
     }
 
     fn listed(&mut self, names: &[String]) {
-        let mut generations: Vec<u64> =
-            names.iter().filter_map(|name| segment::generation_of(name)).collect();
-        generations.sort_unstable();
-        let unfinished: Vec<&String> =
-            names.iter().filter(|name| segment::new_generation_of(name).is_some()).collect();
-        let known = generations.iter().copied();
-        let begun = unfinished.iter().filter_map(|name| segment::new_generation_of(name));
-        self.next_generation = known.chain(begun).max().unwrap_or_default() + 1;
-        self.outdated.extend(unfinished.into_iter().cloned());
-        self.stage = Stage::Heads(generations.into());
+        let mut spares = BTreeMap::new();
+        for name in names {
+            if let Some(number) = segment::spare_number_of(name) {
+                spares.insert(number, name.clone());
+            }
+            self.generations.extend(segment::generation_of(name));
+        }
+        self.reserve = Reserve::new(spares.keys().next_back().copied().unwrap_or_default());
+        self.stage = Stage::Spares(spares.into_values().collect());
+    }
+
+    /// What is as it was allocated is used again: on a full disk it is all the room there is. What
+    /// is not was begun and never got its name.
+    fn spare_is_read(&mut self, file: String, bytes: &[u8]) {
+        let len = bytes.len() as u64;
+        if len == self.options.segment_len && bytes.iter().all(|byte| *byte == 0) {
+            self.reserve.add(Spare { file, len });
+        } else {
+            self.outdated.push_back(file);
+        }
     }
 
     fn head_is_read(&mut self, bytes: &[u8]) {
@@ -396,8 +424,9 @@ impl Recovery {
     fn finish(&mut self) -> Step {
         self.stage = Stage::Finished;
         let segments = self.chain.iter().copied().collect();
-        let (last, next) = (self.summary.last, self.next_generation);
-        let log = Log::new(self.options, segments, last, self.base, next);
+        let next = self.generations.last().map_or(1, |generation| generation + 1);
+        let (reserve, last) = (self.reserve.clone(), self.summary.last);
+        let log = Log::new(self.options, segments, reserve, last, self.base, next);
         Step::Finished(Box::new(log), self.summary.clone())
     }
 }

@@ -101,10 +101,10 @@ pub fn name(generation: u64) -> String {
     format!("{generation:016x}.log")
 }
 
-/// What it is called until it is complete.
+/// What room for a segment to come is called. Its number is not the segment's.
 #[must_use]
-pub fn new_name(generation: u64) -> String {
-    format!("{generation:016x}.new")
+pub fn spare_name(number: u64) -> String {
+    format!("{number:016x}.new")
 }
 
 /// The number of the segment that is called `name`.
@@ -113,9 +113,9 @@ pub fn generation_of(name: &str) -> Option<u64> {
     parse(name, ".log")
 }
 
-/// The number of the segment that was never completed.
+/// The number in the name of room for a segment to come.
 #[must_use]
-pub fn new_generation_of(name: &str) -> Option<u64> {
+pub fn spare_number_of(name: &str) -> Option<u64> {
     parse(name, ".new")
 }
 

@@ -17,6 +17,7 @@ mod fixed_header;
 mod gate;
 mod keep_alive;
 mod lists;
+mod no_room;
 mod ordering;
 mod orders;
 mod overlap;

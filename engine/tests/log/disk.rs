@@ -27,10 +27,12 @@ struct Inode {
     durable: Vec<u8>,
     now: Vec<u8>,
     written: Vec<(usize, Vec<u8>)>,
+    /// Whether it was ever synced; until then a crash may leave it shorter than it is.
+    synced: bool,
 }
 
 /// Files and their names, now and as they are durable.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Disk {
     inodes: BTreeMap<u64, Inode>,
     names: BTreeMap<String, u64>,
@@ -38,9 +40,23 @@ pub(crate) struct Disk {
     /// Changes of names since the directory was synced, in order.
     renames: Vec<(Option<String>, Option<String>, u64)>,
     next_inode: u64,
+    /// Bytes that all files together may have when one is made.
+    pub(crate) room: usize,
+}
+
+impl Default for Disk {
+    fn default() -> Self {
+        Self::with_room(usize::MAX)
+    }
 }
 
 impl Disk {
+    pub(crate) fn with_room(room: usize) -> Self {
+        let (inodes, renames, next_inode) = (BTreeMap::new(), Vec::new(), 0);
+        let (names, durable_names) = (BTreeMap::new(), BTreeMap::new());
+        Self { inodes, names, durable_names, renames, next_inode, room }
+    }
+
     pub(crate) fn perform(&mut self, op: Op) -> Result<Reply, DiskError> {
         match op {
             Op::List => return Ok(Reply::Names(self.names.keys().cloned().collect())),
@@ -52,8 +68,11 @@ impl Disk {
             }
             Op::Allocate { file, len } => {
                 assert!(!self.names.contains_key(&file), "{file} exists");
-                let bytes = vec![0; usize::try_from(len).unwrap()];
-                let inode = Inode { now: bytes.clone(), durable: bytes, written: Vec::new() };
+                let len = usize::try_from(len).unwrap();
+                if self.used() + len > self.room {
+                    return Err(DiskError::NoRoom);
+                }
+                let inode = Inode { now: vec![0; len], durable: vec![0; len], ..Inode::default() };
                 self.next_inode += 1;
                 self.inodes.insert(self.next_inode, inode);
                 self.names.insert(file.clone(), self.next_inode);
@@ -69,6 +88,7 @@ impl Disk {
                 let inode = self.file(&file);
                 inode.durable.clone_from(&inode.now);
                 inode.written.clear();
+                inode.synced = true;
             }
             Op::Rename { from, to } => {
                 let inode = self.names.remove(&from).expect("a file to rename");
@@ -102,6 +122,9 @@ impl Disk {
                 inode.durable[offset + part.start..offset + part.end]
                     .copy_from_slice(&bytes[part.clone()]);
             }
+            if !inode.synced && rng.below(4) == 0 {
+                inode.durable.truncate(rng.below(inode.durable.len() + 1));
+            }
             inode.now.clone_from(&inode.durable);
         }
         let mut stopped = BTreeMap::new();
@@ -121,6 +144,9 @@ impl Disk {
         let names: Vec<String> = self.names.keys().cloned().collect();
         let name = names.get(rng.below(names.len()))?.clone();
         let bytes = &mut self.file(&name).now;
+        if bytes.is_empty() {
+            return None;
+        }
         let at = rng.below(bytes.len());
         bytes[at] ^= 1 << rng.below(8);
         let copy = bytes.clone();
@@ -131,10 +157,15 @@ impl Disk {
     /// Puts a file there, as somebody copied it.
     pub(crate) fn put(&mut self, name: String, bytes: Vec<u8>) {
         self.next_inode += 1;
-        let inode = Inode { now: bytes.clone(), durable: bytes, written: Vec::new() };
+        let inode = Inode { now: bytes.clone(), durable: bytes, synced: true, ..Inode::default() };
         self.inodes.insert(self.next_inode, inode);
         self.names.insert(name.clone(), self.next_inode);
         self.durable_names.insert(name, self.next_inode);
+    }
+
+    /// Bytes of all files.
+    pub(crate) fn used(&self) -> usize {
+        self.names.values().map(|inode| self.inodes[inode].now.len()).sum()
     }
 
     pub(crate) fn files(&self) -> usize {

@@ -6,6 +6,7 @@ mod directory;
 mod disk;
 mod format;
 mod rebuild;
+mod room;
 mod salvage;
 
 use disk::{Disk, Rng};

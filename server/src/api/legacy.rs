@@ -43,6 +43,8 @@ enum Refused {
     Invalid(&'static str),
     /// What it asks for is not there.
     Missing(&'static str),
+    /// Nothing new can be stored.
+    Full,
     /// The engine failed: the broker ends.
     Failed,
 }
@@ -58,6 +60,7 @@ impl IntoResponse for Refused {
         match self {
             Self::Invalid(why) => text(StatusCode::BAD_REQUEST, why),
             Self::Missing(what) => text(StatusCode::NOT_FOUND, what),
+            Self::Full => text(StatusCode::INSUFFICIENT_STORAGE, "nothing new can be stored"),
             Self::Failed => text(StatusCode::SERVICE_UNAVAILABLE, "the broker has failed"),
         }
     }

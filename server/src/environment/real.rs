@@ -117,9 +117,10 @@ fn work(
 ) {
     // The hooks of a runtime are for the threads that wait for what blocks.
     let mut runtime = tokio::runtime::Builder::new_current_thread();
-    if thread != Thread::Committer {
-        runtime.enable_all();
-    }
+    match thread {
+        Thread::Worker(_) => runtime.enable_all(),
+        Thread::Committer => runtime.enable_time(),
+    };
     let runtime = runtime
         .on_thread_start(hooks.start)
         .on_thread_stop(hooks.stop)

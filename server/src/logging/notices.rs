@@ -3,9 +3,10 @@
 //! Texts of clients are given as text, never as a part of the words: both formats quote and escape
 //! them. `why` is the same code that metrics and the management interface use.
 
+use surewire_engine::event::Storage;
 use surewire_engine::id::ClientId;
 use surewire_engine::notice::{CloseReason, Notice, Refusal, SessionEnd};
-use tracing::{Level, debug, info};
+use tracing::{Level, debug, info, warn};
 
 use crate::api::words;
 use crate::cli::version_in_words;
@@ -17,7 +18,9 @@ pub(super) fn level(notice: &Notice) -> Level {
         Notice::Dropped { .. }
         | Notice::WillPublished { .. }
         | Notice::SessionEnded { why: SessionEnd::WithConnection, dropped: 0, .. } => Level::DEBUG,
-        Notice::Connected { .. }
+        Notice::Storage(Storage::Full | Storage::Behind) => Level::WARN,
+        Notice::Storage(Storage::Takes)
+        | Notice::Connected { .. }
         | Notice::Refused { .. }
         | Notice::Disconnected { .. }
         | Notice::SessionEnded { .. }
@@ -67,6 +70,18 @@ pub(super) fn render(notice: &Notice) {
             let (topic, why) = (topic.as_str(), words::publish(*why).reason);
             info!(topic, why, "message delivered, but not retained");
         }
+        Notice::Storage(storage) => match storage {
+            Storage::Takes => info!("data_dir takes everything again"),
+            Storage::Full => {
+                warn!(
+                    "no space left for data_dir; what would store more is refused until there is"
+                );
+            }
+            Storage::Behind => warn!(
+                "the disk that data_dir is on does not keep up; what would store more is refused \
+                 until it does"
+            ),
+        },
     }
 }
 
@@ -81,6 +96,7 @@ fn closed(why: CloseReason) -> String {
         | CloseReason::TakenOver
         | CloseReason::Stalled
         | CloseReason::QueueFull
+        | CloseReason::StorageFull
         | CloseReason::Administrative
         | CloseReason::Stopping => words::closed(why).reason.to_owned(),
     }
@@ -95,6 +111,7 @@ fn refusal(why: Refusal) -> String {
         | Refusal::NotAuthenticated
         | Refusal::ConnectionLimit
         | Refusal::MemoryLimit
+        | Refusal::StorageFull
         | Refusal::WillTopic
         | Refusal::Stopping => words::connect(why).reason.to_owned(),
     }

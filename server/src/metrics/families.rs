@@ -146,7 +146,7 @@ pub(super) fn messages(text: &mut Text, counters: &Counters) {
     }
     text.counter(
         "surewire_publishes_refused_total",
-        "PUBLISH packets that were acknowledged but not routed.",
+        "PUBLISH packets that were not routed, whether or not they were acknowledged.",
         counters.publish_refused,
     );
     text.counter(
@@ -212,6 +212,16 @@ pub(super) fn stored(text: &mut Text, stored: &Figures, durability: Durability) 
         "surewire_store_written_bytes_total",
         "Bytes that were written to the disk, those around the records included.",
         stored.written,
+    );
+    text.gauge(
+        "surewire_store_full",
+        "Whether the disk has no room, so that what would store more is refused: 1 or 0.",
+        u8::from(stored.full),
+    );
+    text.gauge(
+        "surewire_store_waiting_bytes",
+        "Bytes of records that are not durable yet.",
+        stored.waiting_bytes,
     );
 }
 

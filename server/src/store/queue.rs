@@ -1,16 +1,26 @@
 //! Records on their way from the engine's lock to the committer, and how far it has come.
 
+use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use surewire_engine::event::Storage;
 use surewire_engine::id::Lsn;
 use surewire_engine::log::pending::Pending;
 use surewire_engine::time::Time;
 use tokio::sync::Notify;
 
 use crate::histogram::Histogram;
+
+/// Records up to so many bytes share a batch. A quarter of a segment, so that on a full disk every
+/// batch but one of a few huge messages fits what is allocated, and little is lost at its end.
+const BATCH: usize = 4 << 20;
+
+/// Once so many bytes of records wait for the disk, nothing new is taken until half of them are
+/// written: a disk that hangs must not fill the memory.
+const MOST_WAITING: usize = 64 << 20;
 
 /// What workers and the committer share. Its locks are held for a copy, never for the disk.
 pub(crate) struct Queue {
@@ -21,25 +31,34 @@ pub(crate) struct Queue {
     durable: AtomicU64,
     /// Whether the log holds so much that is outdated that it should be cleaned.
     outdated: AtomicBool,
+    /// Whether the disk has no room.
+    full: AtomicBool,
+    /// Bytes of records that are not durable.
+    waiting_bytes: AtomicUsize,
     figures: Mutex<Figures>,
 }
 
 #[derive(Default)]
 struct Waiting {
-    pending: Pending,
-    /// When the first of them came.
-    since: Time,
-    /// Whose turn was the last to bring some.
-    worker: usize,
+    /// Batches, all but the last as large as they get.
+    batches: VecDeque<Taken>,
     closed: bool,
 }
 
-/// All that waited.
+/// What the committer finds.
+pub(super) enum Next {
+    Batch(Taken),
+    Nothing,
+    /// Nothing, and nothing will come any more.
+    Never,
+}
+
+/// Records that become durable together.
 pub(super) struct Taken {
     pub(super) pending: Pending,
     /// When the first of them came.
     pub(super) since: Time,
-    /// Whom to wake when they are durable.
+    /// Whose turn was the last to bring some: whom to wake when they are durable.
     pub(super) worker: usize,
 }
 
@@ -55,6 +74,10 @@ pub(crate) struct Figures {
     pub(crate) record_bytes: u64,
     /// Bytes written, those around the records included.
     pub(crate) written: u64,
+    /// Bytes of records that are not durable now.
+    pub(crate) waiting_bytes: usize,
+    /// Whether the disk has no room now.
+    pub(crate) full: bool,
 }
 
 impl Queue {
@@ -65,21 +88,26 @@ impl Queue {
             more: Notify::new(),
             durable: AtomicU64::new(durable.0),
             outdated: AtomicBool::new(false),
+            full: AtomicBool::new(false),
+            waiting_bytes: AtomicUsize::new(0),
             figures: Mutex::default(),
         }
     }
 
     /// Takes all records out of `fresh`.
     pub(super) fn put(&self, fresh: &mut Pending, now: Time, worker: Option<usize>) {
+        self.waiting_bytes.fetch_add(fresh.bytes.len(), Ordering::Relaxed);
         let mut waiting = self.waiting();
-        if waiting.pending.is_empty() {
-            waiting.since = now;
-            std::mem::swap(&mut waiting.pending, fresh);
-        } else {
-            join(&mut waiting.pending, fresh);
-        }
-        if let Some(worker) = worker {
-            waiting.worker = worker;
+        let last = waiting.batches.back_mut();
+        match last.filter(|last| last.pending.bytes.len() + fresh.bytes.len() <= BATCH) {
+            Some(last) => {
+                join(&mut last.pending, fresh);
+                last.worker = worker.unwrap_or(last.worker);
+            }
+            None => {
+                let (pending, worker) = (std::mem::take(fresh), worker.unwrap_or_default());
+                waiting.batches.push_back(Taken { pending, since: now, worker });
+            }
         }
     }
 
@@ -94,24 +122,45 @@ impl Queue {
         self.notify();
     }
 
-    /// Waits for records and takes all there are; `None` when there will be none any more.
-    pub(super) async fn take(&self) -> Option<Taken> {
-        loop {
-            let (taken, closed) = self.try_take();
-            if taken.is_some() || closed {
-                return taken;
-            }
-            self.more.notified().await;
+    pub(super) fn is_closed(&self) -> bool {
+        self.waiting().closed
+    }
+
+    /// Takes the next batch.
+    pub(super) fn try_take(&self) -> Next {
+        let mut waiting = self.waiting();
+        match waiting.batches.pop_front() {
+            Some(taken) => Next::Batch(taken),
+            None if waiting.closed => Next::Never,
+            None => Next::Nothing,
         }
     }
 
-    fn try_take(&self) -> (Option<Taken>, bool) {
-        let mut waiting = self.waiting();
-        if waiting.pending.is_empty() {
-            return (None, waiting.closed);
+    /// Returns when there may be more to take, or will be nothing any more.
+    pub(super) async fn more(&self) {
+        self.more.notified().await;
+    }
+
+    /// A batch of so many bytes of records is durable.
+    pub(super) fn written(&self, bytes: usize) {
+        self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether more may come, after this was so.
+    pub(super) fn storage(&self, before: Storage) -> Storage {
+        let most = if before == Storage::Behind { MOST_WAITING / 2 } else { MOST_WAITING };
+        if self.is_full() {
+            Storage::Full
+        } else if self.waiting_bytes() > most {
+            Storage::Behind
+        } else {
+            Storage::Takes
         }
-        let pending = std::mem::take(&mut waiting.pending);
-        (Some(Taken { pending, since: waiting.since, worker: waiting.worker }), waiting.closed)
+    }
+
+    /// Bytes of records that are not durable.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes.load(Ordering::Relaxed)
     }
 
     /// The last record that is durable.
@@ -129,12 +178,24 @@ impl Queue {
         self.outdated.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_outdated(&self, outdated: bool) {
-        self.outdated.store(outdated, Ordering::Relaxed);
+    /// Returns whether that is news.
+    pub(super) fn set_outdated(&self, outdated: bool) -> bool {
+        self.outdated.swap(outdated, Ordering::Relaxed) != outdated
+    }
+
+    /// Whether the disk has no room.
+    pub(super) fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether that is news.
+    pub(super) fn set_full(&self, full: bool) -> bool {
+        self.full.swap(full, Ordering::Relaxed) != full
     }
 
     pub(crate) fn figures(&self) -> Figures {
-        self.lock_figures().clone()
+        let (waiting_bytes, full) = (self.waiting_bytes(), self.is_full());
+        Figures { waiting_bytes, full, ..self.lock_figures().clone() }
     }
 
     pub(super) fn count(&self, change: impl FnOnce(&mut Figures)) {
@@ -166,7 +227,7 @@ fn join(pending: &mut Pending, later: &mut Pending) {
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sync, commit: _, batches, records, record_bytes, written } = self;
+        let Self { sync, batches, records, record_bytes, written, .. } = self;
         let (syncs, synced) = (sync.count(), Duration::from_nanos(sync.sum()));
         write!(
             f,

@@ -23,6 +23,8 @@ pub(super) struct Reading {
     pub(super) traffic: traffic::Bytes,
     /// What an acknowledged message survives.
     pub(super) durability: Durability,
+    /// Whether the disk has no room.
+    pub(super) full: bool,
     /// Connections that were accepted, before anything came on them.
     pub(super) sockets: u64,
 }
@@ -74,7 +76,7 @@ impl SystemTopics {
 }
 
 /// Topics below `$SYS/broker/`, and what is told there.
-fn values(uptime: Duration, reading: &Reading) -> [(&'static str, String); 23] {
+fn values(uptime: Duration, reading: &Reading) -> [(&'static str, String); 24] {
     let Numbers { sizes, counters } = &reading.numbers;
     let (sessions, connected) = (sizes.sessions as u64, sizes.connections as u64);
     let away = sessions.saturating_sub(connected);
@@ -95,6 +97,7 @@ fn values(uptime: Duration, reading: &Reading) -> [(&'static str, String); 23] {
         number("messages/sent", counters.packets_sent.total()),
         number("messages/stored", stored),
         number("store/messages/count", stored),
+        number("store/full", u64::from(reading.full)),
         ("store/durability", reading.durability.to_string()),
         number("retained messages/count", sizes.retained as u64),
         number("subscriptions/count", sizes.subscriptions as u64),
@@ -144,6 +147,7 @@ mod tests {
             numbers,
             traffic: traffic::Bytes::default(),
             durability: Durability::Power,
+            full: false,
             sockets: 0,
         }
     }
@@ -156,7 +160,7 @@ mod tests {
     #[test]
     fn all_is_told_at_first_and_then_what_has_changed() {
         let (mut topics, mut reading) = (SystemTopics::default(), reading());
-        assert_eq!(topics.update(Duration::ZERO, &reading).len(), 23 + 27);
+        assert_eq!(topics.update(Duration::ZERO, &reading).len(), 24 + 27);
         assert_eq!(topics.update(Duration::ZERO, &reading), []);
 
         reading.numbers.counters.received.at_least_once = 6;

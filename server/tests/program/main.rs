@@ -16,6 +16,7 @@ mod refusals;
 mod secrets;
 mod sessions;
 mod signals;
+mod small_disk;
 mod start;
 mod store;
 mod support;

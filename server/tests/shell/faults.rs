@@ -266,9 +266,3 @@ fn a_failed_sync_ends_the_broker_and_nothing_is_acknowledged() {
     let text = error.to_string();
     assert!(text.contains("failed: Input/output error; nothing was acknowledged since"), "{text}");
 }
-
-#[test]
-fn a_full_disk_ends_the_broker_and_nothing_is_acknowledged() {
-    let error = ends_with(DiskError::NoRoom);
-    assert!(matches!(error, RunError::NoRoom { .. }), "{error}");
-}

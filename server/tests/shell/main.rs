@@ -7,6 +7,7 @@ mod broker;
 mod faults;
 mod limits;
 mod metrics;
+mod room;
 mod start;
 mod stop;
 mod system_topics;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use surewire_engine::Engine;
 use surewire_engine::action::{Action, Outgoing};
 use surewire_engine::codec::{self, Limits};
-use surewire_engine::event::{Event, Lost, Peer};
+use surewire_engine::event::{Event, Lost, Peer, Storage};
 use surewire_engine::id::{ConnId, Lsn};
 use surewire_engine::log::disk::{DiskError, Op, Reply};
 use surewire_engine::log::pending::Pending;
@@ -81,6 +81,8 @@ pub(crate) struct Broker {
     events: u64,
     check_every: u64,
     now: Time,
+    /// Whether the engine was told that the disk is full.
+    full: bool,
 }
 
 impl Broker {
@@ -96,6 +98,7 @@ impl Broker {
             events: 0,
             check_every,
             now,
+            full: false,
         }
     }
 
@@ -153,6 +156,20 @@ impl Broker {
     /// The engine's deadline is there.
     pub(crate) fn timeout(&mut self, now: Time) {
         self.event(now, Event::Timeout);
+    }
+
+    /// Tells the engine whether the disk is full, if that is news, and cleans while it is.
+    pub(crate) fn tell_storage(&mut self, now: Time) -> bool {
+        let full = self.log.is_full();
+        if full != self.full {
+            self.full = full;
+            let storage = if full { Storage::Full } else { Storage::Takes };
+            self.event(now, Event::Storage(storage));
+        }
+        if full && self.log.wants_cleaning() {
+            self.event(now, Event::Clean { budget: CLEAN });
+        }
+        full
     }
 
     /// What the disk is to do, if it is idle and there is anything.

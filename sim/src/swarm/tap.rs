@@ -151,7 +151,8 @@ impl Tap {
             | Notice::PublishRefused { .. }
             | Notice::NotRetained { .. }
             | Notice::SubscribeRefused { .. }
-            | Notice::WillPublished { .. } => {}
+            | Notice::WillPublished { .. }
+            | Notice::Storage(_) => {}
         }
     }
 

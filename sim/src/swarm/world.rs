@@ -42,6 +42,8 @@ pub(super) enum Happening {
     /// Of one life of the process.
     EngineTimer(u64),
     DiskDone(u64),
+    /// A full disk is asked for room again.
+    Retry(u64),
     /// The process ends.
     End(u64),
     /// The process starts.
@@ -195,6 +197,7 @@ impl World {
             Happening::ClientTimer(client) => self.client_timer(client),
             Happening::EngineTimer(life) => self.engine_timer(life),
             Happening::DiskDone(life) => self.disk_done(life),
+            Happening::Retry(life) => self.retry(life),
             Happening::End(life) => self.end_now(life),
             Happening::Boot => self.boot(),
             Happening::Heal => self.heal(),
@@ -265,7 +268,8 @@ impl Happening {
             | Self::ToBroker(..)
             | Self::BrokerLoses(_)
             | Self::EngineTimer(_)
-            | Self::DiskDone(_) => true,
+            | Self::DiskDone(_)
+            | Self::Retry(_) => true,
             Self::Act
             | Self::ToClient(..)
             | Self::ClientLoses(_)

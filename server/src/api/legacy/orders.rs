@@ -29,10 +29,11 @@ pub(super) async fn publish(
     let content = checks::message(&form(&headers, body).await, api.settings())?;
     let answer = api.command(Command::Publish(Box::new(content))).await?;
     let Answer::PublishRefused(why) = answer else { return Ok(done()) };
-    Err(Refused::Invalid(match why {
-        PublishRefusal::DollarTopic | PublishRefusal::TopicLimit => checks::TOPIC,
-        PublishRefusal::RetainedLimit => "no more messages can be retained",
-    }))
+    Err(match why {
+        PublishRefusal::DollarTopic | PublishRefusal::TopicLimit => Refused::Invalid(checks::TOPIC),
+        PublishRefusal::RetainedLimit => Refused::Invalid("no more messages can be retained"),
+        PublishRefusal::StorageFull => Refused::Full,
+    })
 }
 
 pub(super) async fn subscribe(
@@ -46,6 +47,7 @@ pub(super) async fn subscribe(
     let answer = api.command(Command::Subscribe { client, filter, qos }).await?;
     let Answer::SubscribeRefused(why) = answer else { return Ok(done()) };
     Err(Refused::Invalid(match why {
+        SubscribeRefusal::StorageFull => return Err(Refused::Full),
         SubscribeRefusal::Invalid(_) | SubscribeRefusal::TopicLimit => checks::FILTER,
         SubscribeRefusal::FilterLimit | SubscribeRefusal::SubscriptionLimit => {
             "the client has as many subscriptions as it may have"

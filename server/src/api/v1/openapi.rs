@@ -83,6 +83,10 @@ impl IntoResponses for BodyRefusals {
             ("408", problem("The body did not come in time")),
             ("415", problem("The body is not declared as `application/json`")),
             ("422", problem("The body is understood and cannot be carried out")),
+            (
+                "507",
+                problem("Nothing new can be stored: the disk has no room, or does not keep up"),
+            ),
         ])
     }
 }

@@ -1,6 +1,7 @@
 //! Publishing a message.
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use bytes::Bytes;
 use bytestring::ByteString;
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,7 @@ use surewire_engine::answer::Answer;
 use surewire_engine::codec::Limits;
 use surewire_engine::log::record;
 use surewire_engine::message::Content;
+use surewire_engine::notice::PublishRefusal;
 use surewire_engine::packet::{Properties, PropertySet, QoS};
 use surewire_engine::request::Command;
 use surewire_engine::topic::TopicName;
@@ -97,12 +99,21 @@ async fn publish(
     let answer = api.command(Command::Publish(Box::new(content))).await?;
     if let Answer::PublishRefused(why) = answer {
         let words = words::publish(why);
-        return Err(Problem::unprocessable(words.text).because(words.reason));
+        return Err(Problem::new(status(why), words.text).because(words.reason));
     }
     let Answer::Published { receivers, retained } = answer else {
         return Err(Problem::mismatch());
     };
     Ok(Json(Published { receivers, retained: outcome(stores, retained) }))
+}
+
+fn status(why: PublishRefusal) -> StatusCode {
+    match why {
+        PublishRefusal::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
+        PublishRefusal::DollarTopic
+        | PublishRefusal::TopicLimit
+        | PublishRefusal::RetainedLimit => StatusCode::UNPROCESSABLE_ENTITY,
+    }
 }
 
 fn outcome(stores: bool, retained: record::Retained) -> Outcome {

@@ -139,7 +139,9 @@ impl Recent {
 /// `None` for what went well.
 fn told(notice: &Notice) -> Option<(Kind, Words)> {
     Some(match notice {
-        Notice::Connected { .. } | Notice::WillPublished { .. } => return None,
+        Notice::Connected { .. } | Notice::WillPublished { .. } | Notice::Storage(_) => {
+            return None;
+        }
         Notice::Dropped { why, .. } => (Kind::Dropped, words::dropped(*why)),
         Notice::Refused { why, address, .. } => {
             let mut words = words::connect(*why);
@@ -169,6 +171,7 @@ fn about(notice: &Notice) -> (Option<String>, Option<QoS>) {
         Notice::Connected { .. }
         | Notice::Refused { .. }
         | Notice::Disconnected { .. }
-        | Notice::SessionEnded { .. } => (None, None),
+        | Notice::SessionEnded { .. }
+        | Notice::Storage(_) => (None, None),
     }
 }

@@ -41,6 +41,12 @@ pub(crate) fn closed(why: CloseReason) -> Words {
             "The queue of the session was full, and queue_full_policy is disconnect. Raise \
              max_msgqueue_messages or max_queued_bytes, or choose another policy.",
         ),
+        CloseReason::StorageFull => words(
+            "storage_full",
+            "The client published at QoS 1 or 2 and nothing new can be stored: the disk that data_dir \
+             is on has no room, or does not keep up. Its message was not acknowledged, so it sends it \
+             again when it is back. Make room; the broker goes on by itself.",
+        ),
         CloseReason::Administrative => words(
             "administrative",
             "An operator ended the connection through the management interface.",
@@ -113,6 +119,7 @@ mod tests {
             CloseReason::TakenOver,
             CloseReason::Stalled,
             CloseReason::QueueFull,
+            CloseReason::StorageFull,
             CloseReason::Administrative,
             CloseReason::Stopping,
         ];

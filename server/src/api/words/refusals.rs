@@ -38,6 +38,12 @@ pub(crate) fn connect(why: Refusal) -> Words {
             "Memory is short, so no new session is made. Raise memory_limit, or end sessions that \
              nobody needs.",
         ),
+        Refusal::StorageFull => words(
+            "storage_full",
+            "The client wants a Will or a session that outlives its connection, and nothing new can \
+             be stored: the disk that data_dir is on has no room, or does not keep up. Make room; \
+             the broker goes on by itself.",
+        ),
         Refusal::WillTopic => words(
             "will_topic_reserved",
             "The topic of the Will starts with $, which is for the broker alone. Choose another \
@@ -63,6 +69,12 @@ pub(crate) fn publish(why: PublishRefusal) -> Words {
             "retained_limit",
             "The store of retained messages is full (retained.max_messages, retained.max_bytes): \
              the message was delivered, but not retained. Remove some, or raise the limit.",
+        ),
+        PublishRefusal::StorageFull => words(
+            "storage_full",
+            "Nothing new can be stored: the disk that data_dir is on has no room, or does not keep \
+             up. Messages of QoS 0 that are not retained go on. Make room; the broker goes on by \
+             itself.",
         ),
     }
 }
@@ -92,6 +104,11 @@ pub(crate) fn subscribe(why: SubscribeRefusal) -> Words {
             "awaited_clients",
             "As many subscriptions wait for clients that never connected as may: 1,000 for one, for \
              10,000 clients. Remove those that are not needed.",
+        ),
+        SubscribeRefusal::StorageFull => words(
+            "storage_full",
+            "The subscription would be stored, and nothing new can be: the disk that data_dir is on \
+             has no room, or does not keep up. Make room; the broker goes on by itself.",
         ),
     }
 }
@@ -124,6 +141,7 @@ mod tests {
             Refusal::NotAuthenticated,
             Refusal::ConnectionLimit,
             Refusal::MemoryLimit,
+            Refusal::StorageFull,
             Refusal::WillTopic,
             Refusal::Stopping,
         ];
@@ -134,6 +152,7 @@ mod tests {
                 PublishRefusal::DollarTopic,
                 PublishRefusal::TopicLimit,
                 PublishRefusal::RetainedLimit,
+                PublishRefusal::StorageFull,
             ]
             .map(publish),
         );
@@ -150,6 +169,7 @@ mod tests {
             SubscribeRefusal::FilterLimit,
             SubscribeRefusal::SubscriptionLimit,
             SubscribeRefusal::Awaited,
+            SubscribeRefusal::StorageFull,
         ];
         check(invalid.map(SubscribeRefusal::Invalid).into_iter().chain(others).map(subscribe));
     }

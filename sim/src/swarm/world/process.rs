@@ -36,6 +36,8 @@ pub(super) struct Process {
     /// Operations until the end, in recoveries to come; the next one last.
     again: Vec<u64>,
     ops: u64,
+    /// A full disk is going to be asked for room again.
+    retries: bool,
     /// A bit is to turn round at the next power cut; what the disk holds is not what was written.
     pub(super) flips: bool,
     pub(super) damaged: bool,
@@ -131,7 +133,7 @@ impl World {
             }
         }
         (self.process.life, self.process.timer) = (self.process.life + 1, None);
-        self.process.ending = None;
+        (self.process.ending, self.process.retries) = (None, false);
         self.stalled_until = 0;
         self.tap.ended();
         self.oracle.broker_ended();
@@ -319,15 +321,31 @@ impl World {
         self.pump();
     }
 
+    /// There may be room again.
+    pub(super) fn retry(&mut self, life: u64) {
+        if life != self.process.life {
+            return;
+        }
+        self.process.retries = false;
+        if let Some(broker) = self.process.broker_mut() {
+            broker.log.retry();
+        }
+        self.pump();
+    }
+
     /// Whatever the broker has to do with others.
     pub(super) fn pump(&mut self) {
         self.take_deeds();
         let (life, time) = (self.process.life, self.process.time(self.now));
         let idle = self.process.doing.is_none();
         let Some(broker) = self.process.broker_mut() else { return };
+        let full = broker.tell_storage(time);
         let due = broker.engine.next_timeout().map(|due| nanos(due - time));
         if idle && let Some(op) = broker.next_op() {
             self.begin(op);
+        }
+        if full && !std::mem::replace(&mut self.process.retries, true) {
+            self.after(1_000 * MS, Happening::Retry(life));
         }
         if let Some(delay) = due
             && self.process.timer.is_none_or(|at| at > self.now + delay)
@@ -400,7 +418,8 @@ impl World {
             | Notice::PublishRefused { .. }
             | Notice::NotRetained { .. }
             | Notice::SubscribeRefused { .. }
-            | Notice::WillPublished { .. } => {}
+            | Notice::WillPublished { .. }
+            | Notice::Storage(_) => {}
         }
     }
 

@@ -1,0 +1,402 @@
+//! The log over a disk that has no room, for a while or for good.
+
+use proptest::prelude::*;
+use surewire_engine::id::Lsn;
+use surewire_engine::log::disk::{DiskError, Op, Reply};
+use surewire_engine::log::pending::Pending;
+use surewire_engine::log::recovery::Recovery;
+use surewire_engine::log::writer::{Log, Options, Progress, Sync};
+use surewire_engine::time::Time;
+
+use crate::disk::Disk;
+use crate::{Life, recover};
+
+const SEGMENT: usize = 512;
+
+/// Bytes of a record that lets four batches of one fit a segment.
+const RECORD: usize = 50;
+
+fn options(nonce: u64) -> Options {
+    Options { segment_len: SEGMENT as u64, sync: Sync::Always, nonce }
+}
+
+fn open(disk: &mut Disk, nonce: u64) -> Log {
+    recover(disk, options(nonce), usize::MAX).unwrap().unwrap().0
+}
+
+/// A batch of one record of so many bytes.
+fn batch(lsn: u64, len: usize) -> Pending {
+    let mut bytes = u32::try_from(len).unwrap().to_le_bytes().to_vec();
+    bytes.resize(4 + len, 7);
+    Pending { first: Lsn(lsn), count: 1, time: Time::from_secs(lsn), bytes, ..Pending::default() }
+}
+
+fn kind(op: &Op) -> &'static str {
+    match op {
+        Op::Allocate { .. } => "allocate",
+        Op::Write { .. } => "write",
+        Op::Sync { .. } => "sync",
+        Op::Rename { .. } => "rename",
+        Op::Remove { .. } => "remove",
+        Op::SyncDirectory => "sync directory",
+        Op::List | Op::Read { .. } => "read",
+    }
+}
+
+/// Does all there is to do; returns what that was, and what became durable.
+fn work(log: &mut Log, disk: &mut Disk) -> (Vec<&'static str>, Lsn) {
+    let (mut done, mut durable) = (Vec::new(), Lsn::NONE);
+    while let Some(op) = log.next() {
+        assert!(done.len() < 1_000, "it comes to an end");
+        done.push(kind(&op));
+        if let Progress::Durable(upto) = log.done(disk.perform(op)).unwrap() {
+            durable = upto;
+        }
+    }
+    (done, durable)
+}
+
+/// A log whose disk is full since its first batch, with this many spares of the three it wants.
+fn full(spares: usize) -> (Log, Disk) {
+    let mut disk = Disk::with_room(SEGMENT * (1 + spares));
+    let mut log = open(&mut disk, 1);
+    log.append(batch(1, RECORD));
+    assert_eq!(work(&mut log, &mut disk).1, Lsn(1));
+    assert_eq!((log.is_full(), disk.files()), (true, 1 + spares));
+    (log, disk)
+}
+
+/// Appends batches until one finds no place; returns its number.
+fn fill(log: &mut Log, disk: &mut Disk, from: u64) -> u64 {
+    for lsn in from.. {
+        log.append(batch(lsn, RECORD));
+        if work(log, disk).1 != Lsn(lsn) {
+            return lsn;
+        }
+    }
+    unreachable!("a disk without end")
+}
+
+#[test]
+fn nothing_is_made_before_the_first_record_and_the_reserve_only_behind_it() {
+    let mut disk = Disk::default();
+    let mut log = open(&mut disk, 1);
+    assert_eq!((log.next(), disk.files()), (None, 0));
+    log.append(batch(1, RECORD));
+    let (done, _) = work(&mut log, &mut disk);
+    let first = ["allocate", "write", "sync", "rename", "sync directory"];
+    assert_eq!(done, [&first[..], &["allocate"; 3]].concat());
+}
+
+#[test]
+fn a_segment_begins_in_a_spare_and_the_reserve_grows_with_what_may_live() {
+    let mut disk = Disk::default();
+    let mut log = open(&mut disk, 1);
+    // Batches, segments, spares; the third segment makes a round wanted, which has its spares.
+    let expected = [(1, 1, 3), (5, 2, 3), (6, 2, 4), (9, 3, 3), (13, 4, 2), (20, 5, 2)];
+    let mut seen = Vec::new();
+    for lsn in 1..=20 {
+        log.append(batch(lsn, RECORD));
+        let (done, durable) = work(&mut log, &mut disk);
+        assert_eq!(durable, Lsn(lsn));
+        if lsn > 1 && done.contains(&"rename") {
+            assert_eq!(done[..4], ["write", "sync", "rename", "sync directory"]);
+        }
+        if expected.iter().any(|(batches, ..)| *batches == lsn) {
+            seen.push((lsn, log.segments(), disk.files() - log.segments()));
+        }
+    }
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn a_full_disk_is_known_while_there_is_room_and_what_is_appended_goes_on_in_it() {
+    for spares in 0..3 {
+        let (mut log, mut disk) = full(spares);
+        let waits = fill(&mut log, &mut disk, 2);
+        assert_eq!(waits, 1 + 4 * (1 + spares as u64), "four batches a segment");
+        assert!(log.is_full() && !log.is_idle());
+        assert_eq!(log.next(), None, "it does not try again by itself");
+
+        log.retry();
+        assert_eq!(work(&mut log, &mut disk), (vec!["allocate"], Lsn::NONE), "still no room");
+
+        disk.room += SEGMENT;
+        log.retry();
+        let (done, durable) = work(&mut log, &mut disk);
+        assert_eq!(durable, Lsn(waits), "what waited is written");
+        assert_eq!(done.last(), Some(&"allocate"));
+        assert!(log.is_full() && log.is_idle(), "room for it alone");
+
+        disk.room = usize::MAX;
+        log.retry();
+        work(&mut log, &mut disk);
+        assert!(!log.is_full(), "the reserve is there again");
+        let (_, summary, records) = recover(&mut disk, options(2), usize::MAX).unwrap().unwrap();
+        assert_eq!((summary.last, records.len() as u64), (Lsn(waits), waits), "nothing is lost");
+    }
+}
+
+#[test]
+fn without_room_for_the_first_segment_the_first_batch_waits() {
+    let mut disk = Disk::with_room(SEGMENT - 1);
+    let mut log = open(&mut disk, 1);
+    log.append(batch(1, RECORD));
+    assert_eq!(work(&mut log, &mut disk), (vec!["allocate"], Lsn::NONE));
+    assert!(log.is_full() && !log.is_idle());
+    disk.room = usize::MAX;
+    log.retry();
+    assert_eq!(work(&mut log, &mut disk).1, Lsn(1));
+    assert!(!log.is_full());
+}
+
+#[test]
+fn a_batch_that_fits_no_spare_gets_a_file_of_its_own_or_waits_for_one() {
+    let (mut log, mut disk) = full(2);
+    log.append(batch(2, 2 * SEGMENT));
+    assert_eq!(work(&mut log, &mut disk), (vec![], Lsn::NONE));
+    disk.room = usize::MAX;
+    log.retry();
+    assert_eq!(work(&mut log, &mut disk).1, Lsn(2));
+    assert!(!log.is_full());
+    log.append(batch(3, RECORD));
+    assert_eq!(work(&mut log, &mut disk).1, Lsn(3));
+}
+
+#[test]
+fn a_waiting_batch_goes_before_the_reserve() {
+    let mut disk = Disk::default();
+    let mut log = open(&mut disk, 1);
+    log.append(batch(1, RECORD));
+    loop {
+        let op = log.next().unwrap();
+        if log.done(disk.perform(op)).unwrap() == Progress::Durable(Lsn(1)) {
+            break;
+        }
+    }
+    assert_eq!(disk.files(), 1, "no spare yet");
+    log.append(batch(2, RECORD));
+    assert_eq!(log.next().as_ref().map(kind), Some("write"));
+}
+
+#[test]
+fn the_spares_outlive_the_process_and_serve_the_next_one_on_a_full_disk() {
+    let (log, mut disk) = full(2);
+    drop(log);
+    let mut log = open(&mut disk, 2);
+    assert_eq!(disk.files(), 3);
+    log.append(batch(2, RECORD));
+    let (done, durable) = work(&mut log, &mut disk);
+    assert_eq!(durable, Lsn(2));
+    assert_eq!(done, ["write", "sync", "rename", "sync directory", "allocate"]);
+    assert!(log.is_full());
+}
+
+#[test]
+fn a_spare_that_was_begun_is_not_used_again() {
+    let (log, mut disk) = full(2);
+    drop(log);
+    let begun = "0000000000000002.new".to_owned();
+    let bytes = b"a torn segment".to_vec();
+    disk.perform(Op::Write { file: begun.clone(), offset: 400, bytes }).unwrap();
+    let (_, summary, _) = recover(&mut disk, options(2), usize::MAX).unwrap().unwrap();
+    assert_eq!(summary.removed, [begun]);
+    assert_eq!((summary.cut, disk.files()), (None, 2));
+}
+
+/// Rewrites what lives, all in one record, and trims to it.
+fn clean(log: &mut Log, disk: &mut Disk, lsn: u64, live: usize) {
+    log.append(batch(lsn, live));
+    assert_eq!(work(log, disk).1, Lsn(lsn));
+    let trim = Pending { trim: Some(Lsn(lsn)), live: Some(live as u64), ..Pending::default() };
+    log.append(trim);
+    assert_eq!(work(log, disk).1, Lsn(lsn));
+}
+
+#[test]
+fn cleaning_on_a_full_disk_gives_room_back_without_waiting() {
+    let mut disk = Disk::with_room(SEGMENT * 4);
+    let mut log = open(&mut disk, 1);
+    for lsn in 1..=5 {
+        assert!(!log.is_full() && !log.wants_cleaning());
+        log.append(batch(lsn, RECORD));
+        work(&mut log, &mut disk);
+    }
+    assert!(log.is_full());
+    assert!(log.wants_cleaning(), "long before it would be wanted with room");
+    clean(&mut log, &mut disk, 6, RECORD);
+    assert_eq!(log.segments(), 1);
+    assert!(!log.is_full(), "what was removed gave its room to the reserve at once");
+    assert!(!log.wants_cleaning(), "once is enough");
+}
+
+#[test]
+fn a_few_bytes_on_a_full_disk_are_worth_a_round_in_the_long_run() {
+    let large = Options { segment_len: 16_384, ..options(1) };
+    let mut disk = Disk::with_room(16_384 * 3);
+    let mut log = recover(&mut disk, large, usize::MAX).unwrap().unwrap().0;
+    // How often a full disk was asked for room until a round was wanted.
+    let asked = |log: &mut Log, disk: &mut Disk| {
+        (0..10).find(|_| {
+            let wanted = log.wants_cleaning();
+            log.retry();
+            work(log, disk);
+            wanted
+        })
+    };
+    log.append(batch(1, RECORD));
+    work(&mut log, &mut disk);
+    assert!(log.is_full());
+    assert_eq!(asked(&mut log, &mut disk), Some(1));
+    clean(&mut log, &mut disk, 2, 6_000);
+    log.append(batch(3, 1));
+    work(&mut log, &mut disk);
+    assert_eq!(asked(&mut log, &mut disk), Some(2), "a quarter of a segment each time");
+    clean(&mut log, &mut disk, 4, 6_000);
+    assert_eq!(asked(&mut log, &mut disk), None, "nothing has changed since");
+}
+
+#[test]
+fn a_round_that_finds_no_room_leaves_the_last_spare_to_others() {
+    let mut disk = Disk::with_room(SEGMENT * 7);
+    let mut log = open(&mut disk, 1);
+    let mut lsn = 1;
+    while !log.wants_cleaning() {
+        log.append(batch(lsn, RECORD));
+        assert_eq!(work(&mut log, &mut disk).1, Lsn(lsn));
+        lsn += 1;
+    }
+    while log.wants_cleaning() {
+        log.append(batch(lsn, RECORD));
+        assert_eq!(work(&mut log, &mut disk).1, Lsn(lsn), "a round goes on");
+        lsn += 1;
+    }
+    assert!(log.is_full() && log.is_idle());
+    log.append(batch(lsn, 300));
+    assert_eq!(work(&mut log, &mut disk).1, Lsn(lsn), "an acknowledgement");
+}
+
+#[test]
+fn spares_that_are_too_many_are_given_back() {
+    let mut disk = Disk::default();
+    let mut log = open(&mut disk, 1);
+    log.append(batch(1, 5 * SEGMENT));
+    work(&mut log, &mut disk);
+    assert!(log.wants_cleaning());
+    clean(&mut log, &mut disk, 2, RECORD);
+    assert_eq!((log.segments(), disk.files()), (1, 1 + 3));
+}
+
+#[test]
+fn no_room_for_anything_but_a_file_ends_the_log_as_any_other_error_does() {
+    for fails in ["write", "sync", "rename", "sync directory"] {
+        let mut disk = Disk::default();
+        let mut log = open(&mut disk, 1);
+        log.append(batch(1, RECORD));
+        let error = loop {
+            let op = log.next().unwrap();
+            let fails = kind(&op) == fails;
+            let says = if fails { Err(DiskError::NoRoom) } else { disk.perform(op) };
+            if let Err(error) = log.done(says) {
+                break error;
+            }
+        };
+        assert_eq!(error.error, DiskError::NoRoom);
+        assert!(!log.is_idle() && log.next().is_none(), "it is over");
+    }
+    let mut log = open(&mut Disk::default(), 1);
+    log.append(batch(1, RECORD));
+    assert!(matches!(log.next(), Some(Op::Allocate { .. })));
+    let error = log.done(Err(DiskError::Failed("Read-only file system".into()))).unwrap_err();
+    assert_eq!(error.to_string(), "making 0000000000000001.new failed: Read-only file system");
+}
+
+impl Life {
+    /// Other programs take room and give it back.
+    fn let_room_change(&mut self) {
+        self.disk.room = match self.rng.below(12) {
+            0 => usize::MAX,
+            1..=3 => self.disk.used() + self.rng.below(4 * SEGMENT),
+            4 => 0,
+            _ => return,
+        };
+    }
+
+    /// Appends, cleans and tidies while room comes and goes, then the power is cut.
+    fn live_tight(&mut self) -> usize {
+        let mut log = self.start();
+        let mut waited = 0;
+        for _ in 0..self.rng.below(120) {
+            self.let_room_change();
+            if self.rng.below(8) == 0 {
+                log.retry();
+            }
+            if log.is_idle() && self.rng.below(2) == 0 {
+                let mut batch = self.batch();
+                batch.live = batch.trim.map(|_| self.rng.below(SEGMENT) as u64);
+                log.append(batch);
+            }
+            let Some(op) = log.next() else {
+                assert!(log.is_idle() || log.is_full(), "only room is waited for");
+                waited += usize::from(!log.is_idle());
+                continue;
+            };
+            let result = self.disk.perform(op);
+            if let Progress::Durable(lsn) = log.done(result).expect("the disk never fails") {
+                self.durable = lsn.0 as usize;
+            }
+        }
+        self.crash();
+        waited
+    }
+
+    /// Room returns: the log takes everything again.
+    fn recovers(&mut self) {
+        self.disk.room = usize::MAX;
+        let mut log = self.start();
+        for _ in 0..3 {
+            let batch = self.batch();
+            log.append(batch);
+            log.retry();
+            self.durable = work(&mut log, &mut self.disk).1.0 as usize;
+            assert_eq!(self.durable, self.appended.len());
+            assert!(!log.is_full() && log.is_idle());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn nothing_durable_is_lost_while_room_comes_and_goes(seed: u64) {
+        let mut life = Life::new(seed);
+        for _ in 0..10 {
+            life.live_tight();
+        }
+        life.recovers();
+        life.start();
+        prop_assert!(life.disk.files() < 60, "{} files", life.disk.files());
+    }
+}
+
+#[test]
+fn lives_in_little_room_do_wait() {
+    let mut life = Life::new(1);
+    let waited: usize = (0..100).map(|_| life.live_tight()).sum();
+    assert!(waited > 100, "{waited}");
+}
+
+#[test]
+fn recovery_reads_each_spare_and_changes_nothing() {
+    let (log, mut disk) = full(2);
+    drop(log);
+    let before = disk.clone();
+    let mut recovery = Recovery::new(options(2));
+    while let surewire_engine::log::recovery::Step::Do(op) = recovery.next() {
+        assert_eq!(kind(&op), "read");
+        recovery.done(disk.perform(op));
+    }
+    assert_eq!(before.used(), disk.used());
+    assert!(matches!(disk.perform(Op::List), Ok(Reply::Names(names)) if names.len() == 3));
+}

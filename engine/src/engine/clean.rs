@@ -17,7 +17,11 @@ impl Engine {
     /// Ends an offline session. Its client id is free at once; subscriptions beyond the budget of
     /// one step are removed in the next ones and match nothing until then.
     pub(super) fn end_session(&mut self, slot: u32, why: SessionEnd) {
+        let before = self.lsn;
         self.append_for(slot, |session| Record::SessionEnded { session });
+        if self.lsn > before {
+            self.session_ended = self.lsn;
+        }
         self.restored.forget(slot);
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let outbox = session.outbox.take();

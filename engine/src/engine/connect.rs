@@ -135,6 +135,9 @@ impl Engine {
         let awaited = self.take_awaited(slot, &client);
         let after = if self.lsn == before { Lsn::NONE } else { self.lsn };
         self.touch(slot, after);
+        // That nothing is present is a promise too: the session may have ended a moment ago, by a
+        // CONNECT whose answer nobody waited for.
+        let after = if session_present { after } else { after.max(self.session_ended) };
         let connack =
             Connack { session_present, code: ReasonCode::Success, properties: Properties::NONE };
         self.answer(conn, Packet::Connack(connack), after);

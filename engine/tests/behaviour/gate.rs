@@ -88,6 +88,18 @@ fn a_connack_waits_for_what_the_connect_changed() {
     assert_eq!(bench.open(connect("clean")).seen(), ["connack"], "changed nothing");
 }
 
+// The first CONNECT gave the stored session up, and its client went away before it was told so.
+#[test]
+fn a_connack_waits_for_what_an_earlier_connect_gave_up() {
+    let bench = Bench::new();
+    bench.connect_persistent("c", false).lose();
+    bench.hold_store();
+    let first = bench.open(connect("c"));
+    assert_eq!(first.seen(), NOTHING);
+    first.lose();
+    waits(&bench, &bench.open(connect("c")), "connack");
+}
+
 // architecture: QoS 0 and 1 deliveries and PINGRESP pass
 #[test]
 fn pings_and_deliveries_of_qos_0_and_1_do_not_wait() {

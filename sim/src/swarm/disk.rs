@@ -180,10 +180,6 @@ impl Disk {
         Some(format!("bit of {name} at {at}"))
     }
 
-    pub(crate) fn files(&self) -> usize {
-        self.names.len()
-    }
-
     fn file(&mut self, name: &str) -> Result<&mut Inode, DiskError> {
         let inode = self.names.get(name).and_then(|inode| self.inodes.get_mut(inode));
         inode.ok_or_else(|| missing(name))

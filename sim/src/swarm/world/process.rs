@@ -430,10 +430,6 @@ impl World {
             self.oracle.violation(what);
         }
     }
-
-    pub(super) fn log_files(&self) -> usize {
-        self.disk.files()
-    }
 }
 
 fn apply(image: &mut Image, batch: &RecoveredBatch) -> Result<(), String> {

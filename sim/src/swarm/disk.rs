@@ -203,10 +203,10 @@ fn overwrite(target: &mut [u8], offset: usize, bytes: &[u8]) {
 /// Any part of an unsynced write may have got to the disk.
 fn keep_part(durable: &mut [u8], offset: usize, bytes: &[u8], random: &mut Random) {
     let (one, other) = (random.index(bytes.len() + 1), random.index(bytes.len() + 1));
-    let part = match random.below(4) {
+    let part = match random.below(6) {
         0 => 0..0,
         1 => 0..bytes.len(),
-        2 => 0..one,
+        2..4 => 0..one,
         _ => one.min(other)..one.max(other),
     };
     overwrite(durable, offset + part.start, bytes.get(part).unwrap_or_default());

@@ -173,7 +173,7 @@ fn role(random: &mut Random, index: u64) -> Role {
         max_inflight: random.pick(&[1, 5, 20]).unwrap_or(20),
         filters: named(filters),
         toggles: named(toggles),
-        restlessness: random.between(4, 20),
+        restlessness: random.between(3, 12),
         publishes: index == 0 || !random.one_in(4),
         will: random.one_in(4).then_some(QoS::ExactlyOnce),
     }
@@ -181,7 +181,7 @@ fn role(random: &mut Random, index: u64) -> Role {
 
 fn faults(random: &mut Random, acts: u64) -> Vec<Fault> {
     let mut faults = Vec::new();
-    for _ in 0..random.between(1, 6) {
+    for _ in 0..random.between(3, 9) {
         faults.push(Fault { after: random.below(acts), what: end(random) });
     }
     let what = match random.below(16) {

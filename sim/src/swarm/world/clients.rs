@@ -36,10 +36,12 @@ impl World {
 
     fn be_restless(&mut self, client: usize) {
         match self.random.below(10) {
-            0..3 => self.cut(client),
-            3..6 => self.vanish(client),
-            6 => self.say_bye(client, true),
-            7 => self.say_bye(client, false),
+            0..2 => self.cut(client),
+            2..7 => self.vanish(client),
+            7 => {
+                let away = self.random.one_in(2);
+                self.say_bye(client, away);
+            }
             8 => self.discard(client),
             _ => {
                 let actor = self.actors.get_mut(client);

@@ -119,7 +119,7 @@ impl World {
         self.coverage.crashes_in_recovery += u64::from(matches!(was, State::Reading(_)));
         self.trace.note(self.now, format_args!("the process ends, power off: {power}"), &[2]);
         if let Some(op) = self.process.doing.take()
-            && self.disk_random.one_in(2)
+            && self.disk_random.one_in(5)
         {
             let _ = self.disk.perform(op, &mut self.disk_random);
         }
@@ -266,8 +266,10 @@ impl World {
             | Op::Remove { .. } => 20_000,
         };
         let time = self.disk_random.between(1_000, most);
+        // Between a write and the end of its sync most is at stake.
+        let unsynced = matches!(&op, Op::Sync { file } if file.ends_with(".log"));
         self.process.doing = Some(op);
-        if self.process.ending.is_some() {
+        if self.process.ending.is_some() && (unsynced || self.disk_random.one_in(8)) {
             let within = self.disk_random.below(time);
             self.after(within, Happening::End(life));
         }

@@ -85,8 +85,9 @@ pub struct Engine {
     lsn: Lsn,
     /// The last record known to be on disk.
     durable: Lsn,
-    /// The last end of a session that is stored.
-    session_ended: Lsn,
+    /// The last record by which something stored ceased to be: a session, a retained message. Who
+    /// hears that there is none is answered after it.
+    ceased: Lsn,
     /// Connections with something in their gate.
     gated: Vec<ConnId>,
     /// Answers that wait for a record to be on disk, in the order of these.
@@ -134,7 +135,7 @@ impl Engine {
             next_key: SessionKey(1),
             lsn: Lsn::NONE,
             durable: Lsn::NONE,
-            session_ended: Lsn::NONE,
+            ceased: Lsn::NONE,
             gated: Vec::new(),
             answers: VecDeque::new(),
             waiting: Waiting::default(),

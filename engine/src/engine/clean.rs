@@ -20,7 +20,7 @@ impl Engine {
         let before = self.lsn;
         self.append_for(slot, |session| Record::SessionEnded { session });
         if self.lsn > before {
-            self.session_ended = self.lsn;
+            self.ceased = self.lsn;
         }
         self.restored.forget(slot);
         let Some(session) = self.sessions.get_mut(slot) else { return };

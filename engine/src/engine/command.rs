@@ -168,7 +168,7 @@ impl Engine {
             properties: Properties::NONE,
         });
         let (at, received, retained, to) = (self.now, None, Retained::Cleared, Vec::new());
-        self.append(Record::Published { message, at, received, retained, to });
+        self.ceased = self.append(Record::Published { message, at, received, retained, to });
     }
 
     /// Neither the limits of the retained store hold for it, nor is it recorded: after a restart it

@@ -137,7 +137,7 @@ impl Engine {
         self.touch(slot, after);
         // That nothing is present is a promise too: the session may have ended a moment ago, by a
         // CONNECT whose answer nobody waited for.
-        let after = if session_present { after } else { after.max(self.session_ended) };
+        let after = if session_present { after } else { after.max(self.ceased) };
         let connack =
             Connack { session_present, code: ReasonCode::Success, properties: Properties::NONE };
         self.answer(conn, Packet::Connack(connack), after);

@@ -69,9 +69,17 @@ impl Engine {
         mut message: Message,
         received: Option<(SessionKey, PacketId)>,
     ) -> Routed {
+        let retains = message.content().retain;
         let retained = self.retain(&mut message);
         self.bring(&mut message);
-        let after = self.record_route(&mut message, retained, received);
+        let mut after = self.record_route(&mut message, retained, received);
+        match retained {
+            Retained::Cleared => self.ceased = after,
+            // That nothing is retained any more is a promise too: what was may have gone a moment
+            // ago, by a PUBLISH whose answer nobody waited for.
+            Retained::Untouched if retains => after = after.max(self.ceased),
+            Retained::Untouched | Retained::Stored => {}
+        }
         Routed { after, retained }
     }
 

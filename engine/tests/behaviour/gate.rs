@@ -100,6 +100,21 @@ fn a_connack_waits_for_what_an_earlier_connect_gave_up() {
     waits(&bench, &bench.open(connect("c")), "connack");
 }
 
+// The same for a retained message: whoever removes what is not there any more is promised that it
+// does not come back.
+#[test]
+fn a_puback_waits_for_what_an_earlier_publish_removed() {
+    let bench = Bench::new();
+    let (first, second) = (bench.connect("first"), bench.connect("second"));
+    first.publish_as("t", 1, true, "x", 1, false);
+    assert_eq!(first.seen(), ["puback 1"]);
+    bench.hold_store();
+    first.publish_as("t", 1, true, "", 2, false);
+    second.publish_as("t", 1, true, "", 3, false);
+    assert_eq!(first.seen(), NOTHING);
+    waits(&bench, &second, "puback 3");
+}
+
 // architecture: QoS 0 and 1 deliveries and PINGRESP pass
 #[test]
 fn pings_and_deliveries_of_qos_0_and_1_do_not_wait() {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::planted::Planted;
+
 /// The engine's configuration. Defaults are those of the shipped `config.yaml`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -46,6 +48,8 @@ pub struct Config {
     pub keepalive_multiplier_milli: u32,
     /// After how long a persistent session of a 3.x client ends; `None` is never.
     pub session_expiry_interval: Option<Duration>,
+    /// What is wrong on purpose: nothing outside of simulations.
+    pub planted: Planted,
 }
 
 /// What happens when one more message comes and the backlog is full.
@@ -83,6 +87,7 @@ impl Default for Config {
             max_keepalive: None,
             keepalive_multiplier_milli: 1_500,
             session_expiry_interval: None,
+            planted: Planted::NONE,
         }
     }
 }

@@ -35,6 +35,7 @@ mod map;
 pub mod message;
 pub mod notice;
 pub mod packet;
+pub mod planted;
 mod queue;
 pub mod request;
 mod retained;

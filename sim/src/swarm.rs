@@ -6,6 +6,7 @@
 
 mod actor;
 mod broker;
+mod bugs;
 mod coverage;
 mod disk;
 mod link;
@@ -19,6 +20,7 @@ mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+pub use bugs::{REGRESSIONS, planted};
 pub use coverage::Coverage;
 pub use plan::Cuts;
 pub use shrink::shrink;

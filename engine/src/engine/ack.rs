@@ -5,6 +5,7 @@ use crate::id::{ConnId, Lsn, PacketId};
 use crate::inflight::{Answer, Awaiting, Step};
 use crate::log::record::{Record, Seq};
 use crate::packet::{Ack, Packet, ReasonCode, Version};
+use crate::planted::Bug;
 use crate::violation::Violation;
 
 impl Engine {
@@ -54,12 +55,16 @@ impl Engine {
         let now = self.now;
         self.append_for(slot, |session| Record::released(session, seq));
         let Some(session) = self.sessions.get_mut(slot) else { return };
-        let after = if session.is_durable() { session.lsn } else { Lsn::NONE };
+        let waits = session.is_durable() && !self.config.planted.is(Bug::PubrelBeforeSync);
+        let after = if waits { session.lsn } else { Lsn::NONE };
         if let Some(exchange) = session.outbox().inflight.get_mut(packet_id) {
             exchange.awaiting = Awaiting::Pubcomp;
             exchange.after = after;
         }
         session.outbox().inflight.sending(packet_id, now);
+        if self.config.planted.is(Bug::IdFreeAtPubrec) {
+            session.outbox().inflight.finish(packet_id);
+        }
         self.answer(conn, Packet::Pubrel(Ack::new(packet_id)), after);
     }
 

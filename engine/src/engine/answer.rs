@@ -4,7 +4,9 @@ use crate::action::{Action, Outgoing};
 use crate::connection::Connection;
 use crate::engine::Engine;
 use crate::id::{ConnId, Lsn};
+use crate::log::record::Record;
 use crate::packet::{Packet, PacketType};
+use crate::planted::Bug;
 use crate::timers::Timer;
 
 impl Engine {
@@ -71,8 +73,15 @@ impl Engine {
             if !connection.gate.is_empty() {
                 self.gated.push(conn);
             }
+            let slot = connection.session;
             for outgoing in released {
                 let len = len(&outgoing);
+                if let Outgoing::Packet(Packet::Pubrec(ack)) = &outgoing
+                    && self.config.planted.is(Bug::IdStoredApart)
+                {
+                    let packet_id = ack.packet_id;
+                    self.append_for(slot, |session| Record::Received { session, packet_id });
+                }
                 self.send_now(conn, outgoing, len);
             }
             self.regulate(conn);

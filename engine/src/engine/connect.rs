@@ -17,6 +17,7 @@ use crate::notice::{CloseReason, Notice, Refusal, SessionEnd};
 use crate::packet::{
     Connack, Connect, Packet, PacketType, Properties, PropertySet, ReasonCode, Version, Will,
 };
+use crate::planted::Bug;
 use crate::session::{Arrival, Lifetime, Presence, Session};
 use crate::timers::Timer;
 use crate::topic;
@@ -138,6 +139,8 @@ impl Engine {
         // That nothing is present is a promise too: the session may have ended a moment ago, by a
         // CONNECT whose answer nobody waited for.
         let after = if session_present { after } else { after.max(self.ceased) };
+        let at_once = connect.clean_start && self.config.planted.is(Bug::ConnackBeforeDiscard);
+        let after = if at_once { Lsn::NONE } else { after };
         let connack =
             Connack { session_present, code: ReasonCode::Success, properties: Properties::NONE };
         self.answer(conn, Packet::Connack(connack), after);
@@ -162,7 +165,7 @@ impl Engine {
     /// The same client is connected already: that connection ends (3.1.1 section 3.1.4).
     fn take_over(&mut self, client: &ClientId) {
         let old = self.session_by_client(client).and_then(Session::connection);
-        if let Some(conn) = old {
+        if let Some(conn) = old.filter(|_| !self.config.planted.is(Bug::TakeOverLeaves)) {
             self.close(conn, CloseReason::TakenOver);
         }
     }
@@ -226,7 +229,9 @@ impl Engine {
         });
         session.will = Some(Arc::clone(&will));
         let (session, client) = (session.key, session.client.clone());
-        self.append(Record::WillSet { session, client, will, delay: 0 });
+        if !self.config.planted.is(Bug::WillNotStored) {
+            self.append(Record::WillSet { session, client, will, delay: 0 });
+        }
     }
 
     fn attach(

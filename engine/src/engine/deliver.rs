@@ -7,6 +7,7 @@ use crate::log::record::{Record, Retained, Seq, SessionKey, Target};
 use crate::message::Message;
 use crate::notice::{CloseReason, DropReason, Notice, PublishRefusal};
 use crate::packet::QoS;
+use crate::planted::Bug;
 use crate::queue::{Entry, Overflow};
 use crate::session::Presence;
 use crate::subscriptions::{GroupId, Matches};
@@ -77,7 +78,9 @@ impl Engine {
             Retained::Cleared => self.ceased = after,
             // That nothing is retained any more is a promise too: what was may have gone a moment
             // ago, by a PUBLISH whose answer nobody waited for.
-            Retained::Untouched if retains => after = after.max(self.ceased),
+            Retained::Untouched if retains && !self.config.planted.is(Bug::GoneBeforeSync) => {
+                after = after.max(self.ceased)
+            }
             Retained::Untouched | Retained::Stored => {}
         }
         Routed { after, retained }
@@ -212,7 +215,9 @@ impl Engine {
             let conn = self.sessions.get(slot).and_then(|session| session.connection());
             self.route.full.extend(conn);
         }
-        self.dropped(Some(slot), entry.message.topic.clone(), entry.qos, why);
+        if !self.config.planted.is(Bug::SilentDrop) {
+            self.dropped(Some(slot), entry.message.topic.clone(), entry.qos, why);
+        }
     }
 
     /// The length in bytes of a delivery that the connection may take now.
@@ -226,6 +231,7 @@ impl Engine {
         let outbox = self.sessions.get(slot).and_then(|session| session.outbox.as_ref());
         let used = outbox.map_or(0, |outbox| outbox.inflight.len());
         used < usize::from(self.config.max_inflight_messages)
+            || self.config.planted.is(Bug::WindowIgnored)
     }
 
     /// Looks at the window again when its messages may have to be sent again; not for 5.0, which
@@ -290,7 +296,8 @@ impl Engine {
             let why = PublishRefusal::RetainedLimit;
             self.notice(Notice::NotRetained { topic, why });
         }
-        if cleared { Retained::Cleared } else { Retained::Untouched }
+        let stored = cleared && !self.config.planted.is(Bug::RemovalNotStored);
+        if stored { Retained::Cleared } else { Retained::Untouched }
     }
 
     pub(super) fn add_target(

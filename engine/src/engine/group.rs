@@ -6,6 +6,7 @@ use crate::log::record::{Record, Retained, Target};
 use crate::message::Message;
 use crate::notice::DropReason;
 use crate::packet::QoS;
+use crate::planted::Bug;
 use crate::queue::{Entry, Overflow};
 use crate::subscriptions::GroupId;
 
@@ -68,7 +69,8 @@ impl Engine {
         let overflow = group.backlog.push(entry, &self.config);
         let filter = group.filter.clone();
         let rejected = overflow.iter().any(|o| matches!(o, Overflow::Rejected(..)));
-        if qos != QoS::AtMostOnce && !rejected {
+        let stores = !self.config.planted.is(Bug::GroupNotStored);
+        if qos != QoS::AtMostOnce && !rejected && stores {
             self.add_group_target(Target::Group { group: filter.clone(), seq });
         }
         for gone in overflow {

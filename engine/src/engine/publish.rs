@@ -6,6 +6,7 @@ use crate::log::record::{Record, SessionKey};
 use crate::message::{Content, Message};
 use crate::notice::{Notice, PublishRefusal};
 use crate::packet::{Ack, Packet, Publish, QoS};
+use crate::planted::Bug;
 use crate::topic::{self, TopicName};
 use crate::violation::Violation;
 
@@ -18,8 +19,11 @@ impl Engine {
         let Some(slot) = self.session_of(conn) else { return };
         if let (QoS::ExactlyOnce, Some(packet_id)) = (qos, packet_id)
             && self.is_repeated(slot, packet_id)
+            && !self.config.planted.is(Bug::RepeatNotKnown)
         {
-            let after = self.sessions.get(slot).map_or(Lsn::NONE, |session| session.lsn);
+            let at_once = self.config.planted.is(Bug::RepeatAnsweredAtOnce);
+            let session = self.sessions.get(slot).filter(|_| !at_once);
+            let after = session.map_or(Lsn::NONE, |session| session.lsn);
             return self.answer(conn, Packet::Pubrec(Ack::new(packet_id)), after);
         }
         let refusal = self.publish_refusal(&topic);
@@ -41,6 +45,8 @@ impl Engine {
             self.touch(slot, after);
             after
         };
+        let at_once = self.config.planted.is(Bug::AckBeforeSync);
+        let after = if at_once { Lsn::NONE } else { after };
         match (qos, packet_id) {
             (QoS::AtLeastOnce, Some(id)) => {
                 self.answer(conn, Packet::Puback(Ack::new(id)), after);
@@ -79,7 +85,8 @@ impl Engine {
         let packet_id = packet_id.filter(|_| qos == QoS::ExactlyOnce)?;
         let session = self.sessions.get_mut(slot)?;
         session.received.insert(packet_id);
-        session.is_durable().then_some((session.key, packet_id))
+        let apart = self.config.planted.is(Bug::IdStoredApart);
+        (session.is_durable() && !apart).then_some((session.key, packet_id))
     }
 
     /// The same for a message that goes nowhere: the identifier is all there is to store.

@@ -10,11 +10,15 @@ use crate::inflight::{Awaiting, Exchange};
 use crate::log::record::{Record, Seq};
 use crate::message::Message;
 use crate::packet::{Ack, Packet, QoS};
+use crate::planted::Bug;
 use crate::queue::Entry;
 
 impl Engine {
     /// The client is back: what was in flight is sent again in its first order, then the backlog.
     pub(super) fn return_to(&mut self, slot: u32) {
+        if self.config.planted.is(Bug::BacklogOvertakes) {
+            self.pump(slot);
+        }
         self.resend(slot, |_| true);
         self.set_redelivery_if_inflight(slot);
         self.pump(slot);
@@ -39,7 +43,11 @@ impl Engine {
                 return true;
             };
             let (packet_id, after) = (exchange.packet_id, exchange.after);
-            let outgoing = again(exchange);
+            let outgoing = if self.config.planted.is(Bug::PublishAfterPubrec) {
+                Outgoing::Publish(delivery(&exchange.entry, Some(packet_id), true))
+            } else {
+                again(exchange)
+            };
             let Some(connection) = self.connections.get(conn) else { return false };
             let len = outgoing.encoded_len(connection.version) as u64;
             if !connection.fits(len, self.config.max_unsent_bytes) {

@@ -12,6 +12,7 @@ use crate::log::record::{Record, Seq, SessionKey};
 use crate::message::Content;
 use crate::notice::DropReason;
 use crate::packet::SubscribeOptions;
+use crate::planted::Bug;
 use crate::queue::Entry;
 use crate::retained::Cursor;
 use crate::session::{Arrival, Lifetime, Outbox, Presence, Session};
@@ -181,7 +182,9 @@ impl Engine {
             let HeldImage { message, qos, retain, group, progress } = held;
             let group = group.and_then(|filter| self.subscriptions.group_named(&filter));
             let entry = Entry { seq, message, qos, retain, group };
+            let as_new = self.config.planted.is(Bug::InflightRestoredAsNew);
             match progress {
+                Progress::Sent(_) if as_new => outbox.queue.append(entry),
                 Progress::Queued => outbox.queue.append(entry),
                 Progress::Sent(id) => outbox.inflight.restore(id, entry, false),
                 Progress::Released(id) => outbox.inflight.restore(id, entry, true),

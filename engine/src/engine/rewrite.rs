@@ -14,6 +14,7 @@ use crate::inflight::Awaiting;
 use crate::log::record::{Kept, Record, Retained, Seq, SessionKey};
 use crate::message::Content;
 use crate::packet::QoS;
+use crate::planted::Bug;
 use crate::queue::Entry;
 use crate::retained::{Cursor, Found};
 use crate::session::{Lifetime, Presence, Session};
@@ -69,7 +70,9 @@ impl Engine {
             round.last = self.lsn;
         }
         if matches!(round.place, Place::End) && round.last <= self.durable {
-            self.out.push(Action::Trim { before: round.began, live: round.weight });
+            let early = self.config.planted.is(Bug::TrimTooEarly);
+            let before = if early { self.lsn } else { round.began };
+            self.out.push(Action::Trim { before, live: round.weight });
         } else {
             self.round = Some(round);
         }
@@ -173,6 +176,8 @@ impl Engine {
             return done;
         };
         let exchange = outbox.inflight.iter().find(|e| after.is_none_or(|seq| e.entry.seq > seq));
+        let skips = self.config.planted.is(Bug::CleaningSkipsInflight);
+        let exchange = exchange.filter(|_| !skips);
         let (entry, packet_id, released) = match exchange {
             Some(exchange) => {
                 let released = exchange.awaiting == Awaiting::Pubcomp;

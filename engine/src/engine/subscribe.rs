@@ -11,6 +11,7 @@ use crate::packet::{
     Packet, Properties, ReasonCode, RetainHandling, Suback, Subscribe, SubscribeOptions,
     Unsubscribe,
 };
+use crate::planted::Bug;
 use crate::session::Session;
 use crate::topic::TopicFilter;
 
@@ -43,7 +44,8 @@ impl Engine {
                 }
             }
         }
-        let after = if self.lsn == before { Lsn::NONE } else { self.lsn };
+        let at_once = self.lsn == before || self.config.planted.is(Bug::SubackBeforeSync);
+        let after = if at_once { Lsn::NONE } else { self.lsn };
         let suback = Suback { packet_id, codes, properties: Properties::NONE };
         self.answer(conn, Packet::Suback(Box::new(suback)), after);
         self.serve(slot, &added);
@@ -175,7 +177,9 @@ impl Engine {
             self.group_ended(group);
         }
         let filter = filter.detached();
-        self.append_for(slot, |session| Record::Unsubscribed { session, filter });
+        if !self.config.planted.is(Bug::UnsubscribeNotStored) {
+            self.append_for(slot, |session| Record::Unsubscribed { session, filter });
+        }
         true
     }
 

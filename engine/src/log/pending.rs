@@ -20,3 +20,18 @@ pub struct Pending {
     /// About how many bytes all that lives takes, if that is news.
     pub live: Option<u64>,
 }
+
+impl Pending {
+    /// Moves all that is in `later` behind what is here, and leaves it its room.
+    pub fn join(&mut self, later: &mut Self) {
+        if self.count == 0 {
+            self.first = later.first;
+        }
+        self.count += later.count;
+        self.time = self.time.max(later.time);
+        self.bytes.append(&mut later.bytes);
+        self.trim = self.trim.max(later.trim.take());
+        self.live = later.live.take().or(self.live);
+        later.count = 0;
+    }
+}

@@ -17,6 +17,7 @@ use crate::log::disk::{DiskError, Op, Reply};
 use crate::log::reserve::{Reserve, Spare};
 use crate::log::segment::{self, HEAD, Head, Unreadable};
 use crate::log::writer::{Log, Options, Segment};
+use crate::planted::Bug;
 use crate::time::Time;
 
 /// What recovery does next.
@@ -362,7 +363,7 @@ impl Recovery {
         let base = self.base.max(Lsn(1));
         while let Some((_, head)) = self.heads.pop_last() {
             self.chain.push(Segment { head, len: 0 });
-            if head.first <= base {
+            if head.first <= base && !self.options.planted.is(Bug::StaleSegmentRead) {
                 break;
             }
         }
@@ -390,7 +391,8 @@ impl Recovery {
             }
             self.summary.last = Lsn(self.summary.last.0 + u64::from(header.count));
             self.summary.time = self.summary.time.max(header.time);
-            let (first, base) = (header.first, self.base);
+            let stale = self.options.planted.is(Bug::StaleSegmentRead);
+            let (first, base) = (header.first, if stale { Lsn::NONE } else { self.base });
             self.batches.push_back(RecoveredBatch { first, base, bytes: body.to_vec() });
             last = offset..offset + len;
             offset += len;
@@ -414,6 +416,9 @@ impl Recovery {
     }
 
     fn secure(&mut self) -> VecDeque<Op> {
+        if self.options.planted.is(Bug::TailNotSecured) {
+            return VecDeque::new();
+        }
         let Some(newest) = self.chain.last() else { return VecDeque::new() };
         let file = segment::name(newest.head.generation);
         let (offset, bytes) = std::mem::take(&mut self.tail);

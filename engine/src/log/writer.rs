@@ -8,6 +8,11 @@ use crate::log::disk::{DiskError, Op, Reply};
 use crate::log::pending::Pending;
 use crate::log::reserve::{Reserve, Spare};
 use crate::log::segment::{self, HEAD, Head};
+use crate::planted::{Bug, Planted};
+
+/// Chores between two batches at most. A batch can end a segment; then a file is to be removed, the
+/// directory synced and a spare allocated.
+const CHORES: u8 = 3;
 
 /// How the log is kept.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +23,8 @@ pub struct Options {
     pub sync: Sync,
     /// A random number, another one each time the log is opened.
     pub nonce: u64,
+    /// What is wrong on purpose: nothing outside of simulations.
+    pub planted: Planted,
 }
 
 /// When the disk is asked to sync.
@@ -88,6 +95,8 @@ pub struct Log {
     /// What is to be done for the batch at hand, and what to tidy up.
     ops: VecDeque<Op>,
     tidy: VecDeque<Op>,
+    /// How much of the rest may come before the next batch.
+    chores: u8,
     /// The step that was given out.
     doing: Option<Op>,
     /// What is durable when `ops` is done.
@@ -123,6 +132,7 @@ impl Log {
             batch: None,
             ops: VecDeque::new(),
             tidy: VecDeque::new(),
+            chores: 0,
             doing: None,
             upto: None,
             rolled: false,
@@ -265,8 +275,10 @@ impl Log {
             Op::Write { file: file.clone(), offset: 0, bytes },
             Op::Sync { file: file.clone() },
             Op::Rename { from: file, to: segment::name(generation) },
-            Op::SyncDirectory,
         ]);
+        if !self.options.planted.is(Bug::DirectoryNotSynced) {
+            self.ops.push_back(Op::SyncDirectory);
+        }
         self.segments.push_back(Segment { head, len: segment_len });
         self.end = Some(HEAD as u64 + len);
         self.rolled = true;
@@ -279,12 +291,30 @@ impl Log {
         if self.failed || self.doing.is_some() {
             return None;
         }
-        if self.ops.is_empty() {
-            self.place_batch();
+        self.doing = self.chore_between();
+        if self.doing.is_none() {
+            if self.ops.is_empty() {
+                self.place_batch();
+            }
+            let op = self.ops.pop_front().or_else(|| self.make_place());
+            self.doing = op.or_else(|| self.chore());
         }
-        let op = self.ops.pop_front().or_else(|| self.make_place());
-        self.doing = op.or_else(|| self.tidy.pop_front()).or_else(|| self.tend_reserve());
         self.doing.clone()
+    }
+
+    /// Under a load without a pause there is always a batch: a few chores come first, or nothing
+    /// would ever be tidied up.
+    fn chore_between(&mut self) -> Option<Op> {
+        if self.batch.is_none() || !self.ops.is_empty() {
+            return None;
+        }
+        self.chores = self.chores.checked_sub(1)?;
+        self.chore()
+    }
+
+    /// What nobody waits for.
+    fn chore(&mut self) -> Option<Op> {
+        self.tidy.pop_front().or_else(|| self.tend_reserve())
     }
 
     /// A file for the batch at hand, which fits none.
@@ -319,6 +349,7 @@ impl Log {
         let Some(op) = self.doing.take() else { return Ok(Progress::Working) };
         match (op, result) {
             (Op::Allocate { .. }, Err(DiskError::NoRoom)) => self.reserve.found_no_room(),
+            (Op::Sync { .. }, Err(_)) if self.options.planted.is(Bug::SyncErrorIgnored) => {}
             (op, Err(error)) => {
                 self.failed = true;
                 return Err(failure(op, error));
@@ -346,6 +377,7 @@ impl Log {
             self.synced = upto;
         }
         self.drop_outdated();
+        self.chores = CHORES;
         Progress::Durable(upto)
     }
 

@@ -17,6 +17,7 @@ use surewire_engine::log::writer::{Log, Options, Sync};
 use surewire_engine::log::{decode, segment};
 use surewire_engine::message::Content;
 use surewire_engine::packet::{Properties, PropertySet, QoS, SubscribeOptions};
+use surewire_engine::planted::Planted;
 use surewire_engine::time::Time;
 use surewire_engine::topic::{TopicFilter, TopicName};
 
@@ -24,7 +25,12 @@ use crate::disk::Disk;
 use crate::recover;
 use crate::salvage::{files, salvage};
 
-const OPTIONS: Options = Options { segment_len: 700, sync: Sync::Always, nonce: 0x0123_4567_89AB };
+const OPTIONS: Options = Options {
+    segment_len: 700,
+    sync: Sync::Always,
+    nonce: 0x0123_4567_89AB,
+    planted: Planted::NONE,
+};
 
 /// Before these everything is outdated.
 const OUTDATED: usize = 2;

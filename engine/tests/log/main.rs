@@ -15,6 +15,7 @@ use surewire_engine::id::Lsn;
 use surewire_engine::log::pending::Pending;
 use surewire_engine::log::recovery::{Recovery, RecoveryError, Step, Summary};
 use surewire_engine::log::writer::{Log, Options, Progress, Sync};
+use surewire_engine::planted::Planted;
 use surewire_engine::time::Time;
 
 /// A log's whole life: what was appended, and how far it was told to be durable.
@@ -31,7 +32,7 @@ struct Life {
 }
 
 fn options(rng: &mut Rng) -> Options {
-    Options { segment_len: 512, sync: Sync::Always, nonce: rng.next() }
+    Options { segment_len: 512, sync: Sync::Always, nonce: rng.next(), planted: Planted::NONE }
 }
 
 /// What recovery found: the log to go on with, what it says of itself, and the records.

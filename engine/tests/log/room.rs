@@ -6,6 +6,7 @@ use surewire_engine::log::disk::{DiskError, Op, Reply};
 use surewire_engine::log::pending::Pending;
 use surewire_engine::log::recovery::Recovery;
 use surewire_engine::log::writer::{Log, Options, Progress, Sync};
+use surewire_engine::planted::Planted;
 use surewire_engine::time::Time;
 
 use crate::disk::Disk;
@@ -17,7 +18,7 @@ const SEGMENT: usize = 512;
 const RECORD: usize = 50;
 
 fn options(nonce: u64) -> Options {
-    Options { segment_len: SEGMENT as u64, sync: Sync::Always, nonce }
+    Options { segment_len: SEGMENT as u64, sync: Sync::Always, nonce, planted: Planted::NONE }
 }
 
 fn open(disk: &mut Disk, nonce: u64) -> Log {
@@ -109,6 +110,36 @@ fn a_segment_begins_in_a_spare_and_the_reserve_grows_with_what_may_live() {
     assert_eq!(seen, expected);
 }
 
+/// Appends batch after batch without a pause, each trimming all but the last few records.
+fn saturate(log: &mut Log, disk: &mut Disk, lsns: std::ops::Range<u64>) {
+    for lsn in lsns {
+        log.append(Pending { trim: Some(Lsn(lsn.saturating_sub(4))), ..batch(lsn, RECORD) });
+        loop {
+            let op = log.next().unwrap();
+            if log.done(disk.perform(op)).unwrap() == Progress::Durable(Lsn(lsn)) {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_load_without_a_pause_keeps_no_outdated_file() {
+    let mut disk = Disk::default();
+    let mut log = open(&mut disk, 1);
+    saturate(&mut log, &mut disk, 1..400);
+    assert!(disk.files() < 10, "{} files", disk.files());
+}
+
+#[test]
+fn a_load_without_a_pause_does_not_keep_a_disk_full_that_has_room_again() {
+    let (mut log, mut disk) = full(2);
+    disk.room = usize::MAX;
+    log.retry();
+    saturate(&mut log, &mut disk, 2..60);
+    assert!(!log.is_full());
+}
+
 #[test]
 fn a_full_disk_is_known_while_there_is_room_and_what_is_appended_goes_on_in_it() {
     for spares in 0..3 {
@@ -164,7 +195,7 @@ fn a_batch_that_fits_no_spare_gets_a_file_of_its_own_or_waits_for_one() {
 }
 
 #[test]
-fn a_waiting_batch_goes_before_the_reserve() {
+fn a_waiting_batch_goes_before_all_but_three_chores() {
     let mut disk = Disk::default();
     let mut log = open(&mut disk, 1);
     log.append(batch(1, RECORD));
@@ -175,8 +206,10 @@ fn a_waiting_batch_goes_before_the_reserve() {
         }
     }
     assert_eq!(disk.files(), 1, "no spare yet");
-    log.append(batch(2, RECORD));
-    assert_eq!(log.next().as_ref().map(kind), Some("write"));
+    log.append(batch(2, 9 * SEGMENT));
+    let (done, _) = work(&mut log, &mut disk);
+    // Three spares, and a file for the batch.
+    assert_eq!(done[..5], ["allocate", "allocate", "allocate", "allocate", "write"]);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use surewire_engine::codec::Limits;
 use surewire_engine::config::{Config as EngineConfig, QueueFullPolicy as EnginePolicy};
+use surewire_engine::planted::Planted;
 
 use super::{Carrier, HttpSettings, ListenerSettings, Settings, TlsFiles};
 use crate::config::{ByteSize, Config, HttpServer, Listener, Protocol, QueueFullPolicy, TimeSpan};
@@ -81,6 +82,7 @@ fn engine(config: &Config, machine: Machine) -> EngineConfig {
         max_keepalive: config.max_keepalive.map(whole_seconds),
         keepalive_multiplier_milli: config.keepalive_multiplier.thousandths(),
         session_expiry_interval: session_expiry(config),
+        planted: Planted::NONE,
     }
 }
 

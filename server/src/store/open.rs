@@ -10,6 +10,7 @@ use surewire_engine::log;
 use surewire_engine::log::image::Image;
 use surewire_engine::log::recovery::{RecoveredBatch, Recovery, RecoveryError, Step, Summary};
 use surewire_engine::log::writer::{Log, Options, Sync};
+use surewire_engine::planted::Planted;
 use tracing::{info, warn};
 
 use super::{Queue, Store, clock};
@@ -64,7 +65,12 @@ pub(crate) async fn open(
     let begun = clock.now();
     let mut disk = lock(directory, environment)?;
     let nonce = environment.seed().map_err(RunError::Entropy)?;
-    let options = Options { segment_len: SEGMENT_LEN, sync, nonce: first_bytes(nonce) };
+    let options = Options {
+        segment_len: SEGMENT_LEN,
+        sync,
+        nonce: first_bytes(nonce),
+        planted: Planted::NONE,
+    };
     let recovered = recover(directory, Recovery::new(options), &mut *disk).await?;
     let Recovered { log, image, summary, records } = recovered;
     let sessions = image.sessions();

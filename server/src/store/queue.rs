@@ -101,7 +101,7 @@ impl Queue {
         let last = waiting.batches.back_mut();
         match last.filter(|last| last.pending.bytes.len() + fresh.bytes.len() <= BATCH) {
             Some(last) => {
-                join(&mut last.pending, fresh);
+                last.pending.join(fresh);
                 last.worker = worker.unwrap_or(last.worker);
             }
             None => {
@@ -210,19 +210,6 @@ impl Queue {
     fn lock_figures(&self) -> MutexGuard<'_, Figures> {
         self.figures.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Moves all that is in `later` behind what is in `pending`, and leaves it its room.
-fn join(pending: &mut Pending, later: &mut Pending) {
-    if pending.count == 0 {
-        pending.first = later.first;
-    }
-    pending.count += later.count;
-    pending.time = pending.time.max(later.time);
-    pending.bytes.append(&mut later.bytes);
-    pending.trim = pending.trim.max(later.trim.take());
-    pending.live = later.live.take().or(pending.live);
-    later.count = 0;
 }
 
 impl fmt::Display for Figures {

@@ -1,38 +1,67 @@
 //! Thousands of small worlds in which everything goes wrong, and judges who know what was promised.
 //!
-//! `cargo run --release -p surewire-sim --bin swarm -- --seeds 1000 --first 1`, or `--minutes 3`;
-//! `--seed N [--faults 0,2] [--acts 40]` runs one seed and prints its last 200 events
-//! (`--lines` more).
+//! ```text
+//! cargo run --release -p surewire-sim --bin swarm -- --minutes 3 --first 1
+//! ```
+//!
+//! * `--seeds N` or `--minutes M`, from `--first K`: the regressions by name, then one seed after
+//!   the other, until one fails.
+//! * `--seed N [--faults 0,2] [--acts 40]`: one seed, or what is left of it, with its last 200
+//!   events (`--lines` more).
+//! * `--planted all`: how soon each bug is found that can be planted in the engine, which is to be
+//!   within five minutes; `--planted NAME` plants one for all of the above. Only in a program built
+//!   with `--features planted`.
 
 #![expect(clippy::print_stdout, reason = "a command that prints what it finds")]
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use surewire_sim::swarm::{Coverage, Cuts, describe, run, shrink};
+use surewire_engine::planted::{Bug, Planted};
+use surewire_sim::swarm::{Coverage, Cuts, REGRESSIONS, describe, planted, run, shrink};
+
+/// In which a planted bug is to be found.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 fn main() -> ExitCode {
     // A panic is reported with its seed.
     std::panic::set_hook(Box::new(|_| {}));
+    let first = number("--first").unwrap_or(1);
+    let planted = match value("--planted").as_deref() {
+        None => Ok(Planted::NONE),
+        Some("all") => return find_planted(first),
+        Some(name) => planted(name),
+    };
+    let planted = match planted {
+        Ok(planted) => planted,
+        Err(why) => return fail(&why),
+    };
     if let Some(seed) = number("--seed") {
         let faults = value("--faults").map(|list| places(&list));
-        return one(seed, &Cuts { faults, acts: number("--acts") });
+        return one(seed, &Cuts { faults, acts: number("--acts"), planted });
     }
-    let first = number("--first").unwrap_or(1);
     let until = number("--minutes").map(|minutes| Duration::from_secs(minutes * 60));
-    many(first, number("--seeds"), until)
+    many(first, number("--seeds"), until, planted)
 }
 
-fn many(first: u64, seeds: Option<u64>, until: Option<Duration>) -> ExitCode {
+fn many(first: u64, seeds: Option<u64>, until: Option<Duration>, planted: Planted) -> ExitCode {
     let seeds = seeds.unwrap_or(if until.is_some() { u64::MAX } else { 1_000 });
     let (mut coverage, began) = (Coverage::default(), Instant::now());
-    while coverage.seeds < seeds && until.is_none_or(|until| began.elapsed() < until) {
-        let seed = first.wrapping_add(coverage.seeds);
-        let found = run(seed, &Cuts::default(), 0);
+    let cuts = Cuts { planted, ..Cuts::default() };
+    let fresh = (0..seeds).map(|nth| (first.wrapping_add(nth), "fresh"));
+    for (seed, name) in REGRESSIONS.iter().copied().chain(fresh) {
+        if until.is_some_and(|until| began.elapsed() > until) {
+            break;
+        }
+        let found = run(seed, &cuts, 0);
         coverage += found.coverage;
         if !found.violations.is_empty() {
-            println!("seed {seed} fails after {} seeds, {:?}", coverage.seeds, began.elapsed());
-            return one(seed, &shrink(seed));
+            println!(
+                "seed {seed} ({name}) fails, the {}. in {:?}",
+                coverage.seeds,
+                began.elapsed()
+            );
+            return one(seed, &shrink(seed, planted));
         }
     }
     println!("{} seeds in {:.1} s:", coverage.seeds, began.elapsed().as_secs_f64());
@@ -42,7 +71,7 @@ fn many(first: u64, seeds: Option<u64>, until: Option<Duration>) -> ExitCode {
     if below.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs one seed and shows all there is to see.
+/// Runs a seed and shows all there is to see.
 fn one(seed: u64, cuts: &Cuts) -> ExitCode {
     let shown = number("--lines").unwrap_or(200);
     let found = run(seed, cuts, usize::try_from(shown).unwrap_or(usize::MAX));
@@ -58,8 +87,48 @@ fn one(seed: u64, cuts: &Cuts) -> ExitCode {
     if let Some(acts) = cuts.acts {
         again += &format!(" --acts {acts}");
     }
+    if let Some(name) = value("--planted") {
+        again += &format!(" --planted {name}");
+    }
     println!("again: {again}");
     if found.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Plants one bug after the other and looks for each, from the same seed on.
+fn find_planted(first: u64) -> ExitCode {
+    let (mut missed, began) = (0, Instant::now());
+    for bug in Bug::ALL {
+        let planted = match planted(bug.name()) {
+            Ok(planted) => planted,
+            Err(why) => return fail(&why),
+        };
+        let (cuts, began) = (Cuts { planted, ..Cuts::default() }, Instant::now());
+        let mut seeds = (0..).take_while(|_| began.elapsed() < PATIENCE);
+        let found = seeds.find_map(|nth| {
+            let seed = first.wrapping_add(nth);
+            let violation = run(seed, &cuts, 0).violations.into_iter().next()?;
+            Some((seed, nth + 1, violation))
+        });
+        let (name, seconds) = (bug.name(), began.elapsed().as_secs_f64());
+        match found {
+            Some((seed, seeds, violation)) => println!(
+                "{name:<26} {seconds:7.2} s  {seeds:6} seeds, seed {seed}\n    {}\n    {violation}",
+                bug.words()
+            ),
+            None => {
+                missed += 1;
+                println!("{name:<26} {seconds:7.2} s  NOT FOUND\n    {}", bug.words());
+            }
+        }
+    }
+    let (all, seconds) = (Bug::ALL.len(), began.elapsed().as_secs_f64());
+    println!("{} of {all} found, in {seconds:.1} s", all - missed);
+    if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn fail(why: &str) -> ExitCode {
+    println!("{why}");
+    ExitCode::FAILURE
 }
 
 fn places(list: &str) -> Vec<usize> {

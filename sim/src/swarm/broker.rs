@@ -1,7 +1,7 @@
 //! The broker's process: the real engine, codec and log, and the few lines of shell that a
 //! simulation needs around them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
@@ -17,6 +17,8 @@ use surewire_engine::log::writer::{Log, LogError, Progress};
 use surewire_engine::notice::Notice;
 use surewire_engine::packet::{Connect, Packet, ReasonCode, Version};
 use surewire_engine::time::Time;
+
+use super::plan::Plan;
 
 /// What both sides decode with.
 pub(crate) const LIMITS: Limits =
@@ -71,8 +73,12 @@ struct Conn {
 pub(crate) struct Broker {
     pub(crate) engine: Engine,
     pub(crate) log: Log,
-    /// Records that wait for the disk.
-    waiting: Pending,
+    /// Records of the event at hand.
+    fresh: Pending,
+    /// Batches that wait for the disk.
+    waiting: VecDeque<Pending>,
+    /// Records up to so many bytes share a batch.
+    batch: usize,
     conns: BTreeMap<ConnId, Conn>,
     /// Connections that may have unread packets again.
     resumed: Vec<ConnId>,
@@ -86,11 +92,14 @@ pub(crate) struct Broker {
 }
 
 impl Broker {
-    pub(crate) fn new(engine: Engine, log: Log, check_every: u64, now: Time) -> Self {
+    pub(crate) fn new(engine: Engine, log: Log, plan: &Plan, now: Time) -> Self {
+        let Plan { check_every, batch, .. } = *plan;
         Self {
             engine,
             log,
-            waiting: Pending::default(),
+            fresh: Pending::default(),
+            waiting: VecDeque::new(),
+            batch,
             conns: BTreeMap::new(),
             resumed: Vec::new(),
             deeds: Vec::new(),
@@ -174,8 +183,10 @@ impl Broker {
 
     /// What the disk is to do, if it is idle and there is anything.
     pub(crate) fn next_op(&mut self) -> Option<Op> {
-        if self.log.is_idle() && !self.waiting.is_empty() {
-            self.log.append(std::mem::take(&mut self.waiting));
+        if self.log.is_idle()
+            && let Some(batch) = self.waiting.pop_front()
+        {
+            self.log.append(batch);
         }
         self.log.next()
     }
@@ -256,11 +267,24 @@ impl Broker {
             self.perform(action);
         }
         self.actions = actions;
+        if !self.fresh.is_empty() {
+            self.wait();
+        }
         self.events += 1;
         if self.events.is_multiple_of(self.check_every) {
             self.engine.check();
         }
         self.report(now, |conn| conn.report);
+    }
+
+    /// The records of an event share a batch with earlier ones, if that has room for all of them.
+    fn wait(&mut self) {
+        let batch = self.batch;
+        let fits = |last: &&mut Pending| last.bytes.len() + self.fresh.bytes.len() <= batch;
+        match self.waiting.back_mut().filter(fits) {
+            Some(last) => last.join(&mut self.fresh),
+            None => self.waiting.push_back(std::mem::take(&mut self.fresh)),
+        }
     }
 
     /// Tells the engine what was taken, as a shell does: late, where it did not ask.
@@ -296,12 +320,12 @@ impl Broker {
                 self.deeds.push(Deed::Closed { conn });
             }
             Action::Append { lsn, record } => {
-                self.waiting.time = self.now;
-                self.waiting.push(lsn, &record);
+                self.fresh.time = self.now;
+                self.fresh.push(lsn, &record);
                 self.deeds.push(Deed::Appended { lsn, record });
             }
             Action::Trim { before, live } => {
-                (self.waiting.trim, self.waiting.live) = (Some(before), Some(live));
+                (self.fresh.trim, self.fresh.live) = (Some(before), Some(live));
             }
             Action::Answer { .. } => {}
             Action::Notice(notice) => self.deeds.push(Deed::Told(notice)),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use surewire_engine::config::{Config, QueueFullPolicy};
 use surewire_engine::packet::{QoS, Version};
+use surewire_engine::planted::Planted;
 
 use super::random::Random;
 
@@ -14,6 +15,8 @@ pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) config: Config,
     pub(crate) segment_len: u64,
+    /// Records up to so many bytes share a batch.
+    pub(crate) batch: usize,
     pub(crate) actors: Vec<Role>,
     /// How many things clients do before everything is to come right.
     pub(crate) acts: u64,
@@ -90,6 +93,8 @@ pub struct Cuts {
     pub faults: Option<Vec<usize>>,
     /// Only so many acts.
     pub acts: Option<u64>,
+    /// What is wrong in the broker on purpose.
+    pub planted: Planted,
 }
 
 impl Plan {
@@ -99,8 +104,9 @@ impl Plan {
         let acts = random.between(100, 500);
         let mut plan = Self {
             seed,
-            config: config(&mut random.split()),
+            config: Config { planted: cuts.planted, ..config(&mut random.split()) },
             segment_len: 512 << random.below(5),
+            batch: 1 << random.below(16),
             actors: Vec::new(),
             acts,
             pace: 10_000 << random.below(10),
@@ -217,9 +223,10 @@ impl fmt::Display for Plan {
         writeln!(f, "  {:?}", self.config)?;
         writeln!(
             f,
-            "  segments of {} bytes, {} acts at most {} ns apart, latency {} ns, sync {} ns, \
+            "  segments of {} bytes, batches to {}, {} acts at most {} ns apart, latency {} ns, sync {} ns, \
              payloads to {} bytes, in pieces: {}",
             self.segment_len,
+            self.batch,
             self.acts,
             self.pace,
             self.latency,

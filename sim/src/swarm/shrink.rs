@@ -1,14 +1,17 @@
 //! A failure with as little around it as possible.
 
+use surewire_engine::planted::Planted;
+
 use super::plan::{Cuts, Plan};
 use super::run;
 
 /// Leaves out one fault after the other, then what clients did last, as long as it still fails.
 #[must_use]
-pub fn shrink(seed: u64) -> Cuts {
+pub fn shrink(seed: u64, planted: Planted) -> Cuts {
     let fails = |cuts: &Cuts| !run(seed, cuts, 0).violations.is_empty();
     let all = Plan::draw(seed, &Cuts::default());
-    let mut cuts = Cuts { faults: Some((0..all.faults.len()).collect()), acts: Some(all.acts) };
+    let faults = Some((0..all.faults.len()).collect());
+    let mut cuts = Cuts { faults, acts: Some(all.acts), planted };
     for fault in 0..all.faults.len() {
         let mut fewer = cuts.clone();
         if let Some(faults) = &mut fewer.faults {

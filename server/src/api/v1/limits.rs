@@ -73,6 +73,7 @@ impl From<&Settings> for Limits {
             max_keepalive,
             keepalive_multiplier_milli,
             session_expiry_interval,
+            planted: _,
         } = settings.engine;
         let codec::Limits { max_packet_size, max_user_properties, reject_control_chars } =
             settings.limits;

@@ -10,6 +10,7 @@ use surewire_engine::log;
 use surewire_engine::log::image::Image;
 use surewire_engine::log::recovery::{Recovery, Step, Summary};
 use surewire_engine::log::writer::{Options, Sync};
+use surewire_engine::planted::Planted;
 use surewire_engine::time::Time;
 
 use super::failure::Failure;
@@ -28,7 +29,8 @@ pub(super) struct Stored {
 /// Reads all there is.
 pub(super) fn read(source: &Source) -> Result<Stored, Failure> {
     // Nothing will be appended: how does not matter.
-    let options = Options { segment_len: SEGMENT_LEN, sync: Sync::Always, nonce: 0 };
+    let options =
+        Options { segment_len: SEGMENT_LEN, sync: Sync::Always, nonce: 0, planted: Planted::NONE };
     let mut recovery = Recovery::new(options);
     let (mut image, mut first, mut records) = (Image::default(), None, 0);
     let directory = || source.path().to_owned();

@@ -10,6 +10,7 @@ use surewire_engine::log::pending::Pending;
 use surewire_engine::log::recovery::{Recovery, Step};
 use surewire_engine::log::salvage::{Found, Rebuild, Unfit};
 use surewire_engine::log::writer::{Log, Options, Sync};
+use surewire_engine::planted::Planted;
 use surewire_engine::time::Time;
 
 use super::check::counts;
@@ -84,7 +85,8 @@ fn begin(directory: &Path, disk: &mut Directory) -> Result<Log, Failure> {
     let mut nonce = [0; 8];
     getrandom::fill(&mut nonce).map_err(|error| Failure::Entropy(error.into()))?;
     let nonce = u64::from_le_bytes(nonce);
-    let options = Options { segment_len: SEGMENT_LEN, sync: Sync::Always, nonce };
+    let options =
+        Options { segment_len: SEGMENT_LEN, sync: Sync::Always, nonce, planted: Planted::NONE };
     let mut recovery = Recovery::new(options);
     loop {
         match recovery.next() {

@@ -158,7 +158,8 @@ impl World {
 
     fn options(&mut self) -> Options {
         let (segment_len, nonce) = (self.plan.segment_len, self.disk_random.next());
-        Options { segment_len, sync: Sync::Always, nonce }
+        let planted = self.plan.config.planted;
+        Options { segment_len, sync: Sync::Always, nonce, planted }
     }
 
     fn go_on_reading(&mut self) {
@@ -231,7 +232,7 @@ impl World {
         self.process.time = wall.max(summary.time);
         self.process.started = self.now;
         let time = self.process.time;
-        let broker = Broker::new(engine, log, self.plan.check_every, time);
+        let broker = Broker::new(engine, log, &self.plan, time);
         self.process.state = State::Up(Box::new(broker));
         self.trace.note(self.now, format_args!("recovered {}", summary.last.0), &[4]);
         self.pump();

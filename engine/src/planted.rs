@@ -1,0 +1,124 @@
+//! Bugs that can be planted on purpose, so that simulation can prove that it finds such bugs.
+//!
+//! They exist only in a build with the feature `planted`; everywhere else [`Planted::is`] is a
+//! constant `false` and nothing of them is left in the program.
+
+macro_rules! bugs {
+    ($($(#[doc = $words:literal])+ $bug:ident = $name:literal;)*) => {
+        /// A way to be wrong. Each is one line somewhere in this crate.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Bug {
+            $($(#[doc = $words])+ $bug,)*
+        }
+
+        impl Bug {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$bug,)*];
+
+            /// What it is called on a command line.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$bug => $name,)*
+                }
+            }
+
+            /// What it does.
+            #[must_use]
+            pub fn words(self) -> &'static str {
+                match self {
+                    $(Self::$bug => concat!($($words),+).trim_ascii_start(),)*
+                }
+            }
+        }
+    };
+}
+
+bugs! {
+    /// PUBACK and PUBREC do not wait for the message's record.
+    AckBeforeSync = "ack-before-sync";
+    /// CONNACK does not wait until the end of the client's old session is durable.
+    ConnackBeforeDiscard = "connack-before-discard";
+    /// SUBACK does not wait for the subscription's record.
+    SubackBeforeSync = "suback-before-sync";
+    /// PUBREL does not wait until it is stored that the client has the message.
+    PubrelBeforeSync = "pubrel-before-sync";
+    /// A repeated QoS 2 PUBLISH is answered before the first one is durable.
+    RepeatAnsweredAtOnce = "repeat-answered-at-once";
+    /// PUBACK does not wait for the removal of a retained message that is gone already.
+    GoneBeforeSync = "gone-before-sync";
+    /// A new segment's name is not made durable.
+    DirectoryNotSynced = "directory-not-synced";
+    /// A sync that fails counts as done.
+    SyncErrorIgnored = "sync-error-ignored";
+    /// Recovery builds on an end of the log that may be in the system's cache only.
+    TailNotSecured = "tail-not-secured";
+    /// Recovery reads segments that were to be removed.
+    StaleSegmentRead = "stale-segment-read";
+    /// After a round of cleaning all before its end goes, and not before its beginning.
+    TrimTooEarly = "trim-too-early";
+    /// Cleaning leaves out what is in flight.
+    CleaningSkipsInflight = "cleaning-skips-in-flight";
+    /// The identifier of a QoS 2 message is stored later than the message.
+    IdStoredApart = "id-stored-apart";
+    /// A repeated QoS 2 PUBLISH is a new message.
+    RepeatNotKnown = "repeat-not-known";
+    /// PUBLISH is sent again although PUBREC has come.
+    PublishAfterPubrec = "publish-after-pubrec";
+    /// A packet identifier is free when PUBREC comes.
+    IdFreeAtPubrec = "id-free-at-pubrec";
+    /// The backlog overtakes what is in flight when a client comes back.
+    BacklogOvertakes = "backlog-overtakes";
+    /// What was in flight is new after a restart.
+    InflightRestoredAsNew = "in-flight-restored-as-new";
+    /// More is sent than the window allows.
+    WindowIgnored = "window-ignored";
+    /// That a retained message was removed is not stored.
+    RemovalNotStored = "removal-not-stored";
+    /// The end of a subscription is not stored.
+    UnsubscribeNotStored = "unsubscribe-not-stored";
+    /// A Will is not stored.
+    WillNotStored = "will-not-stored";
+    /// What waits in a share group is not stored.
+    GroupNotStored = "group-not-stored";
+    /// A connection stays when another one takes its session over.
+    TakeOverLeaves = "take-over-leaves";
+    /// Nobody hears of messages for which a queue has no room.
+    SilentDrop = "silent-drop";
+}
+
+/// Which bug there is, if any.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Planted {
+    #[cfg(feature = "planted")]
+    bug: Option<Bug>,
+}
+
+impl Planted {
+    /// None.
+    pub const NONE: Self = Self {
+        #[cfg(feature = "planted")]
+        bug: None,
+    };
+
+    /// This one.
+    #[cfg(feature = "planted")]
+    #[must_use]
+    pub const fn new(bug: Bug) -> Self {
+        Self { bug: Some(bug) }
+    }
+
+    /// Whether it is this one.
+    #[cfg(feature = "planted")]
+    #[must_use]
+    pub fn is(self, bug: Bug) -> bool {
+        self.bug == Some(bug)
+    }
+
+    /// Whether it is this one: no, here is none.
+    #[cfg(not(feature = "planted"))]
+    #[must_use]
+    pub const fn is(self, _: Bug) -> bool {
+        false
+    }
+}

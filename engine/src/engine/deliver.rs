@@ -27,7 +27,7 @@ pub(super) struct Route {
     /// Stored messages that went to make room; their records follow the message's own.
     removed: Vec<Removed>,
     /// Connections to end, when the event is over, because their queue is full.
-    full: Vec<ConnId>,
+    pub(super) full: Vec<ConnId>,
 }
 
 #[derive(Clone, Copy, Debug)]

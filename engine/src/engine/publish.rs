@@ -42,6 +42,8 @@ impl Engine {
             let message = Message::passing(content);
             let received = self.note_received(slot, qos, packet_id);
             let after = self.route(message, received).after;
+            // Its own connection does not end for it: it would come back and send it again, for ever.
+            self.route.full.retain(|full| *full != conn);
             self.touch(slot, after);
             after
         };

@@ -68,6 +68,19 @@ fn disconnect_ends_the_connection_of_a_client_that_is_too_slow() {
     assert_eq!(back.ack_all(), ["t=0 q1 dup", "t=1 q1", "t=2 q1", "t=3 q1"]);
 }
 
+// Else it would send the message again as soon as it is back, before anything else, for ever.
+#[test]
+fn disconnect_spares_a_client_whose_own_message_finds_its_queue_full() {
+    let bench = bench(QueueFullPolicy::Disconnect);
+    let client = bench.connect_persistent("client", false);
+    client.subscribe("t", 1);
+    for n in 0..5 {
+        client.publish("t", 1, &n.to_string());
+    }
+    assert!(client.is_open());
+    assert_eq!(reasons(&bench), [DropReason::QueueFullNewest]);
+}
+
 // contract: section 4, QoS 0 of an online session waits only while its connection is congested
 #[test]
 fn qos_0_goes_past_a_full_window_once_the_congestion_is_over() {

@@ -132,15 +132,13 @@ impl Plan {
 
 fn config(random: &mut Random) -> Config {
     let limit = random.one_in(3).then(|| random.index(12) + 1);
-    // Not `Disconnect`: a client whose own message finds its own queue full sends it again as soon
-    // as it is back, before it acknowledges anything, and is disconnected again for ever.
-    let policies = [QueueFullPolicy::DropOldest, QueueFullPolicy::DropNewest];
+    use QueueFullPolicy::{Disconnect, DropNewest, DropOldest};
     Config {
         delivery_retry_interval: Duration::from_secs(random.pick(&[0, 1, 20]).unwrap_or(0)),
         max_inflight_messages: random.pick(&[1, 2, 5, 20]).unwrap_or(20),
         queue_qos0_messages: random.one_in(2),
         max_msgqueue_messages: limit,
-        queue_full_policy: random.pick(&policies).unwrap_or_default(),
+        queue_full_policy: random.pick(&[DropOldest, DropNewest, Disconnect]).unwrap_or_default(),
         max_unsent_bytes: 1 << random.between(8, 20),
         stall_timeout: Duration::from_secs(random.between(2, 60)),
         ..Config::default()

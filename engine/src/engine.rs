@@ -1,6 +1,7 @@
 //! The broker itself: one function from events to actions.
 
 mod ack;
+mod alive;
 mod answer;
 mod check;
 mod clean;
@@ -52,6 +53,7 @@ use crate::timers::{Timer, Timers};
 use crate::violation::Violation;
 use crate::waiting::Waiting;
 use crate::watch::Watch;
+use alive::Alive;
 
 /// The broker: events in, actions out.
 ///
@@ -105,6 +107,7 @@ pub struct Engine {
     /// The slot that a stop has got to.
     stop_from: u32,
     route: deliver::Route,
+    alive: Alive,
 }
 
 impl Engine {
@@ -148,6 +151,7 @@ impl Engine {
             stopping: false,
             stop_from: 0,
             route: deliver::Route::default(),
+            alive: Alive::default(),
         }
     }
 
@@ -237,6 +241,7 @@ impl Engine {
 
     fn append(&mut self, record: Record) -> Lsn {
         self.lsn = self.lsn.next();
+        self.alive.appended(self.now);
         self.out.push(Action::Append { lsn: self.lsn, record });
         self.lsn
     }

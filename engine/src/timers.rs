@@ -27,6 +27,8 @@ pub(crate) enum Timer {
     Will(SessionRef),
     /// A session whose client has not come back.
     Expiry(SessionRef),
+    /// The log has said nothing for a while.
+    Alive,
 }
 
 /// A session by slot and key: the key tells whether the slot has been given to another.

@@ -1,7 +1,7 @@
 //! Every invariant of the engine, for tests and simulation.
 
 use crate::arrivals::Arrivals;
-use crate::engine::Engine;
+use crate::engine::{Engine, alive};
 use crate::session::{Presence, Session};
 
 impl Engine {
@@ -42,6 +42,9 @@ impl Engine {
         assert!(unanswered.clone().is_sorted(), "answers out of order");
         assert!(unanswered.min().is_none_or(|first| first > self.durable), "an answer is late");
         assert!(self.durable <= self.lsn, "more is durable than was appended");
+        let online = |session: &&Session| session.connection().is_some() && alive::expires(session);
+        let expiring = self.sessions.iter().filter(|(_, session)| online(session)).count();
+        assert_eq!(self.alive.expiring, expiring, "connected clients whose session will expire");
         assert!(self.out.is_empty(), "actions outside an event");
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::action::{Action, Outgoing};
 use crate::connection::Connection;
-use crate::engine::Engine;
+use crate::engine::{Engine, alive};
 use crate::id::{ClientId, ConnId};
 use crate::log::record::Record;
 use crate::message::{Content, Message};
@@ -34,6 +34,7 @@ impl Engine {
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let client = session.client.clone();
         let lifetime = session.lifetime;
+        self.alive.expiring -= usize::from(alive::expires(session));
         session.presence = Presence::Offline { since: self.now, expires: None };
         session.left_at = self.now;
         self.clients.remove(session.connected_at);

@@ -130,6 +130,7 @@ impl Engine {
         };
         self.arrived.push(arrival.at, slot);
         self.clients.push(arrival.at, slot);
+        self.count_expiring(slot);
         self.set_will(slot, connect.will);
         let user_name = connect.user_name.as_deref().map(Arc::from);
         self.attach(conn, slot, connect.version, connect.keep_alive, user_name);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::engine::Engine;
+use crate::engine::{Engine, alive};
 use crate::id::{ClientId, ConnId, Lsn};
 use crate::log::image::{HeldImage, Image, Progress, SessionImage, WillImage};
 use crate::log::record::{Record, Seq, SessionKey};
@@ -136,7 +136,7 @@ impl Engine {
         let arrival = Arrival { conn, address: image.address, at: image.connected_at };
         let lifetime = Lifetime::Beyond(image.expiry);
         let mut session = Session::new(image.client.clone(), key, lifetime, arrival);
-        let since = image.left_at.unwrap_or(self.now);
+        let since = image.left_at.unwrap_or(alive::ended(self.now));
         let expires = image.expiry.map(|seconds| since + Duration::from_secs(seconds.into()));
         session.presence = Presence::Offline { since, expires };
         session.left_at = since;
@@ -270,8 +270,29 @@ impl Engine {
         }
     }
 
+    /// When the client was cut off, which is not later than now; its session's expiry counts from
+    /// then.
+    fn left_by_now(&mut self, slot: u32) -> Option<Time> {
+        let session = self.sessions.get_mut(slot)?;
+        session.left_at = session.left_at.min(self.now);
+        let since = session.left_at;
+        let expires = match session.lifetime {
+            Lifetime::Beyond(Some(seconds)) => Some(since + Duration::from_secs(seconds.into())),
+            Lifetime::Beyond(None) | Lifetime::Connection => None,
+        };
+        let before = std::mem::replace(&mut session.presence, Presence::Offline { since, expires });
+        let timer = Timer::Expiry(session.reference(slot));
+        if let Presence::Offline { expires: Some(due), .. } = before {
+            self.timers.cancel(due, timer);
+        }
+        if let Some(due) = expires {
+            self.set_timer(due, timer);
+        }
+        Some(since)
+    }
+
     fn cut_off(&mut self, slot: u32) {
-        let Some(at) = self.sessions.get(slot).map(|session| session.left_at) else { return };
+        let Some(at) = self.left_by_now(slot) else { return };
         self.append_for(slot, |session| Record::SessionLeft { session, at });
         let will = self.withdraw_will(slot);
         self.publish_will(will);

@@ -49,6 +49,7 @@ impl Engine {
                 Timer::Redeliver(session) => self.redeliver(session),
                 Timer::Will(session) => self.will_is_due(session),
                 Timer::Expiry(session) => self.expire(session),
+                Timer::Alive => self.give_sign_of_life(),
             }
         }
     }

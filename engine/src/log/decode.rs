@@ -112,6 +112,7 @@ fn about_messages(kind: u8, fields: &mut Fields<'_>) -> Result<Record, FormatErr
         kind::GROUP_REMOVED => {
             Record::GroupRemoved { group: fields.filter()?, seq: Seq(fields.number()?) }
         }
+        kind::ALIVE => Record::Alive,
         other => return Err(FormatError::Kind(other)),
     })
 }

@@ -32,6 +32,7 @@ pub(super) mod kind {
     pub(in crate::log) const HOLDS: u8 = 17;
     pub(in crate::log) const GROUP_HOLDS: u8 = 18;
     pub(in crate::log) const GROUP_REMOVED: u8 = 19;
+    pub(in crate::log) const ALIVE: u8 = 20;
 }
 
 impl Pending {
@@ -171,6 +172,7 @@ fn encode_about_messages(record: &Record, out: &mut Vec<u8>) {
             text(out, group.as_str());
             number(out, seq.0);
         }
+        Record::Alive => out.push(kind::ALIVE),
         _ => {}
     }
 }

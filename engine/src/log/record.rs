@@ -207,6 +207,8 @@ pub enum Record {
         /// Which message.
         seq: Seq,
     },
+    /// The broker was there at the time of this batch, and had nothing else to store.
+    Alive,
 }
 
 impl Record {

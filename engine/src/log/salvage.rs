@@ -339,6 +339,7 @@ fn sessions(record: &Record) -> Concerns {
         | Record::SubscriptionAwaits { .. }
         | Record::AwaitingEnded { .. }
         | Record::GroupHolds { .. }
-        | Record::GroupRemoved { .. } => Concerns::All(Vec::new()),
+        | Record::GroupRemoved { .. }
+        | Record::Alive => Concerns::All(Vec::new()),
     }
 }

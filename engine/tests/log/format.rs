@@ -107,6 +107,7 @@ fn examples() -> Vec<Record> {
         },
         Record::GroupHolds { group: group(), seq, message: Kept::Earlier(Lsn(70_000)), at },
         Record::GroupRemoved { group: group(), seq },
+        Record::Alive,
     ]
 }
 

@@ -43,6 +43,7 @@ pub(super) fn kind(record: &Record) -> &'static str {
         Record::Holds { .. } => "holds",
         Record::GroupHolds { .. } => "group_holds",
         Record::GroupRemoved { .. } => "group_removed",
+        Record::Alive => "alive",
     }
 }
 

@@ -83,6 +83,10 @@ bugs! {
     GroupNotStored = "group-not-stored";
     /// A connection stays when another one takes its session over.
     TakeOverLeaves = "take-over-leaves";
+    /// After a restart a session's expiry counts from the last record, however old.
+    SilenceExpires = "silence-expires";
+    /// No session expires.
+    NothingExpires = "nothing-expires";
     /// Nobody hears of messages for which a queue has no room.
     SilentDrop = "silent-drop";
 }

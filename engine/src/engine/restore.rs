@@ -136,7 +136,9 @@ impl Engine {
         let arrival = Arrival { conn, address: image.address, at: image.connected_at };
         let lifetime = Lifetime::Beyond(image.expiry);
         let mut session = Session::new(image.client.clone(), key, lifetime, arrival);
-        let since = image.left_at.unwrap_or(alive::ended(self.now));
+        let silence = self.config.planted.is(Bug::SilenceExpires);
+        let ended = if silence { self.now } else { alive::ended(self.now) };
+        let since = image.left_at.unwrap_or(ended);
         let expires = image.expiry.map(|seconds| since + Duration::from_secs(seconds.into()));
         session.presence = Presence::Offline { since, expires };
         session.left_at = since;

@@ -6,6 +6,7 @@ use crate::connection::Connection;
 use crate::engine::Engine;
 use crate::id::ConnId;
 use crate::notice::{CloseReason, SessionEnd};
+use crate::planted::Bug;
 use crate::session::Presence;
 use crate::time::Time;
 use crate::timers::{SessionRef, Timer};
@@ -135,7 +136,8 @@ impl Engine {
 
     fn expire(&mut self, reference: SessionRef) {
         let Some(session) = self.session_by_reference(reference) else { return };
-        if matches!(session.presence, Presence::Offline { .. }) {
+        let offline = matches!(session.presence, Presence::Offline { .. });
+        if offline && !self.config.planted.is(Bug::NothingExpires) {
             // The Will comes at the latest with the session's end (5.0 section 3.1.2.5).
             let will = self.withdraw_will(reference.slot);
             self.end_session(reference.slot, SessionEnd::Expired);

@@ -31,6 +31,12 @@ pub(crate) struct Actor {
     /// It was accepted with `clean`: nothing of an earlier session is left.
     pub(crate) discarded: bool,
     pub(crate) link: Option<u64>,
+    /// When it lost the last connection on which it was accepted.
+    pub(crate) left_at: Option<u64>,
+    /// When the broker knew at the latest that it was gone.
+    pub(crate) known_gone: Option<u64>,
+    /// Its session must be gone.
+    pub(crate) overdue: bool,
     /// It has left and does not want to be connected.
     pub(crate) away: bool,
     /// It said DISCONNECT on this connection.
@@ -55,6 +61,9 @@ impl Actor {
             clean,
             discarded: false,
             link: None,
+            left_at: None,
+            known_gone: None,
+            overdue: false,
             away: false,
             said_bye: false,
             accepted: false,

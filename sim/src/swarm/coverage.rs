@@ -74,6 +74,8 @@ coverage! {
     damage_found: "damage found", floor 5;
     /// Sessions given up by their client.
     discards: "sessions discarded", floor 200;
+    /// Sessions whose client stayed away for too long.
+    expired: "sessions expired", floor 50;
     /// Connections cut in the middle of a packet or elsewhere.
     cuts: "connections cut", floor 1_000;
 }

@@ -30,6 +30,8 @@ pub(crate) struct Message {
     pub(crate) acknowledged: Option<Tick>,
     /// Its publisher lost a connection before, and may have sent it again.
     pub(crate) again: bool,
+    /// Its publisher's session ended meanwhile: nobody knows any more whether it is the same.
+    pub(crate) loose: bool,
 }
 
 /// How many Wills of a client must have been published, and how many may have.
@@ -90,6 +92,7 @@ impl Oracle {
             begun,
             acknowledged,
             again,
+            loose: false,
         });
         self.messages.len() as u64
     }
@@ -141,6 +144,19 @@ impl Oracle {
         for message in unsure.filter(|message| message.acknowledged.is_none()) {
             message.again = true;
         }
+    }
+
+    /// The client's session may have ended: what it has published and was not told to be safe is
+    /// another message if it sends it again. Returns the numbers.
+    pub(crate) fn loosen(&mut self, client: usize) -> Vec<u64> {
+        let mut loose = Vec::new();
+        for (message, number) in self.messages.iter_mut().zip(1..) {
+            if message.publisher == client && message.acknowledged.is_none() {
+                message.loose = true;
+                loose.push(number);
+            }
+        }
+        loose
     }
 
     /// The process ended.

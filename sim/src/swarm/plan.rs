@@ -24,6 +24,8 @@ pub(crate) struct Plan {
     pub(crate) pace: u64,
     /// Nanoseconds that bytes are on their way, at most.
     pub(crate) latency: u64,
+    /// Nanoseconds until a client that lost its connection wants the next, at most.
+    pub(crate) redial: u64,
     /// Nanoseconds that a sync takes, at most.
     pub(crate) sync: u64,
     /// Bytes of a payload, at most.
@@ -111,12 +113,16 @@ impl Plan {
             acts,
             pace: 10_000 << random.below(10),
             latency: 10_000 << random.below(10),
+            redial: 500_000 << random.below(7),
             sync: 50_000 << random.below(7),
             payload: 1 << random.between(3, 9),
             pieces: random.one_in(4),
             check_every: random.between(8, 64),
             faults: faults(&mut random.split(), acts),
         };
+        if plan.config.session_expiry_interval.is_some() {
+            plan.take_time();
+        }
         let mut drawn = random.split();
         for index in 0..drawn.between(3, 7) {
             plan.actors.push(role(&mut drawn, index));
@@ -128,19 +134,40 @@ impl Plan {
         plan.acts = cuts.acts.unwrap_or(plan.acts);
         plan
     }
+
+    /// Goes on for longer than a session waits for its client, and lets no clock jump: a session
+    /// that ends for that is nobody's fault.
+    fn take_time(&mut self) {
+        self.pace = self.pace.max(1 << 21) * 16;
+        for fault in &mut self.faults {
+            if let What::End { clock, down, .. } = &mut fault.what {
+                *clock = 0;
+                *down *= 20;
+            }
+        }
+    }
+
+    /// Whether the process stands still for a while.
+    pub(crate) fn stalls(&self) -> bool {
+        self.faults.iter().any(|fault| matches!(fault.what, What::Stall(_)))
+    }
 }
 
 fn config(random: &mut Random) -> Config {
     let limit = random.one_in(3).then(|| random.index(12) + 1);
-    use QueueFullPolicy::{Disconnect, DropNewest, DropOldest};
+    let expiry = random.one_in(3).then(|| Duration::from_secs(random.between(1, 3)));
+    // Not `Disconnect`: two clients whose messages fill each other's small queues can disconnect each
+    // other for ever, before either is told that its messages are safe.
+    let policies = [QueueFullPolicy::DropOldest, QueueFullPolicy::DropNewest];
     Config {
         delivery_retry_interval: Duration::from_secs(random.pick(&[0, 1, 20]).unwrap_or(0)),
         max_inflight_messages: random.pick(&[1, 2, 5, 20]).unwrap_or(20),
         queue_qos0_messages: random.one_in(2),
         max_msgqueue_messages: limit,
-        queue_full_policy: random.pick(&[DropOldest, DropNewest, Disconnect]).unwrap_or_default(),
+        queue_full_policy: random.pick(&policies).unwrap_or_default(),
         max_unsent_bytes: 1 << random.between(8, 20),
         stall_timeout: Duration::from_secs(random.between(2, 60)),
+        session_expiry_interval: expiry,
         ..Config::default()
     }
 }
@@ -193,8 +220,8 @@ fn faults(random: &mut Random, acts: u64) -> Vec<Fault> {
         1 => vec![What::Misdirected, end(random)],
         2..=4 => vec![What::DiskError],
         5..=7 => vec![What::Full(Duration::from_millis(random.between(1, 5_000)))],
-        8 | 9 => vec![What::Slow { times: random.between(2, 1_000), acts: random.below(50) }],
-        10 => vec![What::Stall(Duration::from_millis(random.between(1, 60_000)))],
+        8..=11 => vec![What::Slow { times: random.between(2, 1_000), acts: random.below(50) }],
+        12 => vec![What::Stall(Duration::from_millis(random.between(1, 60_000)))],
         _ => Vec::new(),
     };
     let after = random.below(acts);
@@ -221,13 +248,14 @@ impl fmt::Display for Plan {
         writeln!(f, "  {:?}", self.config)?;
         writeln!(
             f,
-            "  segments of {} bytes, batches to {}, {} acts at most {} ns apart, latency {} ns, sync {} ns, \
-             payloads to {} bytes, in pieces: {}",
+            "  segments of {} bytes, batches to {}, {} acts at most {} ns apart, latency {} ns, dial again \
+             after {} ns, sync {} ns, payloads to {} bytes, in pieces: {}",
             self.segment_len,
             self.batch,
             self.acts,
             self.pace,
             self.latency,
+            self.redial,
             self.sync,
             self.payload,
             self.pieces

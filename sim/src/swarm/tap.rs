@@ -20,6 +20,8 @@ pub(crate) struct Tap {
     in_flight: BTreeMap<String, BTreeMap<PacketId, (u64, bool)>>,
     /// QoS 2 messages whose release was promised to a session that is kept: no crash undoes that.
     released: BTreeSet<(String, u64)>,
+    /// Messages that may be others when they are published again.
+    loose: BTreeSet<u64>,
     max_in_flight: usize,
     received: u64,
     sent: u64,
@@ -49,8 +51,14 @@ impl Tap {
 
     /// The process ended: everything is forgotten but what was promised.
     pub(crate) fn ended(&mut self) {
-        let released = std::mem::take(&mut self.released);
-        *self = Self { released, max_in_flight: self.max_in_flight, ..Self::default() };
+        let (released, loose) =
+            (std::mem::take(&mut self.released), std::mem::take(&mut self.loose));
+        *self = Self { released, loose, max_in_flight: self.max_in_flight, ..Self::default() };
+    }
+
+    /// These may come again, as others.
+    pub(crate) fn loosen(&mut self, messages: Vec<u64>) {
+        self.loose.extend(messages);
     }
 
     pub(crate) fn took(&mut self, conn: ConnId, packet: &Taken) {
@@ -120,6 +128,7 @@ impl Tap {
         let message = number_in(&delivery.message.content().payload);
         if delivery.qos == QoS::ExactlyOnce
             && !delivery.retain
+            && !self.loose.contains(&message)
             && self.released.contains(&(client.to_owned(), message))
         {
             return Err(format!("I2: {client} was sent {message} again after its PUBREL"));

@@ -25,6 +25,9 @@ use process::{Process, Shadow};
 /// Nanoseconds of a millisecond.
 const MS: u64 = 1_000_000;
 
+/// More happens in no world that comes to its end.
+const ENOUGH: u64 = 500_000;
+
 /// Something that is going to happen.
 #[derive(Debug)]
 pub(super) enum Happening {
@@ -39,6 +42,8 @@ pub(super) enum Happening {
     ClientLoses(u64),
     Dial(usize),
     ClientTimer(usize),
+    /// A client that stayed away wants to be connected again.
+    ComeBack(usize),
     /// Of one life of the process.
     EngineTimer(u64),
     DiskDone(u64),
@@ -162,6 +167,10 @@ impl World {
                 return;
             };
             self.now = self.now.max(at);
+            if self.sequence > ENOUGH {
+                self.oracle.violation("I10: it comes to no end".to_owned());
+                return;
+            }
             if self.now < self.stalled_until && happening.is_the_process() {
                 self.queue.insert((self.stalled_until, sequence), happening);
                 continue;
@@ -195,6 +204,7 @@ impl World {
             Happening::ClientLoses(link) => self.client_loses(link),
             Happening::Dial(client) => self.dial(client),
             Happening::ClientTimer(client) => self.client_timer(client),
+            Happening::ComeBack(client) => self.come_back(client),
             Happening::EngineTimer(life) => self.engine_timer(life),
             Happening::DiskDone(life) => self.disk_done(life),
             Happening::Retry(life) => self.retry(life),
@@ -275,6 +285,7 @@ impl Happening {
             | Self::ClientLoses(_)
             | Self::Dial(_)
             | Self::ClientTimer(_)
+            | Self::ComeBack(_)
             | Self::End(_)
             | Self::Boot
             | Self::Heal

@@ -84,6 +84,9 @@ impl View {
         let got = self.got.entry(number).or_default();
         got.times += 1;
         got.exactly_once += u32::from(content.qos == QoS::ExactlyOnce);
+        if message.loose {
+            return Ok(());
+        }
         if got.exactly_once > 1 || (*qos == QoS::AtMostOnce && got.times > 1) {
             return Err(format!("I2: c{me} got message {number} of {topic} {} times", got.times));
         }
@@ -189,8 +192,18 @@ impl Oracle {
         }
     }
 
-    /// A CONNECT was accepted. `lasts` tells whether the session outlives its connection.
-    pub(crate) fn connected(&mut self, client: usize, present: Option<bool>, lasts: bool) {
+    /// A CONNECT was accepted. `lasts` tells whether the session outlives its connection, `expired`
+    /// whether an earlier one may have waited for too long.
+    pub(crate) fn connected(
+        &mut self,
+        client: usize,
+        present: Option<bool>,
+        lasts: bool,
+        expired: bool,
+    ) {
+        if expired && present != Some(true) {
+            self.discarding(client);
+        }
         let now = self.tick();
         let Some(view) = self.views.get_mut(client) else { return };
         let lost = view.has_session && present == Some(false);

@@ -9,7 +9,7 @@ use surewire_engine::packet::{
 };
 use surewire_engine::topic::TopicName;
 
-use super::{Happening, World};
+use super::{Happening, MS, World, nanos};
 use crate::swarm::actor::Asked;
 use crate::swarm::tap::number_in;
 
@@ -255,10 +255,38 @@ impl World {
         let Some(actor) = self.actors.get_mut(client) else { return };
         (actor.accepted, actor.discarded) = (true, actor.clean);
         let present = (actor.role.version != Version::V3_1).then_some(present);
-        let lasts = !actor.clean;
+        let (lasts, overdue) = (!actor.clean, actor.overdue);
         self.trace.note(self.now, format_args!("c{client} is in, present {present:?}"), &[]);
-        self.oracle.connected(client, present, lasts);
+        let expired = self.may_have_expired(client);
+        self.oracle.connected(client, present, lasts, expired);
+        if expired && present != Some(true) {
+            self.tap.loosen(self.oracle.loosen(client));
+        }
+        if overdue && present == Some(true) {
+            let what = format!("I13: c{client} was gone too long for its session");
+            self.oracle.violation(what);
+        }
         self.ask_again(client);
+    }
+
+    /// Whether the client was away for so long that its session may be gone, as far as it knows.
+    fn may_have_expired(&self, client: usize) -> bool {
+        let expiry = self.plan.config.session_expiry_interval;
+        let left = self.actors.get(client).and_then(|actor| actor.left_at);
+        left.zip(expiry).is_some_and(|(at, expiry)| self.now + self.slack() > at + nanos(expiry))
+    }
+
+    /// Whether its session must be gone, if it connects now.
+    pub(super) fn must_have_expired(&self, client: usize) -> bool {
+        let expiry = self.plan.config.session_expiry_interval.filter(|_| !self.plan.stalls());
+        let gone = self.actors.get(client).and_then(|actor| actor.known_gone);
+        let late = 1_000 * MS + self.slack();
+        gone.zip(expiry).is_some_and(|(at, expiry)| self.now > at + nanos(expiry) + late)
+    }
+
+    /// How long the news of a connection's end may be under way.
+    fn slack(&self) -> u64 {
+        4 * self.plan.latency + 100 * MS
     }
 
     /// Subscribes to what it should be subscribed to and is not sure of.

@@ -20,11 +20,24 @@ impl World {
         self.deadline = self.now + PATIENCE;
         self.trace.note(self.now, format_args!("everything is to come right"), &[8]);
         for client in 0..self.actors.len() {
+            if self.plan.config.session_expiry_interval.is_some() && self.random.one_in(3) {
+                self.stay_away(client);
+                continue;
+            }
             self.come_back(client);
             self.read_on(client);
             self.ask_again(client);
         }
         self.after(100 * MS, Happening::Check);
+    }
+
+    /// A client comes so late that its session must be gone, whatever happened before.
+    fn stay_away(&mut self, client: usize) {
+        self.cut(client);
+        if let Some(actor) = self.actors.get_mut(client) {
+            actor.away = true;
+        }
+        self.after(60_000 * MS, Happening::ComeBack(client));
     }
 
     pub(super) fn check(&mut self) {

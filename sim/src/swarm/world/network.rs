@@ -28,7 +28,9 @@ impl World {
         self.next_link += 1;
         let link = self.next_link;
         self.links.insert(link, Link::new(client));
+        let overdue = self.must_have_expired(client);
         if let Some(actor) = self.actors.get_mut(client) {
+            (actor.overdue, actor.known_gone) = (overdue, None);
             (actor.link, actor.said_bye, actor.accepted) = (Some(link), false, false);
             actor.stuck = false;
             actor.unread.clear();
@@ -44,10 +46,14 @@ impl World {
 
     pub(super) fn accept(&mut self, link: u64) {
         let Some(there) = self.links.get_mut(&link) else { return };
-        match self.process.broker_mut() {
+        let first = self.process.first_link;
+        match self.process.broker_mut().filter(|_| link >= first) {
             Some(broker) => {
                 there.broker_end = true;
                 broker.accept(conn(link));
+                if let Some(actor) = self.actors.get_mut(there.client) {
+                    actor.known_gone = None;
+                }
             }
             None => self.after(0, Happening::ClientLoses(link)),
         }
@@ -128,6 +134,8 @@ impl World {
             return;
         }
         let now = self.process.time(self.now);
+        let client = there.client;
+        self.knows_gone(client, self.now);
         if let Some(broker) = self.process.broker_mut() {
             broker.lose(now, conn(link));
         }
@@ -145,6 +153,8 @@ impl World {
     pub(super) fn leave(&mut self, client: usize) {
         let Some(actor) = self.actors.get_mut(client) else { return };
         let Some(link) = actor.link.take() else { return };
+        let accepted = actor.accepted;
+        actor.left_at = if accepted { Some(self.now) } else { actor.left_at };
         actor.unread.clear();
         if actor.accepted && !actor.said_bye && actor.role.will.is_some() {
             self.oracle.will_due(client);
@@ -157,7 +167,9 @@ impl World {
             there.client_end = false;
         }
         self.client_hands_in(client, Input::Lost);
-        let delay = self.random.between(MS, 30 * MS);
+        // Whoever is refused is in no hurry.
+        let most = if accepted { self.plan.redial } else { self.plan.redial.max(30 * MS) };
+        let delay = self.random.between(most / 8, most);
         self.after(delay, Happening::Dial(client));
     }
 
@@ -171,6 +183,16 @@ impl World {
             self.at(at, Happening::BrokerLoses(link));
         }
         self.leave(client);
+    }
+
+    /// From then on the broker knows that the client is gone, unless it has another connection.
+    pub(super) fn knows_gone(&mut self, client: usize, when: u64) {
+        let others = |link: &Link| link.client == client && link.broker_end;
+        if !self.links.values().any(others)
+            && let Some(actor) = self.actors.get_mut(client)
+        {
+            actor.known_gone = Some(when);
+        }
     }
 
     /// The client is gone and the broker does not know.

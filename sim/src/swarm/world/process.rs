@@ -10,7 +10,7 @@ use surewire_engine::log::image::Image;
 use surewire_engine::log::record::Record;
 use surewire_engine::log::recovery::{RecoveredBatch, Recovery, RecoveryError, Step, Summary};
 use surewire_engine::log::writer::{Log, Options, Sync};
-use surewire_engine::notice::{CloseReason, DropReason, Notice};
+use surewire_engine::notice::{CloseReason, DropReason, Notice, SessionEnd};
 use surewire_engine::time::Time;
 
 use super::network::conn;
@@ -36,6 +36,8 @@ pub(super) struct Process {
     /// Operations until the end, in recoveries to come; the next one last.
     again: Vec<u64>,
     ops: u64,
+    /// Connections before this one were to an earlier life.
+    pub(super) first_link: u64,
     /// A full disk is going to be asked for room again.
     retries: bool,
     /// A bit is to turn round at the next power cut; what the disk holds is not what was written.
@@ -106,6 +108,8 @@ impl World {
     pub(super) fn end_now(&mut self, life: u64) {
         if life == self.process.life
             && let Some(Ending { power, down }) = self.process.ending.take()
+            // It may be over since an earlier one.
+            && !matches!(self.process.state, State::Down)
         {
             self.end(power, down);
         }
@@ -134,7 +138,7 @@ impl World {
         }
         (self.process.life, self.process.timer) = (self.process.life + 1, None);
         (self.process.ending, self.process.retries) = (None, false);
-        self.stalled_until = 0;
+        (self.stalled_until, self.process.first_link) = (0, self.next_link + 1);
         self.tap.ended();
         self.oracle.broker_ended();
         let links = self.links.iter_mut().filter(|(_, link)| link.client_end);
@@ -145,6 +149,10 @@ impl World {
                 let at = there.to_client_at.max(self.now);
                 self.at(at, Happening::ClientLoses(link));
             }
+        }
+        // Half a minute later it knows for sure, whatever its log says.
+        for client in 0..self.actors.len() {
+            self.knows_gone(client, self.now + 30_000 * MS);
         }
         self.after(down, Happening::Boot);
     }
@@ -392,8 +400,9 @@ impl World {
         let Some(there) = self.links.get_mut(&link) else { return };
         debug_assert_eq!(conn(link).generation, 0);
         there.broker_end = false;
-        let at = there.to_client_at.max(self.now);
+        let (client, at) = (there.client, there.to_client_at.max(self.now));
         self.at(at, Happening::ClientLoses(link));
+        self.knows_gone(client, self.now);
     }
 
     fn hear(&mut self, notice: &Notice) {
@@ -414,6 +423,7 @@ impl World {
                 );
                 self.coverage.overflows += u64::from(full);
             }
+            Notice::SessionEnded { why: SessionEnd::Expired, .. } => self.coverage.expired += 1,
             Notice::Connected { .. }
             | Notice::Refused { .. }
             | Notice::Disconnected { .. }

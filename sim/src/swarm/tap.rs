@@ -153,7 +153,11 @@ impl Tap {
     pub(crate) fn told(&mut self, notice: &Notice) {
         match notice {
             Notice::Dropped { .. } => self.dropped += 1,
-            Notice::SessionEnded { dropped, .. } => self.dropped += dropped,
+            Notice::SessionEnded { client, dropped, .. } => {
+                self.dropped += dropped;
+                // Nothing of it is in flight any more, whatever its client was told of that.
+                self.in_flight.remove(client.as_str());
+            }
             Notice::Connected { .. }
             | Notice::Refused { .. }
             | Notice::Disconnected { .. }

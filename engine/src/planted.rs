@@ -43,8 +43,6 @@ bugs! {
     SubackBeforeSync = "suback-before-sync";
     /// PUBREL does not wait until it is stored that the client has the message.
     PubrelBeforeSync = "pubrel-before-sync";
-    /// A repeated QoS 2 PUBLISH is answered before the first one is durable.
-    RepeatAnsweredAtOnce = "repeat-answered-at-once";
     /// PUBACK does not wait for the removal of a retained message that is gone already.
     GoneBeforeSync = "gone-before-sync";
     /// A new segment's name is not made durable.
@@ -71,6 +69,8 @@ bugs! {
     BacklogOvertakes = "backlog-overtakes";
     /// What was in flight is new after a restart.
     InflightRestoredAsNew = "in-flight-restored-as-new";
+    /// The identifiers of QoS 2 messages that came are forgotten in a restart.
+    IdsNotRestored = "ids-not-restored";
     /// More is sent than the window allows.
     WindowIgnored = "window-ignored";
     /// That a retained message was removed is not stored.

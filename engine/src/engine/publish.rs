@@ -21,9 +21,7 @@ impl Engine {
             && self.is_repeated(slot, packet_id)
             && !self.config.planted.is(Bug::RepeatNotKnown)
         {
-            let at_once = self.config.planted.is(Bug::RepeatAnsweredAtOnce);
-            let session = self.sessions.get(slot).filter(|_| !at_once);
-            let after = session.map_or(Lsn::NONE, |session| session.lsn);
+            let after = self.sessions.get(slot).map_or(Lsn::NONE, |session| session.lsn);
             return self.answer(conn, Packet::Pubrec(Ack::new(packet_id)), after);
         }
         let refusal = self.publish_refusal(&topic);

@@ -143,7 +143,9 @@ impl Engine {
         session.presence = Presence::Offline { since, expires };
         session.left_at = since;
         session.lsn = self.lsn;
-        session.received.clone_from(&image.received);
+        if !self.config.planted.is(Bug::IdsNotRestored) {
+            session.received.clone_from(&image.received);
+        }
         let slot = self.sessions.insert(session);
         self.by_client.insert(image.client.clone(), slot);
         if image.left_at.is_none() {

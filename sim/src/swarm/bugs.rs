@@ -2,9 +2,37 @@
 
 use surewire_engine::planted::{Bug, Planted};
 
-/// Seeds that found something once, by what it was. A seed stands for another world when `plan`
-/// draws differently: these are worth a look as long as nothing better is known.
-pub const REGRESSIONS: &[(u64, &str)] = &[];
+/// The seeds that were the first to find each planted bug: what they do is known to matter. A seed
+/// stands for another world once `plan` draws differently; `--planted all` tells which do it then.
+pub const REGRESSIONS: &[(u64, &str)] = &[
+    (7, "ack-before-sync"),
+    (135, "connack-before-discard"),
+    (19, "suback-before-sync"),
+    (12, "pubrel-before-sync"),
+    (10357, "gone-before-sync"),
+    (1, "directory-not-synced"),
+    (65, "sync-error-ignored"),
+    (1, "tail-not-secured"),
+    (685, "stale-segment-read"),
+    (1, "trim-too-early"),
+    (13, "cleaning-skips-in-flight"),
+    (13, "id-stored-apart"),
+    (13, "repeat-not-known"),
+    (2, "publish-after-pubrec"),
+    (1, "id-free-at-pubrec"),
+    (32, "backlog-overtakes"),
+    (2, "in-flight-restored-as-new"),
+    (13, "ids-not-restored"),
+    (1, "window-ignored"),
+    (1, "removal-not-stored"),
+    (5, "unsubscribe-not-stored"),
+    (3, "will-not-stored"),
+    (145, "group-not-stored"),
+    (1, "take-over-leaves"),
+    (43, "silence-expires"),
+    (6, "nothing-expires"),
+    (2, "silent-drop"),
+];
 
 /// The bug of that name, to be planted.
 ///

@@ -28,6 +28,11 @@ pub(crate) struct Plan {
     pub(crate) redial: u64,
     /// Nanoseconds that a sync takes, at most.
     pub(crate) sync: u64,
+    /// One in so many messages is retained, in so many topics; one in so many of these removes what
+    /// is retained.
+    pub(crate) retained: u64,
+    pub(crate) retained_topics: u64,
+    pub(crate) removals: u64,
     /// Bytes of a payload, at most.
     pub(crate) payload: u64,
     /// Whether packets arrive in pieces.
@@ -115,17 +120,20 @@ impl Plan {
             latency: 10_000 << random.below(10),
             redial: 500_000 << random.below(7),
             sync: 50_000 << random.below(7),
+            retained: random.between(1, 6),
+            retained_topics: random.between(1, 6),
+            removals: random.between(2, 3),
             payload: 1 << random.between(3, 9),
             pieces: random.one_in(4),
             check_every: random.between(8, 64),
             faults: faults(&mut random.split(), acts),
         };
-        if plan.config.session_expiry_interval.is_some() {
-            plan.take_time();
-        }
         let mut drawn = random.split();
         for index in 0..drawn.between(3, 7) {
             plan.actors.push(role(&mut drawn, index));
+        }
+        if plan.config.session_expiry_interval.is_some() {
+            plan.take_time();
         }
         if let Some(kept) = &cuts.faults {
             let mut place = 0..;
@@ -135,21 +143,19 @@ impl Plan {
         plan
     }
 
-    /// Goes on for longer than a session waits for its client, and lets no clock jump: a session
-    /// that ends for that is nobody's fault.
+    /// Goes on for longer than a session waits for its client, and lets no clock jump and no process
+    /// stand still: a session that ends for that is nobody's fault. A client of 3.1 would not be told
+    /// that its session is gone.
     fn take_time(&mut self) {
+        self.actors.iter_mut().for_each(|role| role.version = Version::V3_1_1);
         self.pace = self.pace.max(1 << 21) * 16;
+        self.faults.retain(|fault| !matches!(fault.what, What::Stall(_)));
         for fault in &mut self.faults {
             if let What::End { clock, down, .. } = &mut fault.what {
                 *clock = 0;
                 *down *= 20;
             }
         }
-    }
-
-    /// Whether the process stands still for a while.
-    pub(crate) fn stalls(&self) -> bool {
-        self.faults.iter().any(|fault| matches!(fault.what, What::Stall(_)))
     }
 }
 
@@ -215,6 +221,10 @@ fn faults(random: &mut Random, acts: u64) -> Vec<Fault> {
     for _ in 0..random.between(3, 9) {
         faults.push(Fault { after: random.below(acts), what: end(random) });
     }
+    // What nobody does again afterwards is what shows most.
+    if random.one_in(2) {
+        faults.push(Fault { after: acts, what: end(random) });
+    }
     let what = match random.below(16) {
         0 => vec![What::Flip, end(random)],
         1 => vec![What::Misdirected, end(random)],
@@ -249,7 +259,8 @@ impl fmt::Display for Plan {
         writeln!(
             f,
             "  segments of {} bytes, batches to {}, {} acts at most {} ns apart, latency {} ns, dial again \
-             after {} ns, sync {} ns, payloads to {} bytes, in pieces: {}",
+             after {} ns, sync {} ns, payloads to {} bytes, in pieces: {}, \
+             retained 1 in {} in {} topics, removed 1 in {}",
             self.segment_len,
             self.batch,
             self.acts,
@@ -258,7 +269,10 @@ impl fmt::Display for Plan {
             self.redial,
             self.sync,
             self.payload,
-            self.pieces
+            self.pieces,
+            self.retained,
+            self.retained_topics,
+            self.removals
         )?;
         for (index, role) in self.actors.iter().enumerate() {
             writeln!(f, "  c{index}: {role:?}")?;

@@ -141,16 +141,16 @@ impl World {
     }
 
     fn publish(&mut self, client: usize) {
-        let retain = self.random.one_in(4);
+        let retain = self.random.one_in(self.plan.retained);
         let topic = if retain {
-            format!("r/{}", self.random.below(3))
+            format!("r/{}", self.random.below(self.plan.retained_topics))
         } else {
             let topics = ["t/0", "t/1", "t/2", "t/1/x"];
             self.random.pick(&topics).unwrap_or("t/0").to_owned()
         };
         let levels = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
         let qos = self.random.pick(&levels).unwrap_or_default();
-        let clears = retain && self.random.one_in(3);
+        let clears = retain && self.random.one_in(self.plan.removals);
         let topic = TopicName::new(topic.into()).expect("a topic");
         let number = self.oracle.publishes(client, topic.clone(), qos, retain, clears);
         let padding = usize::try_from(self.random.below(self.plan.payload)).unwrap_or(0);
@@ -270,7 +270,7 @@ impl World {
     }
 
     /// Whether the client was away for so long that its session may be gone, as far as it knows.
-    fn may_have_expired(&self, client: usize) -> bool {
+    pub(super) fn may_have_expired(&self, client: usize) -> bool {
         let expiry = self.plan.config.session_expiry_interval;
         let left = self.actors.get(client).and_then(|actor| actor.left_at);
         left.zip(expiry).is_some_and(|(at, expiry)| self.now + self.slack() > at + nanos(expiry))
@@ -278,7 +278,7 @@ impl World {
 
     /// Whether its session must be gone, if it connects now.
     pub(super) fn must_have_expired(&self, client: usize) -> bool {
-        let expiry = self.plan.config.session_expiry_interval.filter(|_| !self.plan.stalls());
+        let expiry = self.plan.config.session_expiry_interval;
         let gone = self.actors.get(client).and_then(|actor| actor.known_gone);
         let late = 1_000 * MS + self.slack();
         gone.zip(expiry).is_some_and(|(at, expiry)| self.now > at + nanos(expiry) + late)

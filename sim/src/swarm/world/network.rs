@@ -29,6 +29,9 @@ impl World {
         let link = self.next_link;
         self.links.insert(link, Link::new(client));
         let overdue = self.must_have_expired(client);
+        if self.may_have_expired(client) {
+            self.forget_session(client, overdue);
+        }
         if let Some(actor) = self.actors.get_mut(client) {
             (actor.overdue, actor.known_gone) = (overdue, None);
             (actor.link, actor.said_bye, actor.accepted) = (Some(link), false, false);
@@ -42,6 +45,16 @@ impl World {
         self.at(at, Happening::Accept(link));
         self.connecting(client);
         self.client_hands_in(client, Input::Opened);
+    }
+
+    /// The client was away for so long that it relies on nothing: if an answer that its session is
+    /// gone got lost, the next one would say that there is one. So it gives up what may be left,
+    /// unless nothing can be.
+    fn forget_session(&mut self, client: usize, overdue: bool) {
+        self.oracle.discarding(client);
+        if let Some(actor) = self.actors.get_mut(client) {
+            actor.begin_anew(actor.clean || !overdue);
+        }
     }
 
     pub(super) fn accept(&mut self, link: u64) {

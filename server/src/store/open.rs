@@ -10,7 +10,6 @@ use surewire_engine::log;
 use surewire_engine::log::image::Image;
 use surewire_engine::log::recovery::{RecoveredBatch, Recovery, RecoveryError, Step, Summary};
 use surewire_engine::log::writer::{Log, Options, Sync};
-use surewire_engine::planted::Planted;
 use tracing::{info, warn};
 
 use super::{Queue, Store, clock};
@@ -69,7 +68,7 @@ pub(crate) async fn open(
         segment_len: SEGMENT_LEN,
         sync,
         nonce: first_bytes(nonce),
-        planted: Planted::NONE,
+        planted: settings.engine.planted,
     };
     let recovered = recover(directory, Recovery::new(options), &mut *disk).await?;
     let Recovered { log, image, summary, records } = recovered;

@@ -1,19 +1,71 @@
 //! The program as a process that can be killed.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+/// How long a start may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A CONNECT of a clean session, and what it is answered.
+const CONNECT: &[u8] = b"\x10\x11\0\x04MQTT\x04\x02\0\0\0\x05probe";
+const CONNACK: [u8; 4] = [0x20, 0x02, 0x00, 0x00];
+
+/// What the log says when all that is stored was read.
+const RECOVERED: &str = "recovered";
+
+/// What is run.
+#[derive(Clone, Debug)]
+pub enum Program {
+    /// The program `surewire`.
+    Real(PathBuf),
+    /// This program once more, as the broker on a disk that loses what was not synced.
+    Lossy {
+        /// This program.
+        program: PathBuf,
+        /// Decides, with the number of the start, what is lost.
+        seed: u64,
+        /// The bug to be planted in it.
+        planted: Option<String>,
+    },
+}
+
+impl Program {
+    /// For the start of this number.
+    fn command(&self, start: u64) -> Command {
+        match self {
+            Self::Real(program) => Command::new(program),
+            Self::Lossy { program, seed, planted } => {
+                let mut command = Command::new(program);
+                command.args(["broker", "--seed", &seed.wrapping_add(start).to_string()]);
+                if let Some(bug) = planted {
+                    command.args(["--planted", bug]);
+                }
+                command
+            }
+        }
+    }
+}
+
 /// A broker in a directory of its own. It is killed when this is dropped.
 #[derive(Debug)]
 pub struct Broker {
-    program: PathBuf,
+    program: Program,
     directory: PathBuf,
     address: SocketAddr,
-    running: Option<Child>,
+    starts: u64,
+    running: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    process: Child,
+    since: Instant,
+    /// Bytes of the log that earlier processes wrote.
+    log_len: u64,
 }
 
 impl Broker {
@@ -21,7 +73,7 @@ impl Broker {
     ///
     /// # Errors
     /// The directory cannot be written, or there is no free port.
-    pub fn new(program: &Path, directory: &Path) -> io::Result<Self> {
+    pub fn new(program: Program, directory: &Path) -> io::Result<Self> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let config = format!(
             "listener: [{{protocol: mqtt, addr: '{address}'}}]\ndelivery_retry_interval: 1\n\
@@ -30,8 +82,7 @@ impl Broker {
         );
         fs::create_dir_all(directory)?;
         fs::write(directory.join("config.yaml"), config)?;
-        let (program, directory) = (program.to_owned(), directory.to_owned());
-        Ok(Self { program, directory, address, running: None })
+        Ok(Self { program, directory: directory.to_owned(), address, starts: 0, running: None })
     }
 
     /// Where it listens.
@@ -40,9 +91,7 @@ impl Broker {
         self.address
     }
 
-    /// What it has written to its log.
-    #[must_use]
-    pub fn log(&self) -> PathBuf {
+    fn log(&self) -> PathBuf {
         self.directory.join("log")
     }
 
@@ -52,27 +101,33 @@ impl Broker {
     /// It cannot be started.
     pub fn spawn(&mut self) -> io::Result<()> {
         let log = File::options().create(true).append(true).open(self.log())?;
-        let mut command = Command::new(&self.program);
+        let log_len = log.metadata()?.len();
+        self.starts += 1;
+        let mut command = self.program.command(self.starts);
         command.current_dir(&self.directory).stdin(Stdio::null()).stdout(Stdio::null());
-        self.running = Some(command.stderr(log).spawn()?);
+        let since = Instant::now();
+        self.running = Some(Running { process: command.stderr(log).spawn()?, since, log_len });
         Ok(())
     }
 
-    /// Waits until it takes connections, and tells how long that took.
+    /// Waits until it has answered a CONNECT, and tells how long after its start that was. It listens
+    /// before it has read what is stored, so that a connection alone says nothing.
     ///
     /// # Errors
-    /// It ended, or it does not listen within 30 s.
+    /// It ended, or it does not answer within 30 s.
     pub fn wait(&mut self) -> io::Result<Duration> {
-        let begun = Instant::now();
         loop {
             if let Some(status) = self.ended()? {
                 return Err(io::Error::other(format!("the broker ended by itself: {status}")));
             }
-            if TcpStream::connect(self.address).is_ok() {
-                return Ok(begun.elapsed());
+            let answered = answers(self.address).is_ok_and(|answer| answer == CONNACK);
+            let running = self.running.as_ref();
+            let took = running.map(|running| running.since.elapsed()).unwrap_or(PATIENCE);
+            if answered {
+                return Ok(took);
             }
-            if begun.elapsed() > Duration::from_secs(30) {
-                return Err(io::Error::other("the broker does not listen after 30 s"));
+            if took >= PATIENCE {
+                return Err(io::Error::other("the broker does not answer after 30 s"));
             }
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -83,17 +138,22 @@ impl Broker {
     /// # Errors
     /// The system does not know.
     pub fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
-        self.running.as_mut().map_or(Ok(None), Child::try_wait)
+        self.running.as_mut().map_or(Ok(None), |running| running.process.try_wait())
     }
 
-    /// kill -9.
+    /// kill -9. Whether that was before it had read what was stored, as far as its log says.
     ///
     /// # Errors
     /// The system refuses.
-    pub fn kill(&mut self) -> io::Result<()> {
-        let Some(mut child) = self.running.take() else { return Ok(()) };
-        child.kill()?;
-        child.wait().map(|_| ())
+    pub fn kill(&mut self) -> io::Result<bool> {
+        let Some(mut running) = self.running.take() else { return Ok(false) };
+        running.process.kill()?;
+        running.process.wait()?;
+        let mut log = File::open(self.log())?;
+        log.seek(SeekFrom::Start(running.log_len))?;
+        let mut said = Vec::new();
+        log.read_to_end(&mut said)?;
+        Ok(!String::from_utf8_lossy(&said).contains(RECOVERED))
     }
 }
 
@@ -101,4 +161,14 @@ impl Drop for Broker {
     fn drop(&mut self) {
         let _ = self.kill();
     }
+}
+
+/// What a CONNECT is answered.
+fn answers(address: SocketAddr) -> io::Result<[u8; 4]> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(CONNECT)?;
+    let mut answer = [0; 4];
+    stream.read_exact(&mut answer)?;
+    Ok(answer)
 }

@@ -44,6 +44,12 @@ impl Plan {
         (mixed ^ (mixed >> 31)) % end.max(1)
     }
 
+    /// A plan of its own, which what others draw does not change.
+    #[must_use]
+    pub fn split(&mut self) -> Self {
+        Self(self.below(u64::MAX))
+    }
+
     /// Once in `times`.
     pub fn once_in(&mut self, times: u64) -> bool {
         self.below(times) == 0

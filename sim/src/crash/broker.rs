@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a start may take.
@@ -34,6 +34,27 @@ pub enum Program {
 }
 
 impl Program {
+    /// Whether it is there, and made from the sources as they are.
+    ///
+    /// # Errors
+    /// It is not, and what to do.
+    pub fn check(&self) -> Result<(), String> {
+        let Self::Real(program) = self else { return Ok(()) };
+        let changed = |path: &Path| fs::metadata(path).and_then(|it| it.modified());
+        let built = changed(program).map_err(|error| {
+            format!("{}: {error}; `cargo build --release` makes it", program.display())
+        })?;
+        // Cargo notes beside a program what it was made from; no file of ours has a space in its name.
+        let sources = fs::read_to_string(program.with_extension("d")).unwrap_or_default();
+        let newer = sources
+            .split_whitespace()
+            .skip(1)
+            .find(|source| changed(Path::new(source)).is_ok_and(|changed| changed > built));
+        newer.map_or(Ok(()), |source| {
+            Err(format!("{} is older than {source}: build it again", program.display()))
+        })
+    }
+
     /// For the start of this number.
     fn command(&self, start: u64) -> Command {
         match self {
@@ -91,16 +112,12 @@ impl Broker {
         self.address
     }
 
-    fn log(&self) -> PathBuf {
-        self.directory.join("log")
-    }
-
     /// Starts the process; it may not listen yet.
     ///
     /// # Errors
     /// It cannot be started.
     pub fn spawn(&mut self) -> io::Result<()> {
-        let log = File::options().create(true).append(true).open(self.log())?;
+        let log = File::options().create(true).append(true).open(self.directory.join("log"))?;
         let log_len = log.metadata()?.len();
         self.starts += 1;
         let mut command = self.program.command(self.starts);
@@ -117,9 +134,7 @@ impl Broker {
     /// It ended, or it does not answer within 30 s.
     pub fn wait(&mut self) -> io::Result<Duration> {
         loop {
-            if let Some(status) = self.ended()? {
-                return Err(io::Error::other(format!("the broker ended by itself: {status}")));
-            }
+            self.check()?;
             let answered = answers(self.address).is_ok_and(|answer| answer == CONNACK);
             let running = self.running.as_ref();
             let took = running.map(|running| running.since.elapsed()).unwrap_or(PATIENCE);
@@ -133,12 +148,16 @@ impl Broker {
         }
     }
 
-    /// How it ended, if it did.
+    /// Whether it runs still.
     ///
     /// # Errors
-    /// The system does not know.
-    pub fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
-        self.running.as_mut().map_or(Ok(None), |running| running.process.try_wait())
+    /// It ended by itself.
+    pub fn check(&mut self) -> io::Result<()> {
+        let Some(running) = &mut self.running else { return Ok(()) };
+        let Some(status) = running.process.try_wait()? else { return Ok(()) };
+        let said = self.said()?;
+        let last = said.lines().next_back().unwrap_or("nothing").to_owned();
+        Err(io::Error::other(format!("the broker ended by itself, {status}; it said last: {last}")))
     }
 
     /// kill -9. Whether that was before it had read what was stored, as far as its log says.
@@ -146,14 +165,22 @@ impl Broker {
     /// # Errors
     /// The system refuses.
     pub fn kill(&mut self) -> io::Result<bool> {
-        let Some(mut running) = self.running.take() else { return Ok(false) };
+        let Some(running) = &mut self.running else { return Ok(false) };
         running.process.kill()?;
         running.process.wait()?;
-        let mut log = File::open(self.log())?;
-        log.seek(SeekFrom::Start(running.log_len))?;
+        let in_recovery = !self.said()?.contains(RECOVERED);
+        self.running = None;
+        Ok(in_recovery)
+    }
+
+    /// What the process at hand wrote to the log.
+    fn said(&self) -> io::Result<String> {
+        let mut log = File::open(self.directory.join("log"))?;
+        let from = self.running.as_ref().map_or(0, |running| running.log_len);
+        log.seek(SeekFrom::Start(from))?;
         let mut said = Vec::new();
         log.read_to_end(&mut said)?;
-        Ok(!String::from_utf8_lossy(&said).contains(RECOVERED))
+        Ok(String::from_utf8_lossy(&said).into_owned())
     }
 }
 

@@ -53,15 +53,16 @@ impl fmt::Display for Figures {
             "publishes acknowledged {acknowledged}, delivered {delivered}, duplicates (QoS 1) \
              {duplicates}, lost {lost}"
         )?;
-        writeln!(
-            f,
-            "retained values checked {}, restarts {} (process start to first CONNACK: p50 {} ms, \
-             max {} ms)",
-            self.retained,
-            restarts.len(),
-            middle.as_millis(),
-            most.as_millis(),
-        )?;
+        writeln!(f, "retained values checked {}", self.retained)?;
+        if !restarts.is_empty() {
+            writeln!(
+                f,
+                "restarts {} (process start to first CONNACK: p50 {} ms, max {} ms)",
+                restarts.len(),
+                middle.as_millis(),
+                most.as_millis(),
+            )?;
+        }
         write!(f, "violations {}", self.violations)
     }
 }

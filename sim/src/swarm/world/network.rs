@@ -180,8 +180,9 @@ impl World {
             there.client_end = false;
         }
         self.client_hands_in(client, Input::Lost);
-        // Whoever is refused is in no hurry.
-        let most = if accepted { self.plan.redial } else { self.plan.redial.max(30 * MS) };
+        // Whoever is refused is in no hurry, nor is anybody while a full disk may be what refuses.
+        let refused = !accepted || self.now < self.full_until;
+        let most = if refused { self.plan.redial.max(30 * MS) } else { self.plan.redial };
         let delay = self.random.between(most / 8, most);
         self.after(delay, Happening::Dial(client));
     }

@@ -45,13 +45,17 @@ pub enum Action {
         lsn: Lsn,
         /// The outcome to store.
         record: Record,
+        /// Whether it only tells again what lives, for cleaning.
+        anew: bool,
+        /// Bytes of records at least that are known to be outdated since the last one was appended.
+        frees: u64,
     },
     /// Records before this one are no longer needed; what lives has been written anew since, and
     /// that is durable.
     Trim {
         /// The first record that is needed.
         before: Lsn,
-        /// About how many bytes all that lives takes.
+        /// How many bytes the records of all that lives take.
         live: u64,
     },
     /// The answer to a request. What it promises is durable.

@@ -90,6 +90,8 @@ pub struct Engine {
     /// The last record by which something stored ceased to be: a session, a retained message. Who
     /// hears that there is none is answered after it.
     ceased: Lsn,
+    /// Bytes of records that are known to be outdated, since the last record.
+    freed: u64,
     /// Connections with something in their gate.
     gated: Vec<ConnId>,
     /// Answers that wait for a record to be on disk, in the order of these.
@@ -139,6 +141,7 @@ impl Engine {
             lsn: Lsn::NONE,
             durable: Lsn::NONE,
             ceased: Lsn::NONE,
+            freed: 0,
             gated: Vec::new(),
             answers: VecDeque::new(),
             waiting: Waiting::default(),
@@ -170,7 +173,7 @@ impl Engine {
             Event::Broken { conn, violation } => self.violated(conn, violation),
             Event::Closed { conn, why } => self.depart(conn, CloseReason::Lost(why)),
             Event::Request { id, request } => self.request(id, *request),
-            Event::Clean { budget } => self.clean_log(budget),
+            Event::Clean { step, owed } => self.clean_log(step, owed),
             Event::Storage(storage) => self.storage(storage),
             Event::Stop => self.stop(),
         }
@@ -240,9 +243,14 @@ impl Engine {
     }
 
     fn append(&mut self, record: Record) -> Lsn {
+        self.append_action(record, false)
+    }
+
+    fn append_action(&mut self, record: Record, anew: bool) -> Lsn {
         self.lsn = self.lsn.next();
+        let frees = std::mem::take(&mut self.freed);
         self.alive.appended(self.now);
-        self.out.push(Action::Append { lsn: self.lsn, record });
+        self.out.push(Action::Append { lsn: self.lsn, record, anew, frees });
         self.lsn
     }
 

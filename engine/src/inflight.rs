@@ -10,6 +10,7 @@
 use std::collections::VecDeque;
 
 use crate::id::{Lsn, PacketId};
+use crate::log::record::Seq;
 use crate::packet::QoS;
 use crate::queue::Entry;
 use crate::time::Time;
@@ -108,6 +109,12 @@ impl Inflight {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Exchange> {
         self.exchanges.iter()
+    }
+
+    /// The first exchange of a message behind `after`; they are in the order of their messages.
+    pub(crate) fn first_after(&self, after: Option<Seq>) -> Option<&Exchange> {
+        let behind = |e: &Exchange| after.is_some_and(|seq| e.entry.seq <= seq);
+        self.exchanges.get(self.exchanges.partition_point(behind))
     }
 
     /// Starts the exchange of `entry` under an identifier that no other exchange has.

@@ -11,6 +11,8 @@ use crate::time::Time;
 pub(crate) enum Timer {
     /// Work that was cut off by its budget: sessions to take apart.
     Clean,
+    /// Work that was cut off by its budget: what lives to write anew.
+    Rewrite,
     /// Connections to close because the broker stops.
     Stop,
     /// Sessions that the end of the broker cut off, to be seen to.

@@ -105,8 +105,11 @@ struct State {
     lock_wait: Histogram,
     lock_held: Histogram,
     step: Histogram,
+    /// Steps that no client waits for.
+    chore: Histogram,
     /// The lock held for requests of the management interface.
     request: Histogram,
+    clock: Arc<dyn Clock>,
 }
 
 impl Core {
@@ -130,7 +133,9 @@ impl Core {
             lock_wait: Histogram::new(),
             lock_held: Histogram::new(),
             step: Histogram::new(),
+            chore: Histogram::new(),
             request: Histogram::new(),
+            clock: Arc::clone(&clock),
         };
         Self {
             state: Mutex::new(state),
@@ -239,6 +244,7 @@ impl Core {
             line("lock_wait", &state.lock_wait),
             line("lock_held", &state.lock_held),
             line("step", &state.step),
+            line("chore", &state.chore),
             line("request", &state.request),
             line("sync", &figures.sync),
             line("commit", &figures.commit),
@@ -319,9 +325,21 @@ impl State {
     }
 
     fn event(&mut self, now: Time, event: Event) {
+        if matches!(event, Event::Timeout) {
+            self.chore(now, event);
+        } else {
+            self.engine.handle(now, event, &mut self.actions);
+            self.perform(now);
+        }
+        self.settle(now);
+    }
+
+    /// A step that no client waits for: each is timed, for a long one would be in everybody's way.
+    fn chore(&mut self, now: Time, event: Event) {
+        let begun = self.clock.now();
         self.engine.handle(now, event, &mut self.actions);
         self.perform(now);
-        self.settle(now);
+        self.chore.record(self.clock.now() - begun);
     }
 
     /// Tells the engine what has become durable, and whether more can.
@@ -341,8 +359,8 @@ impl State {
     /// in each turn, for on a full disk there may be nothing else to sync.
     fn clean(&mut self, now: Time) {
         if self.store.is_outdated() {
-            self.engine.handle(now, Event::Clean { budget: CLEAN }, &mut self.actions);
-            self.perform(now);
+            let owed = self.store.take_owed();
+            self.chore(now, Event::Clean { step: CLEAN, owed });
         }
     }
 

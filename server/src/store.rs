@@ -36,6 +36,8 @@ pub(crate) enum Store {
         fresh: Pending,
         /// The last record that was told to be durable.
         told: Lsn,
+        /// Rounds of cleaning that are over.
+        rounds: u64,
         /// What was told last of whether it takes more.
         storage: Storage,
         /// Where records go from here.
@@ -51,8 +53,8 @@ impl Store {
 
     /// A store whose records go to `queue`; all up to `last` are durable.
     pub(crate) fn log(queue: Arc<Queue>, last: Lsn) -> Self {
-        let (fresh, storage) = (Pending::default(), Storage::Takes);
-        Self::Log { fresh, told: last, storage, queue }
+        let (fresh, rounds, storage) = (Pending::default(), 0, Storage::Takes);
+        Self::Log { fresh, told: last, rounds, storage, queue }
     }
 
     /// Where records go, if they are kept.
@@ -64,26 +66,38 @@ impl Store {
     }
 
     /// Takes a record. Numbers come in order.
-    pub(crate) fn append(&mut self, now: Time, lsn: Lsn, record: &Record) {
+    pub(crate) fn append(&mut self, now: Time, lsn: Lsn, record: &Record, anew: bool, frees: u64) {
         match self {
             Self::Nothing { appended } => *appended = Some(lsn),
             Self::Log { fresh, .. } => {
                 fresh.time = now;
-                fresh.push(lsn, record);
+                fresh.take(lsn, record, anew, frees);
             }
         }
     }
 
     /// Records before this one are not needed any more; what lives takes `live` bytes.
     pub(crate) fn trim(&mut self, before: Lsn, live: u64) {
-        if let Self::Log { fresh, .. } = self {
+        if let Self::Log { fresh, rounds, .. } = self {
             (fresh.trim, fresh.live) = (Some(before), Some(live));
+            *rounds += 1;
         }
     }
 
     /// Whether the log holds so much that is outdated that it should be cleaned.
     pub(crate) fn is_outdated(&self) -> bool {
-        self.queue().is_some_and(|queue| queue.is_outdated())
+        match self {
+            Self::Nothing { .. } => false,
+            Self::Log { rounds, queue, .. } => queue.is_outdated(*rounds),
+        }
+    }
+
+    /// How many bytes to write anew for what was appended since the last call.
+    pub(crate) fn take_owed(&self) -> u64 {
+        match self {
+            Self::Nothing { .. } => 0,
+            Self::Log { queue, .. } => queue.take_owed(),
+        }
     }
 
     /// Whether the log takes more, if that is news.

@@ -11,6 +11,7 @@ use crate::action::Action;
 use crate::engine::Engine;
 use crate::id::{ClientId, Lsn};
 use crate::inflight::Awaiting;
+use crate::log;
 use crate::log::record::{Kept, Record, Retained, Seq, SessionKey};
 use crate::message::Content;
 use crate::packet::QoS;
@@ -19,10 +20,17 @@ use crate::queue::Entry;
 use crate::retained::{Cursor, Found};
 use crate::session::{Lifetime, Presence, Session};
 use crate::time::Time;
+use crate::timers::Timer;
 use crate::topic::{TopicFilter, TopicName};
 
-/// What a record counts for beside the texts and messages in it.
-const WEIGHT: usize = 48;
+/// Bytes before each record.
+const LENGTH: usize = 4;
+
+/// What it costs to look at something, in bytes that might be written instead.
+const LOOK: u64 = 16;
+
+/// No more is owed than this: what waits for the disk has to stay small beside the memory.
+const MOST_OWED: u64 = 8 << 20;
 
 /// A round of cleaning.
 #[derive(Debug)]
@@ -35,8 +43,18 @@ pub(super) struct Round {
     /// Its last record so far: the next step waits until this is durable, so that cleaning never
     /// fills the log faster than the disk takes it.
     last: Lsn,
-    /// Bytes written anew so far.
+    /// Bytes of records written anew so far.
+    bytes: u64,
+    /// What that has cost, with what was only looked at.
     weight: u64,
+    /// How much to do in one step.
+    step: u64,
+    /// How much is to be done before the next wait for the disk.
+    owed: u64,
+    /// Whether a timeout goes on with that.
+    at_it: bool,
+    /// For the lengths of records.
+    scratch: Vec<u8>,
     /// Messages written anew, by address. Each is kept until the round is over, so that no address
     /// means two.
     written: BTreeMap<usize, (Lsn, Arc<Content>)>,
@@ -46,8 +64,19 @@ pub(super) struct Round {
 #[derive(Clone, Debug)]
 enum Place {
     Session(u32),
-    Subscriptions { slot: u32, key: SessionKey, after: Time },
-    Held { slot: u32, key: SessionKey, after: Option<Seq> },
+    Subscriptions {
+        slot: u32,
+        key: SessionKey,
+        after: Time,
+    },
+    /// Before `end`, which was next when the round came to the session: later ones were stored
+    /// after the round began.
+    Held {
+        slot: u32,
+        key: SessionKey,
+        after: Option<Seq>,
+        end: Seq,
+    },
     Groups(u32),
     Retained(Option<TopicName>),
     Awaited(Option<ClientId>),
@@ -55,27 +84,46 @@ enum Place {
 }
 
 impl Engine {
-    /// Writes the next part anew, once the last one is durable.
-    pub(super) fn clean_log(&mut self, budget: u32) {
+    /// Writes the next part anew, once the last one is durable: a step of it now, the rest of what
+    /// is owed at the next timeouts.
+    pub(super) fn clean_log(&mut self, step: u32, owed: u64) {
         let idle = self.restored.is_done() && !self.stopping;
         if self.round.is_none() && idle {
             self.round = Some(Round::new(self.lsn.next(), self.next_key));
         }
-        let Some(mut round) = self.round.take_if(|round| round.last <= self.durable) else {
+        let Some(round) = &mut self.round else { return };
+        round.owed = (round.owed + owed).min(MOST_OWED);
+        if !round.at_it && round.last > self.durable {
             return;
-        };
-        let end = round.weight + u64::from(budget);
+        }
+        if !round.at_it {
+            round.step = u64::from(step);
+            round.owed = round.owed.max(round.step);
+        }
+        self.go_on_cleaning();
+    }
+
+    /// A step of what is owed.
+    pub(super) fn go_on_cleaning(&mut self) {
+        let Some(mut round) = self.round.take() else { return };
+        let (before, end) = (round.weight, round.weight + round.step.min(round.owed));
         while round.weight < end && !matches!(round.place, Place::End) {
             self.clean_next(&mut round);
             round.last = self.lsn;
         }
+        round.owed = round.owed.saturating_sub(round.weight - before);
         if matches!(round.place, Place::End) && round.last <= self.durable {
             let early = self.config.planted.is(Bug::TrimTooEarly);
             let before = if early { self.lsn } else { round.began };
-            self.out.push(Action::Trim { before, live: round.weight });
-        } else {
-            self.round = Some(round);
+            self.out.push(Action::Trim { before, live: round.bytes });
+            return;
         }
+        round.at_it = round.owed > 0 && !matches!(round.place, Place::End);
+        if round.at_it {
+            let now = self.now;
+            self.set_timer(now, Timer::Rewrite);
+        }
+        self.round = Some(round);
     }
 
     fn clean_next(&mut self, round: &mut Round) {
@@ -84,7 +132,7 @@ impl Engine {
             Place::Subscriptions { slot, key, after } => {
                 self.clean_subscription(round, slot, key, after)
             }
-            Place::Held { slot, key, after } => self.clean_held(round, slot, key, after),
+            Place::Held { slot, key, after, end } => self.clean_held(round, slot, key, after, end),
             Place::Groups(slot) => self.clean_group(round, slot),
             Place::Retained(after) => self.clean_retained(round, after),
             Place::Awaited(after) => self.clean_awaited(round, after.as_ref()),
@@ -92,9 +140,13 @@ impl Engine {
         };
     }
 
-    fn rewrite(&mut self, round: &mut Round, weight: usize, record: Record) -> Lsn {
-        round.weight += (WEIGHT + weight) as u64;
-        self.append(record)
+    fn rewrite(&mut self, round: &mut Round, record: Record) -> Lsn {
+        round.scratch.clear();
+        log::encode(&record, &mut round.scratch);
+        let bytes = (round.scratch.len() + LENGTH) as u64;
+        round.bytes += bytes;
+        round.weight += bytes + LOOK;
+        self.append_action(record, true)
     }
 
     fn clean_session(&mut self, round: &mut Round, from: u32) -> Place {
@@ -103,29 +155,24 @@ impl Engine {
         let Some(session) = self.sessions.get(slot) else { return next };
         if session.presence == Presence::Ended || session.key >= round.first_new {
             // What it costs to look.
-            round.weight += 1;
+            round.weight += LOOK;
             return next;
         }
         let (key, client) = (session.key, session.client.clone());
         let (address, at) = (session.address, session.connected_at);
         let (lifetime, presence) = (session.lifetime, session.presence);
         let received: Vec<_> = session.received.iter().copied().collect();
-        let len = client.as_str().len();
         if let Some(will) = session.will.clone() {
-            let (weight, client) = (len + will.weight(), client.clone());
-            self.rewrite(round, weight, Record::WillSet { session: key, client, will, delay: 0 });
+            let client = client.clone();
+            self.rewrite(round, Record::WillSet { session: key, client, will, delay: 0 });
         }
         let Lifetime::Beyond(expiry) = lifetime else { return next };
-        self.rewrite(
-            round,
-            len,
-            Record::SessionBegan { session: key, client, address, at, expiry },
-        );
+        self.rewrite(round, Record::SessionBegan { session: key, client, address, at, expiry });
         if let Presence::Offline { since: at, .. } = presence {
-            self.rewrite(round, 0, Record::SessionLeft { session: key, at });
+            self.rewrite(round, Record::SessionLeft { session: key, at });
         }
         for packet_id in received {
-            self.rewrite(round, 0, Record::Received { session: key, packet_id });
+            self.rewrite(round, Record::Received { session: key, packet_id });
         }
         Place::Subscriptions { slot, key, after: Time::ZERO }
     }
@@ -145,7 +192,11 @@ impl Engine {
     ) -> Place {
         let Some(session) = self.cleaned(slot, key) else { return Place::Session(slot + 1) };
         let next = session.subscriptions.after(after).next();
-        let Some(entry) = next else { return Place::Held { slot, key, after: None } };
+        let Some(entry) = next else {
+            let end = session.outbox.as_ref().map(|outbox| outbox.next_seq);
+            let held = end.map(|end| Place::Held { slot, key, after: None, end });
+            return held.unwrap_or(Place::Session(slot + 1));
+        };
         let walk = session.replays.as_ref().and_then(|replays| replays.get(entry.slot));
         let walked = walk.filter(|walk| walk.recorded).map(|walk| walk.cursor.after().cloned());
         let subscription = self.subscriptions.get(entry.slot);
@@ -153,12 +204,12 @@ impl Engine {
             (subscription, self.subscriptions.filter(entry.slot))
         {
             let (options, identifier) = (subscription.options, subscription.identifier);
-            let (session, at, len) = (key, entry.at, filter.as_str().len());
+            let (session, at) = (key, entry.at);
             let copy = filter.clone();
             let record = Record::Subscribed { session, filter: copy, options, identifier, at };
-            self.rewrite(round, len, record);
+            self.rewrite(round, record);
             if let Some(after) = walked {
-                self.rewrite(round, len, Record::Replaying { session, filter, after });
+                self.rewrite(round, Record::Replaying { session, filter, after });
             }
         }
         Place::Subscriptions { slot, key, after: entry.at }
@@ -170,12 +221,13 @@ impl Engine {
         slot: u32,
         key: SessionKey,
         after: Option<Seq>,
+        end: Seq,
     ) -> Place {
         let done = Place::Session(slot + 1);
         let Some(outbox) = self.cleaned(slot, key).and_then(|s| s.outbox.as_ref()) else {
             return done;
         };
-        let exchange = outbox.inflight.iter().find(|e| after.is_none_or(|seq| e.entry.seq > seq));
+        let exchange = outbox.inflight.first_after(after);
         let skips = self.config.planted.is(Bug::CleaningSkipsInflight);
         let exchange = exchange.filter(|_| !skips);
         let (entry, packet_id, released) = match exchange {
@@ -189,15 +241,18 @@ impl Engine {
             },
         };
         let Entry { seq, qos, retain, .. } = *entry;
+        if seq >= end {
+            return done;
+        }
         let group = entry.group.and_then(|group| self.subscriptions.group_by_id(group));
         let group = group.map(|group| group.filter.clone());
-        let (message, weight) = round.keep(&entry.message, self.lsn.next());
+        let message = round.keep(&entry.message, self.lsn.next());
         // When it was accepted is not kept yet.
         let (session, at) = (key, Time::ZERO);
         let record =
             Record::Holds { session, seq, message, at, qos, retain, packet_id, released, group };
-        self.rewrite(round, weight, record);
-        Place::Held { slot, key, after: Some(seq) }
+        self.rewrite(round, record);
+        Place::Held { slot, key, after: Some(seq), end }
     }
 
     fn clean_group(&mut self, round: &mut Round, from: u32) -> Place {
@@ -205,14 +260,14 @@ impl Engine {
             return Place::Retained(None);
         };
         let Some(group) = self.subscriptions.group(slot) else { return Place::Groups(slot + 1) };
-        round.weight += 1;
+        round.weight += LOOK;
         let filter: TopicFilter = group.filter.clone();
         let stored = group.backlog.iter().filter(|entry| entry.qos != QoS::AtMostOnce);
         let held: Vec<_> = stored.map(|e| (e.seq, Arc::clone(&e.message))).collect();
         for (seq, message) in held {
-            let (message, weight) = round.keep(&message, self.lsn.next());
+            let message = round.keep(&message, self.lsn.next());
             let (group, at) = (filter.clone(), Time::ZERO);
-            self.rewrite(round, weight, Record::GroupHolds { group, seq, message, at });
+            self.rewrite(round, Record::GroupHolds { group, seq, message, at });
         }
         Place::Groups(slot + 1)
     }
@@ -221,16 +276,16 @@ impl Engine {
         let everything = TopicFilter::parse("#".into()).expect("`#` is a filter");
         let mut cursor = Cursor::behind(everything, after);
         let mut looks = 1;
-        round.weight += 1;
+        round.weight += LOOK;
         match self.retained.next(&mut cursor, &mut looks) {
             Found::End => return Place::Awaited(None),
             // The broker's own, or nothing within a look.
             Found::NotYet => {}
             Found::Message(message) => {
-                let (weight, at) = (message.weight(), Time::ZERO);
+                let at = Time::ZERO;
                 let (received, retained, to) = (None, Retained::Stored, Vec::new());
                 let record = Record::Published { message, at, received, retained, to };
-                self.rewrite(round, weight, record);
+                self.rewrite(round, record);
             }
         }
         Place::Retained(cursor.after().cloned())
@@ -240,8 +295,8 @@ impl Engine {
         let Some((client, filters)) = self.waiting.first_after(after) else { return Place::End };
         let (client, filters) = (client.clone(), filters.clone());
         for (filter, options) in filters {
-            let (weight, client) = (client.as_str().len() + filter.as_str().len(), client.clone());
-            self.rewrite(round, weight, Record::SubscriptionAwaits { client, filter, options });
+            let client = client.clone();
+            self.rewrite(round, Record::SubscriptionAwaits { client, filter, options });
         }
         Place::Awaited(Some(client))
     }
@@ -249,18 +304,28 @@ impl Engine {
 
 impl Round {
     fn new(began: Lsn, first_new: SessionKey) -> Self {
-        let (place, written) = (Place::Session(0), BTreeMap::new());
-        Self { began, first_new, place, last: Lsn::NONE, weight: 0, written }
+        Self {
+            began,
+            first_new,
+            place: Place::Session(0),
+            last: Lsn::NONE,
+            bytes: 0,
+            weight: 0,
+            step: 0,
+            owed: 0,
+            at_it: false,
+            scratch: Vec::new(),
+            written: BTreeMap::new(),
+        }
     }
 
-    /// The message for the record `lsn`: itself the first time, later where it is. With what it
-    /// weighs there.
-    fn keep(&mut self, message: &Arc<Content>, lsn: Lsn) -> (Kept, usize) {
+    /// The message for the record `lsn`: itself the first time, later where it is.
+    fn keep(&mut self, message: &Arc<Content>, lsn: Lsn) -> Kept {
         let address = Arc::as_ptr(message).addr();
         if let Some((earlier, _)) = self.written.get(&address) {
-            return (Kept::Earlier(*earlier), 0);
+            return Kept::Earlier(*earlier);
         }
         self.written.insert(address, (lsn, Arc::clone(message)));
-        (Kept::Here(Arc::clone(message)), message.weight())
+        Kept::Here(Arc::clone(message))
     }
 }

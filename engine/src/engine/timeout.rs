@@ -42,6 +42,7 @@ impl Engine {
                 // A piece of bulk work is a step's worth, and its next piece is due at once: going
                 // on here would make one long step of all of them.
                 Timer::Clean => return self.clean(),
+                Timer::Rewrite => return self.go_on_cleaning(),
                 Timer::Stop => return self.stop(),
                 Timer::Restored => return self.see_to_restored(),
                 Timer::Replay(session) => return self.go_on_replaying(session),

@@ -51,6 +51,14 @@ impl Pending {
         }
     }
 
+    /// Appends a record that an engine gives, with what it says of it.
+    pub fn take(&mut self, lsn: Lsn, record: &Record, anew: bool, frees: u64) {
+        let before = self.bytes.len();
+        self.push(lsn, record);
+        self.anew += if anew { (self.bytes.len() - before) as u64 } else { 0 };
+        self.frees += frees;
+    }
+
     /// Whether there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {

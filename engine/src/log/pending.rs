@@ -17,8 +17,12 @@ pub struct Pending {
     pub bytes: Vec<u8>,
     /// Records before this one are no longer needed, if that is news.
     pub trim: Option<Lsn>,
-    /// About how many bytes all that lives takes, if that is news.
+    /// How many bytes the records of all that lives take, if that is news.
     pub live: Option<u64>,
+    /// Bytes of records that only tell again what lives.
+    pub anew: u64,
+    /// Bytes of earlier records at least that are outdated by these.
+    pub frees: u64,
 }
 
 impl Pending {
@@ -32,6 +36,8 @@ impl Pending {
         self.bytes.append(&mut later.bytes);
         self.trim = self.trim.max(later.trim.take());
         self.live = later.live.take().or(self.live);
+        self.anew += std::mem::take(&mut later.anew);
+        self.frees += std::mem::take(&mut later.frees);
         later.count = 0;
     }
 }

@@ -41,6 +41,10 @@ impl Reserve {
         self.spares.len()
     }
 
+    pub(super) fn bytes(&self) -> u64 {
+        self.spares.iter().map(|spare| spare.len).sum()
+    }
+
     pub(super) fn add(&mut self, spare: Spare) {
         self.spares.push_back(spare);
     }

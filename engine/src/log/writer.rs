@@ -14,6 +14,10 @@ use crate::planted::{Bug, Planted};
 /// directory synced and a spare allocated.
 const CHORES: u8 = 3;
 
+/// Bytes to write anew for each byte that is appended while a round of cleaning runs. So what comes
+/// in meanwhile is a quarter of what lives, however fast it comes.
+const PACE: u64 = 4;
+
 /// How the log is kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -79,15 +83,29 @@ pub struct Log {
     synced: Lsn,
     /// The first record that is needed.
     base: Lsn,
-    /// About how many bytes all that lived took when cleaning counted it last.
+    /// How many bytes the records of all that lived took when cleaning wrote them last.
     live: u64,
-    /// Bytes appended since then; of what an earlier process left, all.
+    /// Bytes appended since that round began; of what an earlier process left, all.
     grown: u64,
+    /// Bytes of these two that are known to be outdated.
+    freed: u64,
+    /// Bytes appended by this process, those that were written anew aside.
+    appended: u64,
+    /// Bytes appended since the round began that runs, if one does.
+    since_round: Option<u64>,
+    /// Bytes in the batch at hand that are not written anew.
+    fresh: u64,
+    /// Bytes that are to be written anew for what was appended.
+    owed: u64,
     /// Bytes that may be written anew in the hope that what was appended let much go: some for each
     /// time that a full disk was asked for room.
     credit: u64,
     /// Whether a round of cleaning is wanted, until one is over.
     cleaning: bool,
+    /// Rounds that are over.
+    rounds: u64,
+    /// Whether a round is over and that is not durable yet: what it makes room for is still there.
+    trimming: bool,
     reserve: Reserve,
     next_generation: u64,
     /// The batch at hand, until there is a place for it.
@@ -97,7 +115,7 @@ pub struct Log {
     tidy: VecDeque<Op>,
     /// How much of the rest may come before the next batch.
     chores: u8,
-    /// The step that was given out.
+    /// The step that was given out, without the bytes.
     doing: Option<Op>,
     /// What is durable when `ops` is done.
     upto: Option<Lsn>,
@@ -125,8 +143,15 @@ impl Log {
             base,
             live: 0,
             grown,
+            freed: 0,
+            appended: 0,
+            since_round: None,
+            fresh: 0,
+            owed: 0,
             credit: 0,
             cleaning: false,
+            rounds: 0,
+            trimming: false,
             reserve,
             next_generation,
             batch: None,
@@ -145,6 +170,23 @@ impl Log {
     pub fn is_idle(&self) -> bool {
         let at_work = self.batch.is_some() || !self.ops.is_empty() || self.doing.is_some();
         !at_work && !self.failed
+    }
+
+    /// How many bytes what lives took when it was written anew last; 0 before.
+    #[must_use]
+    pub fn live(&self) -> u64 {
+        self.live
+    }
+
+    /// Bytes of all files that are allocated ahead.
+    #[must_use]
+    pub fn spare_bytes(&self) -> u64 {
+        self.reserve.bytes()
+    }
+
+    /// How many bytes to write anew for what was appended since the last call.
+    pub fn take_owed(&mut self) -> u64 {
+        std::mem::take(&mut self.owed)
     }
 
     /// Bytes of all segments.
@@ -174,9 +216,16 @@ impl Log {
         self.cleaning && (!self.is_full() || self.reserve.len() > 1)
     }
 
-    /// Normally when it takes two segments and seven quarters of what lives. On a full disk much
-    /// sooner, for a few bytes may be what lets all the rest go: after a bit more, or after any at
-    /// all once it was full for long enough. But only if a round finds room.
+    /// Rounds of cleaning that were over when they were appended.
+    #[must_use]
+    pub fn rounds(&self) -> u64 {
+        self.rounds
+    }
+
+    /// Normally when it takes a segment and seven quarters of what lives; but a start alone is no
+    /// reason, unless there were many. On a full disk much sooner, for a few bytes may be what lets
+    /// all the rest go: after a bit more, or after any at all once it was full for long enough. But
+    /// only if a round finds room.
     fn should_clean(&self) -> bool {
         let segment = self.options.segment_len;
         if self.is_full() {
@@ -184,14 +233,15 @@ impl Log {
             let any = self.grown > 0 && self.credit > self.live;
             (much || any) && self.reserve.len() > self.round()
         } else {
-            self.bytes() > segment * 2 + self.live / 4 * 7
+            let begun = self.appended > segment / 16 || self.bytes() > segment * 3;
+            begun && self.bytes() > segment + self.live / 4 * 7
         }
     }
 
     /// Segments that a round of cleaning may fill: no more can live than was counted and what came
-    /// since, nor than there is.
+    /// since, without what is known to be outdated, nor than there is.
     fn round(&self) -> usize {
-        let most = self.bytes().min(self.live + self.grown);
+        let most = self.bytes().min((self.live + self.grown).saturating_sub(self.freed));
         usize::try_from(most.div_ceil(self.options.segment_len)).unwrap_or(usize::MAX)
     }
 
@@ -199,7 +249,8 @@ impl Log {
     /// for what is written meanwhile and for what the ends of segments are too small for. A round
     /// that runs uses its part up.
     fn wanted(&self) -> usize {
-        let round = if self.cleaning && !self.is_full() { 0 } else { self.round() };
+        let at_it = self.cleaning || self.trimming;
+        let round = if at_it && !self.is_full() { 0 } else { self.round() };
         round.saturating_add(2)
     }
 
@@ -217,11 +268,29 @@ impl Log {
         }
         self.last = Lsn(self.last.0 + u64::from(pending.count));
         self.base = self.base.max(pending.trim.unwrap_or_default());
-        self.grown += batch_len(&pending);
-        if let Some(live) = pending.live {
-            (self.live, self.grown, self.credit, self.cleaning) = (live, 0, 0, false);
-        }
+        self.count(&pending);
         self.batch = Some(pending);
+    }
+
+    fn count(&mut self, pending: &Pending) {
+        if pending.anew > 0 {
+            self.since_round.get_or_insert(0);
+        }
+        self.fresh = (pending.bytes.len() as u64).saturating_sub(pending.anew);
+        if self.fresh > 0 {
+            let bytes = batch_len(pending).saturating_sub(pending.anew);
+            self.grown += bytes;
+            self.appended += bytes;
+            self.since_round = self.since_round.map(|before| before + bytes);
+        }
+        self.freed += pending.frees;
+        if let Some(live) = pending.live {
+            // What was let go during the round may never have been written by it.
+            (self.live, self.freed) = (live, 0);
+            self.grown = self.since_round.take().unwrap_or_default();
+            (self.credit, self.cleaning, self.trimming) = (0, false, true);
+            self.rounds += 1;
+        }
     }
 
     /// Says what is to be done for the batch at hand, if there is a place for it.
@@ -242,7 +311,7 @@ impl Log {
 
     fn extend(&mut self, pending: &Pending, len: u64) {
         let Some((segment, end)) = self.segments.back().zip(self.end.as_mut()) else { return };
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(capacity(len));
         batch::write(segment.head.place(*end), pending, self.synced, self.base, &mut bytes);
         let file = segment::name(segment.head.generation);
         self.ops.push_back(Op::Write { file: file.clone(), offset: *end, bytes });
@@ -267,7 +336,7 @@ impl Log {
             synced: self.synced,
             base: self.base,
         };
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(HEAD + capacity(len));
         head.write(&mut bytes);
         batch::write(head.place(HEAD as u64), pending, self.synced, self.base, &mut bytes);
         let Spare { file, len: segment_len } = spare;
@@ -291,15 +360,15 @@ impl Log {
         if self.failed || self.doing.is_some() {
             return None;
         }
-        self.doing = self.chore_between();
-        if self.doing.is_none() {
+        let op = self.chore_between().or_else(|| {
             if self.ops.is_empty() {
                 self.place_batch();
             }
             let op = self.ops.pop_front().or_else(|| self.make_place());
-            self.doing = op.or_else(|| self.chore());
-        }
-        self.doing.clone()
+            op.or_else(|| self.chore())
+        });
+        self.doing = op.as_ref().map(outline);
+        op
     }
 
     /// Under a load without a pause there is always a batch: a few chores come first, or nothing
@@ -326,7 +395,8 @@ impl Log {
     /// Brings the reserve to its size, once there is anything to store.
     fn tend_reserve(&mut self) -> Option<Op> {
         self.end?;
-        let (wanted, settled) = (self.wanted(), !self.cleaning && !self.is_full());
+        let (wanted, at_it) = (self.wanted(), self.cleaning || self.trimming);
+        let settled = !at_it && !self.is_full();
         if self.reserve.len() < wanted {
             self.allocate(self.options.segment_len)
         } else if self.reserve.len() > wanted && settled {
@@ -376,7 +446,10 @@ impl Log {
         if self.options.sync == Sync::Always || self.rolled {
             self.synced = upto;
         }
+        let fresh = std::mem::take(&mut self.fresh);
+        self.owed += if self.cleaning { fresh * PACE } else { 0 };
         self.drop_outdated();
+        self.trimming = false;
         self.chores = CHORES;
         Progress::Durable(upto)
     }
@@ -397,6 +470,27 @@ impl Log {
 
 fn batch_len(pending: &Pending) -> u64 {
     (batch::HEADER + pending.bytes.len() + batch::TRAILER) as u64
+}
+
+/// The capacity for a batch's bytes.
+fn capacity(len: u64) -> usize {
+    usize::try_from(len).unwrap_or_default()
+}
+
+/// An operation without the bytes that it writes, which may be megabytes.
+fn outline(op: &Op) -> Op {
+    match op {
+        Op::Write { file, offset, bytes: _ } => {
+            Op::Write { file: file.clone(), offset: *offset, bytes: Vec::new() }
+        }
+        Op::List
+        | Op::Read { .. }
+        | Op::Allocate { .. }
+        | Op::Sync { .. }
+        | Op::Rename { .. }
+        | Op::Remove { .. }
+        | Op::SyncDirectory => op.clone(),
+    }
 }
 
 fn failure(op: Op, error: DiskError) -> LogError {

@@ -93,8 +93,8 @@ fn nothing_is_made_before_the_first_record_and_the_reserve_only_behind_it() {
 fn a_segment_begins_in_a_spare_and_the_reserve_grows_with_what_may_live() {
     let mut disk = Disk::default();
     let mut log = open(&mut disk, 1);
-    // Batches, segments, spares; the third segment makes a round wanted, which has its spares.
-    let expected = [(1, 1, 3), (5, 2, 3), (6, 2, 4), (9, 3, 3), (13, 4, 2), (20, 5, 2)];
+    // Batches, segments, spares; the second segment makes a round wanted, which has its spare.
+    let expected = [(1, 1, 3), (5, 2, 2), (6, 2, 2), (9, 3, 2), (13, 4, 2), (20, 5, 2)];
     let mut seen = Vec::new();
     for lsn in 1..=20 {
         log.append(batch(lsn, RECORD));
@@ -108,6 +108,8 @@ fn a_segment_begins_in_a_spare_and_the_reserve_grows_with_what_may_live() {
         }
     }
     assert_eq!(seen, expected);
+    clean(&mut log, &mut disk, 21, 2 * SEGMENT);
+    assert_eq!(disk.files() - log.segments(), 2 + 2, "a round fills two");
 }
 
 /// Appends batch after batch without a pause, each trimming all but the last few records.
@@ -248,16 +250,17 @@ fn clean(log: &mut Log, disk: &mut Disk, lsn: u64, live: usize) {
 
 #[test]
 fn cleaning_on_a_full_disk_gives_room_back_without_waiting() {
-    let mut disk = Disk::with_room(SEGMENT * 4);
+    let mut disk = Disk::with_room(SEGMENT * 8);
     let mut log = open(&mut disk, 1);
-    for lsn in 1..=5 {
-        assert!(!log.is_full() && !log.wants_cleaning());
-        log.append(batch(lsn, RECORD));
-        work(&mut log, &mut disk);
-    }
+    log.append(batch(1, RECORD));
+    work(&mut log, &mut disk);
+    clean(&mut log, &mut disk, 2, 2 * SEGMENT);
+    assert!(!log.is_full() && !log.wants_cleaning());
+    log.append(batch(3, RECORD));
+    work(&mut log, &mut disk);
     assert!(log.is_full());
     assert!(log.wants_cleaning(), "long before it would be wanted with room");
-    clean(&mut log, &mut disk, 6, RECORD);
+    clean(&mut log, &mut disk, 4, RECORD);
     assert_eq!(log.segments(), 1);
     assert!(!log.is_full(), "what was removed gave its room to the reserve at once");
     assert!(!log.wants_cleaning(), "once is enough");
@@ -307,6 +310,66 @@ fn a_round_that_finds_no_room_leaves_the_last_spare_to_others() {
     assert!(log.is_full() && log.is_idle());
     log.append(batch(lsn, 300));
     assert_eq!(work(&mut log, &mut disk).1, Lsn(lsn), "an acknowledgement");
+}
+
+#[test]
+fn a_start_alone_is_no_reason_to_clean_but_many_are() {
+    let mut disk = Disk::default();
+    let mut wanted = Vec::new();
+    for start in 1..=4 {
+        let large = Options { segment_len: 16 * SEGMENT as u64, ..options(start) };
+        let mut log = recover(&mut disk, large, usize::MAX).unwrap().unwrap().0;
+        log.append(batch(start, RECORD));
+        work(&mut log, &mut disk);
+        wanted.push(log.wants_cleaning());
+        if start == 2 {
+            let mut log = log;
+            let mut disk = disk.clone();
+            log.append(batch(3, SEGMENT));
+            work(&mut log, &mut disk);
+            assert!(log.wants_cleaning(), "a sixteenth of a segment is");
+        }
+    }
+    assert_eq!(wanted, [false, false, false, true]);
+}
+
+#[test]
+fn what_is_known_to_be_outdated_needs_no_spare_and_buys_no_cleaning() {
+    let mut disk = Disk::default();
+    let mut log = open(&mut disk, 1);
+    log.append(batch(1, RECORD));
+    work(&mut log, &mut disk);
+    clean(&mut log, &mut disk, 2, 4 * SEGMENT);
+    let spares = |log: &Log, disk: &Disk| disk.files() - log.segments();
+    assert_eq!(spares(&log, &disk), 4 + 2);
+    log.append(batch(3, SEGMENT / 2));
+    work(&mut log, &mut disk);
+    assert_eq!(spares(&log, &disk), 5 + 2, "that may live as well");
+    log.append(Pending { frees: SEGMENT as u64, ..batch(4, RECORD) });
+    work(&mut log, &mut disk);
+    assert_eq!(spares(&log, &disk), 4 + 2);
+    assert_eq!(log.take_owed(), 0, "no round runs");
+}
+
+#[test]
+fn what_comes_during_a_round_is_paid_for_in_cleaning() {
+    let mut disk = Disk::default();
+    let mut log = open(&mut disk, 1);
+    log.append(batch(1, 2 * SEGMENT));
+    work(&mut log, &mut disk);
+    assert!(log.wants_cleaning());
+    log.take_owed();
+    let anew = Pending { anew: RECORD as u64 + 4, ..batch(2, RECORD) };
+    log.append(anew);
+    work(&mut log, &mut disk);
+    assert_eq!(log.take_owed(), 0, "cleaning buys no cleaning");
+    log.append(batch(3, SEGMENT));
+    work(&mut log, &mut disk);
+    assert_eq!(log.take_owed(), 4 * (SEGMENT as u64 + 4));
+    let (trim, live) = (Some(Lsn(2)), Some(RECORD as u64));
+    log.append(Pending { trim, live, ..Pending::default() });
+    work(&mut log, &mut disk);
+    assert_eq!(log.live(), RECORD as u64);
 }
 
 #[test]

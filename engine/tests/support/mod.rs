@@ -325,7 +325,7 @@ impl Bench {
     pub fn clean(&self) {
         let before = self.trimmed();
         while self.trimmed() == before {
-            self.event(Event::Clean { budget: 1_000 });
+            self.event(Event::Clean { step: 1_000, owed: 0 });
         }
     }
 
@@ -386,7 +386,7 @@ impl Bench {
             self.step(Event::Durable { upto });
         }
         if cleans {
-            self.step(Event::Clean { budget: 200 });
+            self.step(Event::Clean { step: 200, owed: 150 });
         }
     }
 
@@ -476,7 +476,7 @@ impl World {
                 assert!(wire.closed.is_none(), "closed twice");
                 wire.closed = Some(reason);
             }
-            Action::Append { lsn, record } => {
+            Action::Append { lsn, record, .. } => {
                 assert_eq!(lsn, self.appended.next(), "log positions are dense");
                 self.appended = lsn;
                 assert_eq!(through_bytes(&record), record, "stored and read");

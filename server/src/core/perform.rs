@@ -39,7 +39,9 @@ impl Performer<'_> {
             Action::Close { conn, reason: _ } => {
                 self.entry(conn, |entry, _| entry.close = true);
             }
-            Action::Append { lsn, record } => self.store.append(self.now, lsn, &record),
+            Action::Append { lsn, record, anew, frees } => {
+                self.store.append(self.now, lsn, &record, anew, frees);
+            }
             Action::Trim { before, live } => self.store.trim(before, live),
             Action::Answer { id, answer } => self.requests.answer(id, answer),
             Action::Notice(notice) => self.report.notice(notice),

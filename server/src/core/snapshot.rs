@@ -19,6 +19,8 @@ pub(crate) struct Snapshot {
     pub(crate) lock_held: Histogram,
     /// How long sampled steps of the engine took.
     pub(crate) step: Histogram,
+    /// How long steps took that no client waits for.
+    pub(crate) chore: Histogram,
     /// How long the lock was held for requests of the management interface.
     pub(crate) request: Histogram,
     /// What the committer has done.
@@ -38,6 +40,7 @@ impl Core {
             lock_wait: state.lock_wait.clone(),
             lock_held: state.lock_held.clone(),
             step: state.step.clone(),
+            chore: state.chore.clone(),
             request: state.request.clone(),
             stored,
         })

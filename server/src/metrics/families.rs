@@ -181,6 +181,11 @@ pub(super) fn times(text: &mut Text, snapshot: &Snapshot) {
         &snapshot.step,
     );
     text.histogram(
+        "surewire_chore_seconds",
+        "How long steps took that no client waits for: timers, cleaning the log.",
+        &snapshot.chore,
+    );
+    text.histogram(
         "surewire_request_seconds",
         "How long the engine's lock was held for requests of the management interface.",
         &snapshot.request,
@@ -209,9 +214,25 @@ pub(super) fn stored(text: &mut Text, stored: &Figures, durability: Durability) 
     counter("surewire_store_records_total", "Records.", stored.records);
     counter("surewire_store_record_bytes_total", "Bytes of records.", stored.record_bytes);
     counter(
+        "surewire_store_anew_bytes_total",
+        "Of these: bytes that cleaning wrote to tell again what lives.",
+        stored.anew_bytes,
+    );
+    counter(
         "surewire_store_written_bytes_total",
         "Bytes that were written to the disk, those around the records included.",
         stored.written,
+    );
+    text.gauge(
+        "surewire_store_live_bytes",
+        "Bytes that what lives took when it was told again last.",
+        stored.live_bytes,
+    );
+    text.gauge("surewire_store_log_bytes", "Bytes of the log's files.", stored.log_bytes);
+    text.gauge(
+        "surewire_store_spare_bytes",
+        "Bytes of the files that are allocated ahead.",
+        stored.spare_bytes,
     );
     text.gauge(
         "surewire_store_full",

@@ -146,6 +146,7 @@ impl Committer {
             figures.batches += 1;
             figures.records += u64::from(pending.count);
             figures.record_bytes += pending.bytes.len() as u64;
+            figures.anew_bytes += pending.anew;
         });
         self.at_hand = Some(AtHand { bytes: pending.bytes.len(), since, worker });
         self.log.append(pending);
@@ -169,8 +170,10 @@ impl Committer {
 
     /// Lets the engine know, through any worker, whether there is room and whether to clean: on a
     /// full disk nothing else may happen that would.
-    fn tell_state(&self) {
-        let outdated = self.queue.set_outdated(self.log.wants_cleaning());
+    fn tell_state(&mut self) {
+        self.queue.owe(self.log.take_owed());
+        let round = self.log.wants_cleaning().then(|| self.log.rounds() + 1);
+        let outdated = self.queue.want_round(round);
         let full = self.queue.set_full(self.log.is_full());
         if outdated || full {
             self.shared.core.wake(0);
@@ -193,7 +196,9 @@ impl Committer {
         let begun = self.shared.core.now();
         let reply = self.disk.perform(op).await;
         let took = self.shared.core.now() - begun;
+        let sizes = (self.log.live(), self.log.bytes(), self.log.spare_bytes());
         self.queue.count(|figures| {
+            (figures.live_bytes, figures.log_bytes, figures.spare_bytes) = sizes;
             figures.written += written;
             if syncs {
                 figures.sync.record(took);

@@ -29,8 +29,11 @@ pub(crate) struct Queue {
     more: Notify,
     /// The last record that is durable.
     durable: AtomicU64,
-    /// Whether the log holds so much that is outdated that it should be cleaned.
-    outdated: AtomicBool,
+    /// The round of cleaning that is wanted because the log holds so much that is outdated, counted
+    /// from 1; 0 if none is.
+    wanted_round: AtomicU64,
+    /// Bytes that are to be written anew for what was appended.
+    owed: AtomicU64,
     /// Whether the disk has no room.
     full: AtomicBool,
     /// Bytes of records that are not durable.
@@ -72,6 +75,14 @@ pub(crate) struct Figures {
     pub(crate) batches: u64,
     pub(crate) records: u64,
     pub(crate) record_bytes: u64,
+    /// Of these: bytes that only tell again what lives.
+    pub(crate) anew_bytes: u64,
+    /// What lived took when it was told again last.
+    pub(crate) live_bytes: u64,
+    /// Bytes of all files of the log.
+    pub(crate) log_bytes: u64,
+    /// Bytes of all files that are allocated ahead.
+    pub(crate) spare_bytes: u64,
     /// Bytes written, those around the records included.
     pub(crate) written: u64,
     /// Bytes of records that are not durable now.
@@ -87,7 +98,8 @@ impl Queue {
             waiting: Mutex::default(),
             more: Notify::new(),
             durable: AtomicU64::new(durable.0),
-            outdated: AtomicBool::new(false),
+            wanted_round: AtomicU64::new(0),
+            owed: AtomicU64::new(0),
             full: AtomicBool::new(false),
             waiting_bytes: AtomicUsize::new(0),
             figures: Mutex::default(),
@@ -173,14 +185,25 @@ impl Queue {
         self.durable.store(upto.0, Ordering::Release);
     }
 
-    /// Whether the log should be cleaned.
-    pub(super) fn is_outdated(&self) -> bool {
-        self.outdated.load(Ordering::Relaxed)
+    /// Whether the log should be cleaned, of which so many rounds are over. Not while the end of
+    /// the last one waits for the disk: it would be cleaned twice.
+    pub(super) fn is_outdated(&self, rounds: u64) -> bool {
+        self.wanted_round.load(Ordering::Relaxed) > rounds
     }
 
-    /// Returns whether that is news.
-    pub(super) fn set_outdated(&self, outdated: bool) -> bool {
-        self.outdated.swap(outdated, Ordering::Relaxed) != outdated
+    /// So many bytes more are to be written anew.
+    pub(super) fn owe(&self, bytes: u64) {
+        self.owed.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn take_owed(&self) -> u64 {
+        self.owed.swap(0, Ordering::Relaxed)
+    }
+
+    /// Which round of cleaning is wanted, if any. Returns whether that is news.
+    pub(super) fn want_round(&self, round: Option<u64>) -> bool {
+        let round = round.unwrap_or(0);
+        self.wanted_round.swap(round, Ordering::Relaxed) != round
     }
 
     /// Whether the disk has no room.
@@ -214,12 +237,12 @@ impl Queue {
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sync, batches, records, record_bytes, written, .. } = self;
+        let Self { sync, batches, records, record_bytes, anew_bytes, written, .. } = self;
         let (syncs, synced) = (sync.count(), Duration::from_nanos(sync.sum()));
         write!(
             f,
             "batches={batches} records={records} record_bytes={record_bytes} \
-             bytes_written={written} syncs={syncs} sync_ns={}",
+             anew_bytes={anew_bytes} bytes_written={written} syncs={syncs} sync_ns={}",
             synced.as_nanos()
         )
     }

@@ -176,7 +176,7 @@ impl Broker {
             self.event(now, Event::Storage(storage));
         }
         if full && self.log.wants_cleaning() {
-            self.event(now, Event::Clean { budget: CLEAN });
+            self.clean(now);
         }
         full
     }
@@ -201,10 +201,15 @@ impl Broker {
             self.deeds.push(Deed::Durable { upto });
             self.event(now, Event::Durable { upto });
             if self.log.wants_cleaning() {
-                self.event(now, Event::Clean { budget: CLEAN });
+                self.clean(now);
             }
         }
         Ok(())
+    }
+
+    fn clean(&mut self, now: Time) {
+        let owed = self.log.take_owed();
+        self.event(now, Event::Clean { step: CLEAN, owed });
     }
 
     fn read(&mut self, now: Time, conn: ConnId) {
@@ -319,9 +324,9 @@ impl Broker {
                 self.conns.remove(&conn);
                 self.deeds.push(Deed::Closed { conn });
             }
-            Action::Append { lsn, record } => {
+            Action::Append { lsn, record, anew, frees } => {
                 self.fresh.time = self.now;
-                self.fresh.push(lsn, &record);
+                self.fresh.take(lsn, &record, anew, frees);
                 self.deeds.push(Deed::Appended { lsn, record });
             }
             Action::Trim { before, live } => {

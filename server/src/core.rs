@@ -152,6 +152,11 @@ impl Core {
         self.clock.now()
     }
 
+    /// Whether the engine is still to learn that something is durable.
+    pub(crate) fn owes_acknowledgements(&self) -> bool {
+        self.queue.as_ref().is_some_and(|queue| queue.has_become_durable())
+    }
+
     /// Makes the worker take a turn soon.
     pub(crate) fn wake(&self, worker: usize) {
         if let Some(wake) = self.wakes.get(worker) {

@@ -34,8 +34,6 @@ pub(crate) enum Store {
     Log {
         /// Records of this hold of the lock.
         fresh: Pending,
-        /// The last record that was told to be durable.
-        told: Lsn,
         /// Rounds of cleaning that are over.
         rounds: u64,
         /// What was told last of whether it takes more.
@@ -51,10 +49,10 @@ impl Store {
         Self::Nothing { appended: None }
     }
 
-    /// A store whose records go to `queue`; all up to `last` are durable.
-    pub(crate) fn log(queue: Arc<Queue>, last: Lsn) -> Self {
+    /// A store whose records go to `queue`.
+    pub(crate) fn log(queue: Arc<Queue>) -> Self {
         let (fresh, rounds, storage) = (Pending::default(), 0, Storage::Takes);
-        Self::Log { fresh, told: last, rounds, storage, queue }
+        Self::Log { fresh, rounds, storage, queue }
     }
 
     /// Where records go, if they are kept.
@@ -112,12 +110,7 @@ impl Store {
     pub(crate) fn durable(&mut self) -> Option<Lsn> {
         match self {
             Self::Nothing { appended } => appended.take(),
-            Self::Log { told, queue, .. } => {
-                let durable = queue.durable();
-                let news = durable > *told;
-                *told = durable;
-                news.then_some(durable)
-            }
+            Self::Log { queue, .. } => queue.take_durable(),
         }
     }
 

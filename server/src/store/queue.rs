@@ -29,6 +29,8 @@ pub(crate) struct Queue {
     more: Notify,
     /// The last record that is durable.
     durable: AtomicU64,
+    /// The last one that the engine was told to be.
+    told: AtomicU64,
     /// The round of cleaning that is wanted because the log holds so much that is outdated, counted
     /// from 1; 0 if none is.
     wanted_round: AtomicU64,
@@ -98,6 +100,7 @@ impl Queue {
             waiting: Mutex::default(),
             more: Notify::new(),
             durable: AtomicU64::new(durable.0),
+            told: AtomicU64::new(durable.0),
             wanted_round: AtomicU64::new(0),
             owed: AtomicU64::new(0),
             full: AtomicBool::new(false),
@@ -175,9 +178,16 @@ impl Queue {
         self.waiting_bytes.load(Ordering::Relaxed)
     }
 
-    /// The last record that is durable.
-    pub(super) fn durable(&self) -> Lsn {
-        Lsn(self.durable.load(Ordering::Acquire))
+    /// Whether more is durable than was taken.
+    pub(crate) fn has_become_durable(&self) -> bool {
+        self.durable.load(Ordering::Acquire) > self.told.load(Ordering::Relaxed)
+    }
+
+    /// The last record that became durable since the last call. One thread at a time calls this.
+    pub(super) fn take_durable(&self) -> Option<Lsn> {
+        let durable = self.durable.load(Ordering::Acquire);
+        let told = self.told.swap(durable, Ordering::Relaxed);
+        (durable > told).then_some(Lsn(durable))
     }
 
     /// All records up to this one are durable.

@@ -34,8 +34,11 @@ impl Spare {
 pub(super) async fn take_turns(worker: Rc<Worker>) {
     loop {
         worker.shared.core.woken(worker.index).await;
-        // Connections that are readable already read first, so that the batch grows.
-        yield_now().await;
+        // Connections that are readable already read first, so that the batch grows. But what has
+        // waited for the disk does not wait for them too.
+        if !worker.shared.core.owes_acknowledgements() {
+            yield_now().await;
+        }
         worker.turn();
     }
 }

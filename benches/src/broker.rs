@@ -18,9 +18,12 @@ use crate::transport::Transport;
 use crate::{Error, machine};
 
 const START_LIMIT: Duration = Duration::from_secs(10);
+/// The same with much to read first.
+const RECOVERY_LIMIT: Duration = Duration::from_secs(300);
 /// How long the histograms may take to appear in the log.
 const LOG_LIMIT: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(10);
+const FOLDER: &str = "make a folder for the broker";
 
 /// The account of Surewire's management interface.
 pub const USER: &str = "bench";
@@ -93,6 +96,8 @@ struct Setup<'a> {
     /// beside one of WebSocket.
     spare: SocketAddr,
     transport: Transport,
+    /// Lines for Surewire's configuration in place of those about windows.
+    lines: Option<&'a str>,
 }
 
 impl Setup<'_> {
@@ -113,6 +118,8 @@ impl Setup<'_> {
 
 /// The windows are those of [`mosquitto_config`], the default of both (with a larger one
 /// mosquitto 2.0 stops answering under a fan-in of QoS 2); the backlog is unlimited by count in both.
+const WINDOWS: &str = "max_inflight_messages: 20\nmax_msgqueue_messages: 0\n";
+
 fn surewire_config(setup: &Setup<'_>) -> String {
     let protocol = if setup.transport.uses_websocket() { "websocket" } else { "mqtt" };
     let mut listener = format!("protocol: {protocol}, addr: '{}'", setup.addr);
@@ -120,10 +127,9 @@ fn surewire_config(setup: &Setup<'_>) -> String {
         let (certificate, key) = (setup.path(Setup::CERTIFICATE), setup.path(Setup::KEY));
         listener += &format!(", certfile: '{certificate}', keyfile: '{key}'");
     }
-    let spare = setup.spare;
+    let (spare, lines) = (setup.spare, setup.lines.unwrap_or(WINDOWS));
     format!(
-        "max_inflight_messages: 20\nmax_msgqueue_messages: 0\n\
-         http_server: {{addr: '{spare}', user: {{{USER}: {PASSWORD}}}}}\n\
+        "{lines}http_server: {{addr: '{spare}', user: {{{USER}: {PASSWORD}}}}}\n\
          listener:\n- {{{listener}}}\n"
     )
 }
@@ -169,24 +175,42 @@ impl Broker {
         transport: Transport,
         certificate: Option<&Certificate>,
     ) -> Result<Self, Error> {
-        let dir = tempfile::tempdir().map_err(Error::system("make a folder for the broker"))?;
+        let dir = tempfile::tempdir().map_err(Error::system(FOLDER))?;
         let (addr, spare) = (machine::free_address()?, machine::free_address()?);
-        let setup = Setup { dir: dir.path(), addr, spare, transport };
+        let setup = Setup { dir: dir.path(), addr, spare, transport, lines: None };
         if let Some(Certificate { certificate_pem, key_pem }) = certificate {
             setup.write(Setup::CERTIFICATE, certificate_pem)?;
             setup.write(Setup::KEY, key_pem)?;
         }
-        let log = File::create(log_path(dir.path())).map_err(Error::system("make a log file"))?;
-        let errors = log.try_clone().map_err(Error::system("share a log file"))?;
-        let child = software
-            .command(program, &setup)?
-            .stdout(log)
-            .stderr(errors)
-            .spawn()
-            .map_err(Error::system(format!("start {}", program.display())))?;
-        let mut broker = Self { software, child, addr, management: spare, dir };
-        broker.wait_until_listening()?;
+        let (addr, management) = (setup.addr, setup.spare);
+        let child = spawn(software, program, &setup)?;
+        let mut broker = Self { software, child, addr, management, dir };
+        broker.wait_until_listening(START_LIMIT)?;
         Ok(broker)
+    }
+
+    /// Starts Surewire with these lines of configuration, which tell nothing of listeners, in a
+    /// folder of its own below `folder`, or where the system makes temporary ones.
+    ///
+    /// # Errors
+    /// As [`Broker::start`].
+    pub fn surewire(program: &Path, lines: &str, folder: Option<&Path>) -> Result<Self, Error> {
+        let dir = folder.map_or_else(tempfile::tempdir, tempfile::tempdir_in);
+        let dir = dir.map_err(Error::system(FOLDER))?;
+        let (addr, spare) = (machine::free_address()?, machine::free_address()?);
+        let (transport, lines) = (Transport::Tcp, Some(lines));
+        let setup = Setup { dir: dir.path(), addr, spare, transport, lines };
+        let child = spawn(Software::Surewire, program, &setup)?;
+        let software = Software::Surewire;
+        let mut broker = Self { software, child, addr, management: spare, dir };
+        broker.wait_until_listening(RECOVERY_LIMIT)?;
+        Ok(broker)
+    }
+
+    /// Where it keeps what is durable, unless its configuration says otherwise.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        self.dir.path().join("data")
     }
 
     /// Where it listens.
@@ -230,13 +254,13 @@ impl Broker {
         Ok(lines)
     }
 
-    fn wait_until_listening(&mut self) -> Result<(), Error> {
+    fn wait_until_listening(&mut self, limit: Duration) -> Result<(), Error> {
         let started = Instant::now();
         while TcpStream::connect(self.addr).is_err() {
             if let Ok(Some(status)) = self.child.try_wait() {
                 return Err(self.did_not_start(Some(status)));
             }
-            if started.elapsed() > START_LIMIT {
+            if started.elapsed() > limit {
                 return Err(self.did_not_start(None));
             }
             thread::sleep(PAUSE);
@@ -265,6 +289,17 @@ impl Drop for Broker {
     }
 }
 
+fn spawn(software: Software, program: &Path, setup: &Setup<'_>) -> Result<Child, Error> {
+    let log = File::create(log_path(setup.dir)).map_err(Error::system("make a log file"))?;
+    let errors = log.try_clone().map_err(Error::system("share a log file"))?;
+    let mut command = software.command(program, setup)?;
+    command
+        .stdout(log)
+        .stderr(errors)
+        .spawn()
+        .map_err(Error::system(format!("start {}", program.display())))
+}
+
 fn log_path(dir: &Path) -> PathBuf {
     dir.join("log")
 }
@@ -275,7 +310,7 @@ mod tests {
 
     fn setup(transport: Transport) -> Setup<'static> {
         let [addr, spare] = [1883, 1884].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
-        Setup { dir: Path::new("/d"), addr, spare, transport }
+        Setup { dir: Path::new("/d"), addr, spare, transport, lines: None }
     }
 
     #[test]

@@ -60,7 +60,31 @@ impl Target {
 /// # Errors
 /// [`Error::Broker`] when the broker refuses, [`Error::System`] when the connection breaks.
 pub fn connect(stream: &mut (impl Read + Write), client_id: &str) -> Result<(), Error> {
-    send(stream, &wire::connect(client_id))?;
+    introduce(stream, &wire::connect(client_id))
+}
+
+/// The same without Clean Session. There must be no session of that client yet.
+///
+/// # Errors
+/// As [`connect`].
+pub fn connect_persistent(stream: &mut (impl Read + Write), client_id: &str) -> Result<(), Error> {
+    introduce(stream, &wire::connect_persistent(client_id))
+}
+
+/// CONNECT of a client whose session is there.
+///
+/// # Errors
+/// As [`connect`]; also when there is no such session.
+pub fn resume(stream: &mut (impl Read + Write), client_id: &str) -> Result<(), Error> {
+    send(stream, &wire::connect_persistent(client_id))?;
+    match *expect(stream, kind::CONNACK)? {
+        [1, 0] => Ok(()),
+        ref other => Err(Error::Broker(format!("CONNACK {other:02x?} to a client that is back"))),
+    }
+}
+
+fn introduce(stream: &mut (impl Read + Write), connect: &[u8]) -> Result<(), Error> {
+    send(stream, connect)?;
     match *expect(stream, kind::CONNACK)? {
         [_, 0] => Ok(()),
         [_, code] => Err(Error::Broker(format!("CONNACK with return code {code}"))),

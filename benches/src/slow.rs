@@ -86,6 +86,7 @@ impl Plan {
             qos: self.qos,
             payload: self.payload,
             window: Workload::WINDOW,
+            persistent: false,
             pacing: Pacing::Open { rate: self.rate },
             limit: Limit::Time(self.time),
             patience: Workload::PATIENCE,

@@ -10,6 +10,7 @@ compile_error!(
      swallows panics; build inside the workspace, whose .cargo/config.toml sets it"
 );
 
+pub mod churn;
 mod client;
 pub mod crash;
 mod network;

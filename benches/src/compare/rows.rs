@@ -33,6 +33,7 @@ pub fn all(time: Duration) -> Vec<Row> {
             qos,
             payload: Workload::PAYLOAD,
             window: Workload::WINDOW,
+            persistent: false,
             pacing,
             limit: Limit::Time(time),
             patience: Workload::PATIENCE,

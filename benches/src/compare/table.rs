@@ -178,6 +178,7 @@ mod tests {
             broker_cpu_seconds: Some(cpu_seconds),
             generator_cpu_seconds: Some(0.5),
             latency: None,
+            acknowledged: None,
         };
         Sample { row: 0, contender, round, outcome }
     }

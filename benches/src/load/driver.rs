@@ -11,7 +11,8 @@ use crate::clock::Clock;
 use crate::dial::{self, Target};
 use crate::link::Link;
 use crate::load::arrivals::Tally;
-use crate::load::outcome::{Latency, Outcome};
+use crate::load::delays::Delays;
+use crate::load::outcome::Outcome;
 use crate::load::publisher::Publisher;
 use crate::load::subscriber::{Received, Subscriber};
 use crate::load::workload::{Limit, Pacing, Workload};
@@ -82,6 +83,7 @@ struct Driver<'a> {
     /// Tokens behind those of the publishers.
     subscribers: Vec<Subscriber>,
     received: Received,
+    acknowledged: Delays,
     published: u64,
     /// The publisher whose turn it is in a closed loop.
     turn: usize,
@@ -98,6 +100,7 @@ impl<'a> Driver<'a> {
             publishers: Vec::new(),
             subscribers: Vec::new(),
             received: Received::new(workload.pacing),
+            acknowledged: Delays::new(workload.pacing),
             published: 0,
             turn: 0,
         };
@@ -117,7 +120,12 @@ impl<'a> Driver<'a> {
     /// A connection past its hand-shake, subscribed to the topic of publisher `topic_of`.
     fn dial(&self, addr: SocketAddr, token: u32, topic_of: Option<u32>) -> Result<Link, Error> {
         let mut stream = Target::new(addr).open()?;
-        dial::connect(&mut stream, &format!("load{}x{token}", std::process::id()))?;
+        let client_id = format!("load{}x{token}", std::process::id());
+        if topic_of.is_some() && self.workload.persistent {
+            dial::connect_persistent(&mut stream, &client_id)?;
+        } else {
+            dial::connect(&mut stream, &client_id)?;
+        }
         if let Some(number) = topic_of {
             dial::subscribe(&mut stream, &self.workload.topic(number), self.workload.qos)?;
         }
@@ -170,7 +178,7 @@ impl<'a> Driver<'a> {
             let at = event.token().0;
             if let Some(publisher) = self.publishers.get_mut(at) {
                 publisher.link.flush()?;
-                publisher.on_readable(&mut self.scratch, &self.clock)?;
+                publisher.on_readable(&mut self.scratch, &self.clock, &mut self.acknowledged)?;
             } else if let Some(subscriber) = self.subscribers.get_mut(at - self.publishers.len()) {
                 subscriber.link.flush()?;
                 subscriber.on_readable(&mut self.scratch, &self.clock, &mut self.received)?;
@@ -298,7 +306,8 @@ impl<'a> Driver<'a> {
             seconds: elapsed.as_secs_f64(),
             broker_cpu_seconds: used.broker.map(|time| time.as_secs_f64()),
             generator_cpu_seconds: used.own.map(|time| time.as_secs_f64()),
-            latency: self.received.delays.as_ref().map(Latency::of),
+            latency: self.received.delays.latency(),
+            acknowledged: self.acknowledged.latency(),
         }
     }
 }

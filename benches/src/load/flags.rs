@@ -41,6 +41,9 @@ pub struct Flags {
     /// Unacknowledged messages a publisher may have (QoS 1 and 2)
     #[arg(long, default_value_t = Workload::WINDOW)]
     pub window: u16,
+    /// Subscribe without Clean Session, so that the broker has to keep what it accepts
+    #[arg(long)]
+    pub persistent: bool,
     /// Messages that leave a publisher in one write (closed loop)
     #[arg(long, default_value_t = Workload::BURST)]
     pub burst: u64,
@@ -74,6 +77,7 @@ impl Flags {
             qos: self.qos,
             payload: self.payload,
             window: self.window,
+            persistent: self.persistent,
             pacing: self.pacing(),
             limit: self.limit()?,
             patience: Duration::from_secs(self.patience),

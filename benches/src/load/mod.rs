@@ -4,6 +4,7 @@
 //! missing, doubled or out of order, and how late it came.
 
 mod arrivals;
+mod delays;
 mod driver;
 pub mod flags;
 mod outcome;

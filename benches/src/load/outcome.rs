@@ -8,7 +8,7 @@ use crate::load::arrivals::Tally;
 use crate::load::workload::Shape;
 use crate::wire::Qos;
 
-/// Delays from the intended moment of sending to the read of the delivery, in microseconds.
+/// Delays from the intended moment of sending, in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Latency {
     /// Median.
@@ -28,6 +28,14 @@ impl Latency {
         let at = |quantile| micros(delays_ns.value_at_quantile(quantile));
         let max_us = micros(delays_ns.max());
         Self { p50_us: at(0.5), p99_us: at(0.99), p999_us: at(0.999), max_us }
+    }
+}
+
+impl fmt::Display for Latency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { p50_us, p99_us, p999_us, max_us } = self;
+        write!(f, "p50 {p50_us:.0} us, p99 {p99_us:.0} us, ")?;
+        write!(f, "p99.9 {p999_us:.0} us, max {max_us:.0} us")
     }
 }
 
@@ -55,8 +63,10 @@ pub struct Outcome {
     pub broker_cpu_seconds: Option<f64>,
     /// CPU time of the generator meanwhile.
     pub generator_cpu_seconds: Option<f64>,
-    /// Delays; only of paced runs.
+    /// Delays until delivery; only of paced runs.
     pub latency: Option<Latency>,
+    /// Delays until the publisher had its PUBACK or PUBCOMP; only of paced runs at QoS 1 and 2.
+    pub acknowledged: Option<Latency>,
 }
 
 impl Outcome {
@@ -106,9 +116,11 @@ impl fmt::Display for Outcome {
             let share = 100.0 * cpu / seconds;
             write!(f, "\ngenerator: {cpu:.3} CPU s, {share:.0} % of one core")?;
         }
-        if let Some(Latency { p50_us, p99_us, p999_us, max_us }) = self.latency {
-            write!(f, "\nlatency: p50 {p50_us:.0} us, p99 {p99_us:.0} us, ")?;
-            write!(f, "p99.9 {p999_us:.0} us, max {max_us:.0} us")?;
+        if let Some(latency) = self.latency {
+            write!(f, "\nlatency: {latency}")?;
+        }
+        if let Some(acknowledged) = self.acknowledged {
+            write!(f, "\nacknowledged: {acknowledged}")?;
         }
         Ok(())
     }
@@ -140,6 +152,7 @@ mod tests {
             broker_cpu_seconds: Some(0.25),
             generator_cpu_seconds: None,
             latency: None,
+            acknowledged: None,
         }
     }
 

@@ -4,6 +4,7 @@ use std::io;
 
 use crate::clock::Clock;
 use crate::link::{Link, invalid};
+use crate::load::delays::Delays;
 use crate::load::stamp::Stamp;
 use crate::load::workload::Workload;
 use crate::wire::{Frame, PublishTemplate, Qos, kind, put_ack};
@@ -71,20 +72,30 @@ impl Publisher {
         let stamp = Stamp { publisher: self.number, sequence: self.published, intended_ns };
         let id = match self.qos {
             Qos::AtMostOnce => 0,
-            Qos::AtLeastOnce => self.window.take(Awaiting::Puback),
-            Qos::ExactlyOnce => self.window.take(Awaiting::Pubrec),
+            Qos::AtLeastOnce => self.window.take(Awaiting::Puback, intended_ns),
+            Qos::ExactlyOnce => self.window.take(Awaiting::Pubrec, intended_ns),
         };
         self.template.put(self.link.out(), id, &stamp.to_bytes());
         self.published += 1;
     }
 
-    /// Reads and answers acknowledgements.
+    /// Reads, times and answers acknowledgements.
     ///
     /// # Errors
     /// `InvalidData` for an acknowledgement of nothing, or what the link reports.
-    pub(super) fn on_readable(&mut self, scratch: &mut [u8], clock: &Clock) -> io::Result<()> {
+    pub(super) fn on_readable(
+        &mut self,
+        scratch: &mut [u8],
+        clock: &Clock,
+        delays: &mut Delays,
+    ) -> io::Result<()> {
         let Self { link, window, .. } = self;
-        link.read_frames(scratch, clock, |frame, _, out| window.on_frame(frame, out))?;
+        link.read_frames(scratch, clock, |frame, now_ns, out| {
+            if let Some(intended_ns) = window.on_frame(frame, out)? {
+                delays.note(intended_ns, now_ns);
+            }
+            Ok(())
+        })?;
         link.flush()
     }
 }
@@ -94,58 +105,68 @@ impl Publisher {
 struct Window {
     free: Vec<u16>,
     /// By identifier less 1.
-    awaiting: Vec<Awaiting>,
+    taken: Vec<Taken>,
+}
+
+/// What is known of a Packet Identifier.
+#[derive(Debug, Clone, Copy)]
+struct Taken {
+    awaiting: Awaiting,
+    /// When its message was due.
+    intended_ns: u64,
 }
 
 impl Window {
     fn new(size: u16) -> Self {
-        let free = (1..=size).rev().collect();
-        Self { free, awaiting: vec![Awaiting::Nothing; usize::from(size)] }
+        let nothing = Taken { awaiting: Awaiting::Nothing, intended_ns: 0 };
+        Self { free: (1..=size).rev().collect(), taken: vec![nothing; usize::from(size)] }
     }
 
     fn is_empty(&self) -> bool {
-        self.free.len() == self.awaiting.len()
+        self.free.len() == self.taken.len()
     }
 
     fn room(&self) -> u64 {
         self.free.len() as u64
     }
 
-    fn take(&mut self, first: Awaiting) -> u16 {
+    fn take(&mut self, first: Awaiting, intended_ns: u64) -> u16 {
         let id = self.free.pop().expect("the caller has asked for room");
-        self.advance(id, Awaiting::Nothing, first).expect("a free identifier awaits nothing");
+        let taken = self.advance(id, Awaiting::Nothing, first);
+        taken.expect("a free identifier awaits nothing").intended_ns = intended_ns;
         id
     }
 
-    fn on_frame(&mut self, frame: Frame<'_>, out: &mut Vec<u8>) -> io::Result<()> {
+    /// When the message was due whose last acknowledgement this is.
+    fn on_frame(&mut self, frame: Frame<'_>, out: &mut Vec<u8>) -> io::Result<Option<u64>> {
         let id = frame.packet_id().map_err(invalid)?;
         match frame.kind() {
-            kind::PUBACK => self.finish(id, Awaiting::Puback),
-            kind::PUBCOMP => self.finish(id, Awaiting::Pubcomp),
+            kind::PUBACK => self.finish(id, Awaiting::Puback).map(Some),
+            kind::PUBCOMP => self.finish(id, Awaiting::Pubcomp).map(Some),
             kind::PUBREC => {
                 self.advance(id, Awaiting::Pubrec, Awaiting::Pubcomp)?;
                 put_ack(out, kind::PUBREL, id);
-                Ok(())
+                Ok(None)
             }
             other => Err(invalid(format!("a packet of type {other} to a publisher"))),
         }
     }
 
-    fn finish(&mut self, id: u16, from: Awaiting) -> io::Result<()> {
-        self.advance(id, from, Awaiting::Nothing)?;
+    fn finish(&mut self, id: u16, from: Awaiting) -> io::Result<u64> {
+        let intended_ns = self.advance(id, from, Awaiting::Nothing)?.intended_ns;
         self.free.push(id);
-        Ok(())
+        Ok(intended_ns)
     }
 
-    fn advance(&mut self, id: u16, from: Awaiting, to: Awaiting) -> io::Result<()> {
-        let slot = usize::from(id).checked_sub(1).and_then(|at| self.awaiting.get_mut(at));
-        match slot {
-            Some(state) if *state == from => {
-                *state = to;
-                Ok(())
+    fn advance(&mut self, id: u16, from: Awaiting, to: Awaiting) -> io::Result<&mut Taken> {
+        let taken = usize::from(id).checked_sub(1).and_then(|at| self.taken.get_mut(at));
+        match taken {
+            Some(taken) if taken.awaiting == from => {
+                taken.awaiting = to;
+                Ok(taken)
             }
-            Some(state) => {
-                Err(invalid(format!("Packet Identifier {id} awaits {state:?}, not {from:?}")))
+            Some(Taken { awaiting, .. }) => {
+                Err(invalid(format!("Packet Identifier {id} awaits {awaiting:?}, not {from:?}")))
             }
             None => Err(invalid(format!("Packet Identifier {id} was never used"))),
         }
@@ -159,13 +180,13 @@ mod tests {
     fn ack(window: &mut Window, kind: u8, id: u16) -> io::Result<Vec<u8>> {
         let mut out = Vec::new();
         let body = id.to_be_bytes();
-        window.on_frame(Frame { header: kind << 4, body: &body }, &mut out).map(|()| out)
+        window.on_frame(Frame { header: kind << 4, body: &body }, &mut out).map(|_| out)
     }
 
     #[test]
     fn puback_makes_room_once() {
         let mut window = Window::new(2);
-        let (first, second) = (window.take(Awaiting::Puback), window.take(Awaiting::Puback));
+        let (first, second) = (window.take(Awaiting::Puback, 0), window.take(Awaiting::Puback, 0));
         assert_eq!((first, second, window.room()), (1, 2, 0));
         ack(&mut window, kind::PUBACK, first).unwrap();
         assert_eq!((window.room(), window.is_empty()), (1, false));
@@ -175,7 +196,7 @@ mod tests {
     #[test]
     fn qos_2_takes_three_answers() {
         let mut window = Window::new(1);
-        let id = window.take(Awaiting::Pubrec);
+        let id = window.take(Awaiting::Pubrec, 7);
         assert!(ack(&mut window, kind::PUBCOMP, id).is_err());
         assert_eq!(ack(&mut window, kind::PUBREC, id).unwrap(), [0x62, 2, 0, 1]);
         assert!(!window.is_empty());

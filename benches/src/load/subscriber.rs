@@ -3,16 +3,13 @@
 use std::io;
 use std::ops::Range;
 
-use hdrhistogram::Histogram;
-
 use crate::clock::Clock;
 use crate::link::{Link, invalid};
 use crate::load::arrivals::{Arrivals, Tally};
+use crate::load::delays::Delays;
 use crate::load::stamp::Stamp;
 use crate::load::workload::{Pacing, Shape, Workload};
 use crate::wire::{Frame, PINGREQ, Qos, kind, put_ack};
-
-const HOUR_NS: u64 = 3_600_000_000_000;
 
 /// A client that has subscribed to one filter.
 #[derive(Debug)]
@@ -27,32 +24,18 @@ pub(super) struct Subscriber {
 pub(super) struct Received {
     /// Different messages that arrived.
     pub(super) deliveries: u64,
-    /// Delays in ns from the intended moment of sending; `None` in a closed loop, where nothing
-    /// is due at any moment.
-    pub(super) delays: Option<Histogram<u64>>,
+    /// How long they took.
+    pub(super) delays: Delays,
 }
 
 impl Received {
-    /// Nothing yet.
-    ///
-    /// # Panics
-    /// Never: the histogram's bounds are constants that it accepts.
     pub(super) fn new(pacing: Pacing) -> Self {
-        let delays = match pacing {
-            Pacing::Open { .. } => {
-                Some(Histogram::new_with_bounds(1, HOUR_NS, 3).expect("the bounds are constants"))
-            }
-            Pacing::Closed { .. } => None,
-        };
-        Self { deliveries: 0, delays }
+        Self { deliveries: 0, delays: Delays::new(pacing) }
     }
 
     fn note(&mut self, intended_ns: u64, now_ns: u64) {
         self.deliveries += 1;
-        if let Some(delays) = &mut self.delays {
-            // More than an hour counts as an hour.
-            delays.saturating_record(now_ns.saturating_sub(intended_ns));
-        }
+        self.delays.note(intended_ns, now_ns);
     }
 }
 
@@ -196,9 +179,9 @@ mod tests {
     fn delays_count_from_the_intended_moment() {
         let mut inbox = Inbox::new(0..1);
         let (_, received) = deliver(&mut inbox, stamp(0, 0), Qos::AtMostOnce, 501_000);
-        let delays = received.delays.unwrap();
+        let latency = received.delays.latency().unwrap();
         assert_eq!(received.deliveries, 1);
-        assert!(delays.equivalent(delays.max(), 500_000), "{}", delays.max());
+        assert!((latency.max_us - 500.0).abs() < 1.0, "{latency:?}");
     }
 
     #[test]
@@ -207,7 +190,7 @@ mod tests {
         deliver(&mut inbox, stamp(0, 0), Qos::AtLeastOnce, 2_000);
         let (out, received) = deliver(&mut inbox, stamp(0, 0), Qos::AtLeastOnce, 3_000);
         assert_eq!(out, [0x40, 2, 0, 5]);
-        assert_eq!((received.deliveries, received.delays.unwrap().len()), (0, 0));
+        assert_eq!((received.deliveries, received.delays.latency()), (0, None));
     }
 
     #[test]

@@ -57,6 +57,8 @@ pub struct Workload {
     pub payload: usize,
     /// Unacknowledged messages a publisher may have at QoS 1 and 2.
     pub window: u16,
+    /// Whether the subscribers' sessions outlive their connections.
+    pub persistent: bool,
     /// When the next message leaves.
     pub pacing: Pacing,
     /// When it is enough.

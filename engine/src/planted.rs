@@ -55,6 +55,8 @@ bugs! {
     StaleSegmentRead = "stale-segment-read";
     /// After a round of cleaning all before its end goes, and not before its beginning.
     TrimTooEarly = "trim-too-early";
+    /// Segments that are not needed any more stay.
+    SegmentsStay = "segments-stay";
     /// Cleaning leaves out what is in flight.
     CleaningSkipsInflight = "cleaning-skips-in-flight";
     /// The identifier of a QoS 2 message is stored later than the message.

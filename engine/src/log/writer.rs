@@ -457,8 +457,9 @@ impl Log {
     /// Segments before the base are removed, now that the base is durable.
     fn drop_outdated(&mut self) {
         let before = self.segments.len();
+        let stay = self.options.planted.is(Bug::SegmentsStay);
         while self.segments.get(1).is_some_and(|next| next.head.first <= self.base) {
-            if let Some(segment) = self.segments.pop_front() {
+            if let Some(segment) = self.segments.pop_front().filter(|_| !stay) {
                 self.tidy.push_back(Op::Remove { file: segment::name(segment.head.generation) });
             }
         }

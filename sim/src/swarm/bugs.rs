@@ -15,6 +15,7 @@ pub const REGRESSIONS: &[(u64, &str)] = &[
     (1, "tail-not-secured"),
     (685, "stale-segment-read"),
     (1, "trim-too-early"),
+    (7, "segments-stay"),
     (13, "cleaning-skips-in-flight"),
     (13, "id-stored-apart"),
     (13, "repeat-not-known"),

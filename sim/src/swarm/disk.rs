@@ -75,6 +75,12 @@ impl Disk {
         Ok(Reply::Done)
     }
 
+    /// Bytes of all files.
+    pub(crate) fn bytes(&self) -> u64 {
+        let inodes = self.names.values().filter_map(|inode| self.inodes.get(inode));
+        inodes.map(|inode| inode.cached.len() as u64).sum()
+    }
+
     fn read(&mut self, file: &str, offset: u64, len: usize) -> Result<Reply, DiskError> {
         let cached = &self.file(file)?.cached;
         let from = place(offset).min(cached.len());

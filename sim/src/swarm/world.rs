@@ -4,6 +4,7 @@ mod clients;
 mod heal;
 mod network;
 mod process;
+mod room;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

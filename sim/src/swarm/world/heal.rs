@@ -76,6 +76,7 @@ impl World {
                 publishes: false,
                 will: None,
             };
+            self.judge_room();
             self.actors.push(Actor::new(index, role));
             self.quiet_since = self.now;
             self.dial(index);

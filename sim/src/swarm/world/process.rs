@@ -87,6 +87,11 @@ impl Process {
 }
 
 impl Shadow {
+    /// What the log says.
+    pub(super) fn image(&self) -> &Image {
+        &self.durable
+    }
+
     fn upto(&mut self, last: Lsn) {
         let there = self.rest.partition_point(|(lsn, _)| *lsn <= last);
         for (lsn, record) in self.rest.drain(..there) {

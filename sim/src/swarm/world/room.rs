@@ -1,0 +1,50 @@
+//! What a broker takes when all has come right: no more than what lives asks for.
+
+use surewire_engine::id::Lsn;
+use surewire_engine::log;
+
+use super::World;
+
+/// Bytes before each record.
+const LENGTH: usize = 4;
+
+/// Segments that the log and its reserve take beside what lives: up to four before a start is
+/// followed by cleaning, as many in the reserve, and what is being written.
+const SEGMENTS: u64 = 9;
+
+impl World {
+    /// Every client is there and has all that it waits for: nothing is held for anybody, nobody
+    /// else is connected, and the log is as long as what lives makes it, or lived when it was
+    /// cleaned last: it is cleaned above seven quarters of that, and has as much ahead.
+    pub(super) fn judge_room(&mut self) {
+        let (live, disk) = (self.live_bytes(), self.disk.bytes());
+        let segment = self.plan.segment_len;
+        let clients = self.actors.len();
+        let Some(broker) = self.process.broker_mut() else { return };
+        let counters = broker.engine.counters();
+        let held = counters.routed.saturating_sub(counters.delivered + counters.dropped.total());
+        let connections = broker.engine.sizes().connections;
+        let most = live.max(broker.log.live()) / 2 * 7 + SEGMENTS * segment;
+        let mut too_much = |what: String| self.oracle.violation(format!("I8: {what}"));
+        if disk > most {
+            too_much(format!("{disk} bytes on the disk, {live} live, {most} would do"));
+        }
+        if held > 0 {
+            too_much(format!("{held} messages are held for nobody"));
+        }
+        if connections > clients {
+            too_much(format!("{connections} connections of {clients} clients"));
+        }
+    }
+
+    /// Bytes of the records of all that is durable and lives.
+    fn live_bytes(&self) -> u64 {
+        let (mut sum, mut bytes) = (0, Vec::new());
+        self.shadow.image().records(Lsn::NONE.next(), |_, record| {
+            bytes.clear();
+            log::encode(&record, &mut bytes);
+            sum += (LENGTH + bytes.len()) as u64;
+        });
+        sum
+    }
+}

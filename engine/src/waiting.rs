@@ -33,13 +33,28 @@ impl Waiting {
         &self.0
     }
 
-    /// The first client behind `after`, with its filters.
+    /// The first subscription behind `after`.
     pub(crate) fn first_after(
         &self,
-        after: Option<&ClientId>,
-    ) -> Option<(&ClientId, &BTreeMap<TopicFilter, SubscribeOptions>)> {
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        self.0.range::<ClientId, _>((from, Bound::Unbounded)).next()
+        after: Option<&(ClientId, TopicFilter)>,
+    ) -> Option<(&ClientId, &TopicFilter, SubscribeOptions)> {
+        let Some((client, filter)) = after else { return self.first_behind(Bound::Unbounded) };
+        let behind = (Bound::Excluded(filter), Bound::Unbounded);
+        let own = self.0.get_key_value(client);
+        let next = own.and_then(|(client, filters)| Some((client, filters.range(behind).next()?)));
+        next.map(|(client, (filter, options))| (client, filter, *options))
+            .or_else(|| self.first_behind(Bound::Excluded(client)))
+    }
+
+    fn first_behind(
+        &self,
+        client: Bound<&ClientId>,
+    ) -> Option<(&ClientId, &TopicFilter, SubscribeOptions)> {
+        let mut clients = self.0.range::<ClientId, _>((client, Bound::Unbounded));
+        clients.find_map(|(client, filters)| {
+            let (filter, options) = filters.first_key_value()?;
+            Some((client, filter, *options))
+        })
     }
 
     /// Whom subscriptions wait for.

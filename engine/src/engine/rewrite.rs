@@ -5,16 +5,16 @@
 //! in between. When the round is over and durable, the log can be read from where it began.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::action::Action;
 use crate::engine::Engine;
-use crate::id::{ClientId, Lsn};
+use crate::id::{ClientId, Lsn, PacketId};
 use crate::inflight::Awaiting;
 use crate::log;
 use crate::log::record::{Kept, Record, Retained, Seq, SessionKey};
 use crate::message::Content;
-use crate::packet::QoS;
 use crate::planted::Bug;
 use crate::queue::Entry;
 use crate::retained::{Cursor, Found};
@@ -64,6 +64,11 @@ pub(super) struct Round {
 #[derive(Clone, Debug)]
 enum Place {
     Session(u32),
+    Received {
+        slot: u32,
+        key: SessionKey,
+        after: Option<PacketId>,
+    },
     Subscriptions {
         slot: u32,
         key: SessionKey,
@@ -77,9 +82,15 @@ enum Place {
         after: Option<Seq>,
         end: Seq,
     },
-    Groups(u32),
+    Group(u32),
+    /// As with `Held`.
+    GroupHeld {
+        slot: u32,
+        after: Option<Seq>,
+        end: Seq,
+    },
     Retained(Option<TopicName>),
-    Awaited(Option<ClientId>),
+    Awaited(Option<(ClientId, TopicFilter)>),
     End,
 }
 
@@ -129,11 +140,15 @@ impl Engine {
     fn clean_next(&mut self, round: &mut Round) {
         round.place = match std::mem::replace(&mut round.place, Place::End) {
             Place::Session(slot) => self.clean_session(round, slot),
+            Place::Received { slot, key, after } => self.clean_received(round, slot, key, after),
             Place::Subscriptions { slot, key, after } => {
                 self.clean_subscription(round, slot, key, after)
             }
             Place::Held { slot, key, after, end } => self.clean_held(round, slot, key, after, end),
-            Place::Groups(slot) => self.clean_group(round, slot),
+            Place::Group(slot) => self.clean_group(round, slot),
+            Place::GroupHeld { slot, after, end } => {
+                self.clean_group_held(round, slot, after, end)
+            }
             Place::Retained(after) => self.clean_retained(round, after),
             Place::Awaited(after) => self.clean_awaited(round, after.as_ref()),
             Place::End => Place::End,
@@ -150,18 +165,16 @@ impl Engine {
     }
 
     fn clean_session(&mut self, round: &mut Round, from: u32) -> Place {
-        let Some(slot) = self.sessions.first_from(from) else { return Place::Groups(0) };
+        round.weight += LOOK;
+        let Some(slot) = self.sessions.first_from(from) else { return Place::Group(0) };
         let next = Place::Session(slot + 1);
         let Some(session) = self.sessions.get(slot) else { return next };
         if session.presence == Presence::Ended || session.key >= round.first_new {
-            // What it costs to look.
-            round.weight += LOOK;
             return next;
         }
         let (key, client) = (session.key, session.client.clone());
         let (address, at) = (session.address, session.connected_at);
         let (lifetime, presence) = (session.lifetime, session.presence);
-        let received: Vec<_> = session.received.iter().copied().collect();
         if let Some(will) = session.will.clone() {
             let client = client.clone();
             self.rewrite(round, Record::WillSet { session: key, client, will, delay: 0 });
@@ -171,10 +184,24 @@ impl Engine {
         if let Presence::Offline { since: at, .. } = presence {
             self.rewrite(round, Record::SessionLeft { session: key, at });
         }
-        for packet_id in received {
-            self.rewrite(round, Record::Received { session: key, packet_id });
-        }
-        Place::Subscriptions { slot, key, after: Time::ZERO }
+        Place::Received { slot, key, after: None }
+    }
+
+    fn clean_received(
+        &mut self,
+        round: &mut Round,
+        slot: u32,
+        key: SessionKey,
+        after: Option<PacketId>,
+    ) -> Place {
+        let Some(session) = self.cleaned(slot, key) else { return Place::Session(slot + 1) };
+        let behind = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let Some(packet_id) = session.received.range((behind, Bound::Unbounded)).next().copied()
+        else {
+            return Place::Subscriptions { slot, key, after: Time::ZERO };
+        };
+        self.rewrite(round, Record::Received { session: key, packet_id });
+        Place::Received { slot, key, after: Some(packet_id) }
     }
 
     /// The session that a round is in, if it has not ended meanwhile.
@@ -256,20 +283,30 @@ impl Engine {
     }
 
     fn clean_group(&mut self, round: &mut Round, from: u32) -> Place {
+        round.weight += LOOK;
         let Some(slot) = self.subscriptions.first_group_from(from) else {
             return Place::Retained(None);
         };
-        let Some(group) = self.subscriptions.group(slot) else { return Place::Groups(slot + 1) };
-        round.weight += LOOK;
-        let filter: TopicFilter = group.filter.clone();
-        let stored = group.backlog.iter().filter(|entry| entry.qos != QoS::AtMostOnce);
-        let held: Vec<_> = stored.map(|e| (e.seq, Arc::clone(&e.message))).collect();
-        for (seq, message) in held {
-            let message = round.keep(&message, self.lsn.next());
-            let (group, at) = (filter.clone(), Time::ZERO);
-            self.rewrite(round, Record::GroupHolds { group, seq, message, at });
-        }
-        Place::Groups(slot + 1)
+        let group = self.subscriptions.group(slot);
+        let held = group.map(|g| Place::GroupHeld { slot, after: None, end: g.next_seq });
+        held.unwrap_or(Place::Group(slot + 1))
+    }
+
+    fn clean_group_held(
+        &mut self,
+        round: &mut Round,
+        slot: u32,
+        after: Option<Seq>,
+        end: Seq,
+    ) -> Place {
+        let done = Place::Group(slot + 1);
+        let Some(group) = self.subscriptions.group(slot) else { return done };
+        let entry = group.backlog.first_stored_after(after).filter(|entry| entry.seq < end);
+        let Some(entry) = entry else { return done };
+        let (seq, message) = (entry.seq, round.keep(&entry.message, self.lsn.next()));
+        let (group, at) = (group.filter.clone(), Time::ZERO);
+        self.rewrite(round, Record::GroupHolds { group, seq, message, at });
+        Place::GroupHeld { slot, after: Some(seq), end }
     }
 
     fn clean_retained(&mut self, round: &mut Round, after: Option<TopicName>) -> Place {
@@ -291,14 +328,18 @@ impl Engine {
         Place::Retained(cursor.after().cloned())
     }
 
-    fn clean_awaited(&mut self, round: &mut Round, after: Option<&ClientId>) -> Place {
-        let Some((client, filters)) = self.waiting.first_after(after) else { return Place::End };
-        let (client, filters) = (client.clone(), filters.clone());
-        for (filter, options) in filters {
-            let client = client.clone();
-            self.rewrite(round, Record::SubscriptionAwaits { client, filter, options });
-        }
-        Place::Awaited(Some(client))
+    fn clean_awaited(
+        &mut self,
+        round: &mut Round,
+        after: Option<&(ClientId, TopicFilter)>,
+    ) -> Place {
+        let Some((client, filter, options)) = self.waiting.first_after(after) else {
+            return Place::End;
+        };
+        let place = Place::Awaited(Some((client.clone(), filter.clone())));
+        let (client, filter) = (client.clone(), filter.clone());
+        self.rewrite(round, Record::SubscriptionAwaits { client, filter, options });
+        place
     }
 }
 

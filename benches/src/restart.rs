@@ -75,15 +75,17 @@ pub fn restart(program: &Path, directory: &Path) -> Result<Outcome, Error> {
     let seconds = began.elapsed().as_secs_f64();
     let resident_bytes = broker.process().resident_bytes()?;
     let mut http = Http::open(broker.management())?;
-    // What the client did has begun a batch, and with it a round: all there is counts as outdated.
+    // What the client did has begun a batch, and with it a round: `fill` has left enough outdated.
     let begun = Instant::now();
+    let filled = Page::read(&mut http)?.value("surewire_store_log_bytes")?;
     let mut slowest_ping = Duration::ZERO;
     let page = loop {
         let asked = Instant::now();
         dial::ping(&mut stream)?;
         slowest_ping = slowest_ping.max(asked.elapsed());
         let page = Page::read(&mut http)?;
-        if page.value("surewire_store_live_bytes")? > 0.0 {
+        let cleaned = page.value("surewire_store_anew_bytes_total")?;
+        if cleaned > 0.0 && page.value("surewire_store_log_bytes")? < filled {
             break page;
         }
         if begun.elapsed() > PATIENCE {

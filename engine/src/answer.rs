@@ -33,7 +33,7 @@ pub enum Answer {
     /// To `Retained`.
     Retained(RetainedPage),
     /// To `RetainedMessage`; `None` if there is none.
-    RetainedMessage(Option<Arc<Content>>),
+    RetainedMessage(Option<Box<Content>>),
     /// To `Explain`.
     Explanation(Box<Explanation>),
     /// To `Recent`, newest first.
@@ -176,7 +176,7 @@ pub struct SubscriptionView {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetainedPage {
     /// In the order of their topics.
-    pub items: Vec<Arc<Content>>,
+    pub items: Vec<Content>,
     /// Where the next piece starts; `None` at the end.
     pub next: Option<TopicName>,
 }

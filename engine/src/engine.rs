@@ -13,6 +13,7 @@ mod explain;
 mod group;
 mod image;
 mod lists;
+mod outdated;
 mod publish;
 mod pump;
 mod replay;
@@ -178,6 +179,7 @@ impl Engine {
             Event::Stop => self.stop(),
         }
         self.close_full();
+        self.tell_freed();
         std::mem::swap(&mut self.out, actions);
     }
 

@@ -20,6 +20,7 @@ mod reserve;
 pub mod salvage;
 pub mod scan;
 pub mod segment;
+pub(crate) mod weigh;
 pub mod writer;
 
 pub use decode::{FormatError, decode};

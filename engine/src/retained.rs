@@ -89,11 +89,11 @@ impl Retained {
     }
 
     /// Stores the message under its topic in place of an earlier one.
-    pub(crate) fn store(&mut self, message: Arc<Content>) {
+    pub(crate) fn store(&mut self, message: Arc<Content>) -> Option<Arc<Content>> {
         self.bytes += message.weight();
-        if let Some(old) = self.by_topic.replace(ByTopic(message)) {
-            self.bytes -= old.0.weight();
-        }
+        let old = self.by_topic.replace(ByTopic(message))?.0;
+        self.bytes -= old.weight();
+        Some(old)
     }
 
     /// The same for a message of the broker's own.
@@ -102,11 +102,11 @@ impl Retained {
         self.system += usize::from(is_new);
     }
 
-    /// Removes the topic's message; whether there was one.
-    pub(crate) fn clear(&mut self, topic: &str) -> bool {
-        let Some(old) = self.by_topic.take(topic) else { return false };
-        self.bytes -= old.0.weight();
-        true
+    /// Removes the topic's message, and returns it.
+    pub(crate) fn clear(&mut self, topic: &str) -> Option<Arc<Content>> {
+        let old = self.by_topic.take(topic)?.0;
+        self.bytes -= old.weight();
+        Some(old)
     }
 
     /// Looks at no more than `budget` messages (which it counts down) for the next of the cursor.
@@ -315,8 +315,8 @@ mod tests {
         assert!(!retained.has_room(&message("b"), &config));
         retained.store(message("a"));
         retained.check();
-        assert!(retained.clear("a"));
-        assert!(!retained.clear("a"));
+        assert!(retained.clear("a").is_some());
+        assert!(retained.clear("a").is_none());
         assert!(retained.has_room(&message("b"), &config));
         retained.check();
     }

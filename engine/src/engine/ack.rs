@@ -1,12 +1,9 @@
 //! Acknowledgements from clients: the window moves on.
 
-use std::sync::Arc;
-
 use crate::engine::Engine;
 use crate::id::{ConnId, Lsn, PacketId};
 use crate::inflight::{Answer, Awaiting, Step};
 use crate::log::record::{Record, Seq};
-use crate::message::Content;
 use crate::packet::{Ack, Packet, ReasonCode, Version};
 use crate::planted::Bug;
 use crate::violation::Violation;
@@ -51,18 +48,10 @@ impl Engine {
         if let Some(exchange) = outbox.and_then(|outbox| outbox.inflight.finish(packet_id)) {
             self.counters.delivered += 1;
             if durable {
-                self.let_go(&exchange.entry.message);
+                self.let_go_held(&exchange.entry);
             }
         }
         self.advance(slot, Some(seq));
-    }
-
-    /// A stored session lets a message go: if it was the last to hold it, what the log has of it is
-    /// outdated. Fewer bytes than its record has, for nothing that may live must count as gone.
-    fn let_go(&mut self, message: &Arc<Content>) {
-        if Arc::strong_count(message) == 1 {
-            self.freed += (message.topic.as_str().len() + message.payload.len()) as u64;
-        }
     }
 
     /// The client has the message: it is released, once that is stored.

@@ -1,6 +1,6 @@
 //! The end of a session: at once for everybody else, piece by piece for what it held.
 
-use crate::engine::Engine;
+use crate::engine::{Engine, outdated};
 use crate::inflight::Awaiting;
 use crate::log::record::Record;
 use crate::notice::{DropReason, Notice, SessionEnd};
@@ -32,10 +32,11 @@ impl Engine {
         self.arrived.remove(session.connected_at);
         session.replays = None;
         session.received.clear();
-        let client = session.client.clone();
+        let (client, durable) = (session.client.clone(), session.is_durable());
         self.by_client.remove(&client);
-        let Leavings { delivered, dropped, shared } =
+        let Leavings { delivered, dropped, freed, shared } =
             outbox.map_or_else(Leavings::default, |outbox| leavings(*outbox));
+        self.freed += if durable { freed } else { 0 };
         self.counters.sessions_expired += u64::from(why == SessionEnd::Expired);
         self.counters.delivered += delivered;
         self.counters.dropped.add(DropReason::SessionEnded, dropped);
@@ -88,6 +89,8 @@ struct Leavings {
     /// The client had them already and only the last step was missing.
     delivered: u64,
     dropped: u64,
+    /// Bytes of the log that this makes outdated.
+    freed: u64,
     /// They came by a share group and go to another member.
     shared: Vec<(GroupId, Entry)>,
 }
@@ -99,8 +102,8 @@ fn leavings(outbox: Outbox) -> Leavings {
     for exchange in inflight.take() {
         let entry = exchange.entry;
         match exchange.awaiting {
-            Awaiting::Pubcomp => left.delivered += 1,
-            Awaiting::Pubrec if exchange.sent => left.dropped += 1,
+            Awaiting::Pubcomp => left.end(&entry, true),
+            Awaiting::Pubrec if exchange.sent => left.end(&entry, false),
             Awaiting::Puback | Awaiting::Pubrec => left.add(entry),
         }
     }
@@ -114,7 +117,13 @@ impl Leavings {
     fn add(&mut self, entry: Entry) {
         match entry.group {
             Some(group) => self.shared.push((group, entry)),
-            None => self.dropped += 1,
+            None => self.end(&entry, false),
         }
+    }
+
+    fn end(&mut self, entry: &Entry, delivered: bool) {
+        self.delivered += u64::from(delivered);
+        self.dropped += u64::from(!delivered);
+        self.freed += outdated::held(entry);
     }
 }

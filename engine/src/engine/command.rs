@@ -159,7 +159,7 @@ impl Engine {
     }
 
     fn forget_retained(&mut self, topic: &TopicName) {
-        self.retained.clear(topic.as_str());
+        self.unretain(topic);
         let message = Arc::new(Content {
             topic: topic.clone(),
             payload: Bytes::new(),

@@ -9,10 +9,10 @@ use crate::notice::{CloseReason, DropReason, Notice, PublishRefusal};
 use crate::packet::QoS;
 use crate::planted::Bug;
 use crate::queue::{Entry, Overflow};
-use crate::session::Presence;
+use crate::session::{Presence, Session};
 use crate::subscriptions::{GroupId, Matches};
 use crate::timers::Timer;
-use crate::topic::TopicFilter;
+use crate::topic::{TopicFilter, TopicName};
 
 /// What one routing needs, kept to be used again.
 #[derive(Debug, Default)]
@@ -208,6 +208,9 @@ impl Engine {
         if stored {
             self.removed(Removed::FromSession { slot, seq: entry.seq });
         }
+        if stored && self.sessions.get(slot).is_some_and(Session::is_durable) {
+            self.let_go_held(&entry);
+        }
         let disconnects = self.config.queue_full_policy
             == crate::config::QueueFullPolicy::Disconnect
             && why == DropReason::QueueFullNewest;
@@ -278,6 +281,15 @@ impl Engine {
         }
     }
 
+    /// Removes the topic's retained message; whether there was one.
+    pub(super) fn unretain(&mut self, topic: &TopicName) -> bool {
+        let old = self.retained.clear(topic.as_str());
+        if let Some(old) = &old {
+            self.let_go(old);
+        }
+        old.is_some()
+    }
+
     /// What the message does to the retained message of its topic.
     fn retain(&mut self, message: &mut Message) -> Retained {
         let content = message.content();
@@ -287,11 +299,13 @@ impl Engine {
         let topic = content.topic.clone();
         let has_room = self.retained.has_room(content, &self.config);
         if !content.payload.is_empty() && has_room {
-            self.retained.store(message.keep());
+            if let Some(old) = self.retained.store(message.keep()) {
+                self.let_go(&old);
+            }
             return Retained::Stored;
         }
         // What was retained before is outdated, whether or not its successor is stored.
-        let cleared = self.retained.clear(topic.as_str());
+        let cleared = self.unretain(&topic);
         if !content.payload.is_empty() {
             let why = PublishRefusal::RetainedLimit;
             self.notice(Notice::NotRetained { topic, why });

@@ -6,6 +6,7 @@ use crate::answer::{ClientView, Page, RetainedPage, SessionView, SubscriptionVie
 use crate::arrivals::{Arrival, Arrivals};
 use crate::engine::Engine;
 use crate::id::ClientId;
+use crate::message::Content;
 use crate::request::{Cursor, Start, SubscriptionsOf};
 use crate::retained::{self, Found};
 use crate::session::{Lifetime, Presence, Session};
@@ -91,7 +92,7 @@ impl Engine {
         let mut items = Vec::new();
         while items.len() < limit {
             match self.retained.next(&mut cursor, &mut budget) {
-                Found::Message(message) => items.push(message),
+                Found::Message(message) => items.push(Content::clone(&message)),
                 Found::NotYet => break,
                 Found::End => return RetainedPage { items, next: None },
             }

@@ -4,6 +4,7 @@
 use crate::action::Action;
 use crate::answer::{Answer, Numbers};
 use crate::engine::Engine;
+use crate::message::Content;
 use crate::request::{Query, Request, RequestId};
 
 impl Engine {
@@ -56,7 +57,8 @@ impl Engine {
                 Answer::Retained(self.list_retained(filter, after, limit))
             }
             Query::RetainedMessage(topic) => {
-                Answer::RetainedMessage(self.retained.get(topic.as_str()).cloned())
+                let message = self.retained.get(topic.as_str());
+                Answer::RetainedMessage(message.map(|message| Box::new(Content::clone(message))))
             }
             Query::Explain { client, topic, qos } => {
                 Answer::Explanation(Box::new(self.explain(&client, &topic, qos)))

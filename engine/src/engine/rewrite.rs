@@ -30,7 +30,7 @@ const LENGTH: usize = 4;
 const LOOK: u64 = 16;
 
 /// No more is owed than this: what waits for the disk has to stay small beside the memory.
-const MOST_OWED: u64 = 8 << 20;
+const MOST_OWED: u64 = 16 << 20;
 
 /// A round of cleaning.
 #[derive(Debug)]
@@ -114,6 +114,13 @@ impl Engine {
         self.go_on_cleaning();
     }
 
+    /// On a full disk it is for the log to say when there is room for another step.
+    pub(super) fn pause_cleaning(&mut self) {
+        if let Some(round) = &mut self.round {
+            (round.owed, round.at_it) = (0, false);
+        }
+    }
+
     /// A step of what is owed.
     pub(super) fn go_on_cleaning(&mut self) {
         let Some(mut round) = self.round.take() else { return };
@@ -146,9 +153,7 @@ impl Engine {
             }
             Place::Held { slot, key, after, end } => self.clean_held(round, slot, key, after, end),
             Place::Group(slot) => self.clean_group(round, slot),
-            Place::GroupHeld { slot, after, end } => {
-                self.clean_group_held(round, slot, after, end)
-            }
+            Place::GroupHeld { slot, after, end } => self.clean_group_held(round, slot, after, end),
             Place::Retained(after) => self.clean_retained(round, after),
             Place::Awaited(after) => self.clean_awaited(round, after.as_ref()),
             Place::End => Place::End,

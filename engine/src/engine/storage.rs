@@ -14,6 +14,9 @@ impl Engine {
         if self.storage != storage {
             self.storage = storage;
             self.notice(Notice::Storage(storage));
+            if storage == Storage::Full {
+                self.pause_cleaning();
+            }
         }
     }
 

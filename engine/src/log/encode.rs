@@ -55,7 +55,13 @@ impl Pending {
     pub fn take(&mut self, lsn: Lsn, record: &Record, anew: bool, frees: u64) {
         let before = self.bytes.len();
         self.push(lsn, record);
-        self.anew += if anew { (self.bytes.len() - before) as u64 } else { 0 };
+        let len = (self.bytes.len() - before) as u64;
+        if anew {
+            self.anew += len;
+        } else {
+            self.surplus += record.surplus();
+            self.frees += if record.brings_nothing() { len } else { 0 };
+        }
         self.frees += frees;
     }
 

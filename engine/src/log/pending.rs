@@ -21,7 +21,9 @@ pub struct Pending {
     pub live: Option<u64>,
     /// Bytes of records that only tell again what lives.
     pub anew: u64,
-    /// Bytes of earlier records at least that are outdated by these.
+    /// Bytes that writing anew what the others bring may take beside their own.
+    pub surplus: u64,
+    /// Bytes at least, of these and of earlier records, that are never written anew any more.
     pub frees: u64,
 }
 
@@ -37,6 +39,7 @@ impl Pending {
         self.trim = self.trim.max(later.trim.take());
         self.live = later.live.take().or(self.live);
         self.anew += std::mem::take(&mut later.anew);
+        self.surplus += std::mem::take(&mut later.surplus);
         self.frees += std::mem::take(&mut later.frees);
         later.count = 0;
     }

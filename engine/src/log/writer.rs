@@ -15,8 +15,8 @@ use crate::planted::{Bug, Planted};
 const CHORES: u8 = 3;
 
 /// Bytes to write anew for each byte that is appended while a round of cleaning runs. So what comes
-/// in meanwhile is a quarter of what lives, however fast it comes.
-const PACE: u64 = 4;
+/// in meanwhile is an eighth of what lives, however fast it comes.
+const PACE: u64 = 8;
 
 /// How the log is kept.
 #[derive(Clone, Copy, Debug)]
@@ -85,14 +85,20 @@ pub struct Log {
     base: Lsn,
     /// How many bytes the records of all that lived took when cleaning wrote them last.
     live: u64,
-    /// Bytes appended since that round began; of what an earlier process left, all.
+    /// Bytes that writing anew what was appended since that round began may take; of what an
+    /// earlier process left, all.
     grown: u64,
     /// Bytes of these two that are known to be outdated.
     freed: u64,
-    /// Bytes appended by this process, those that were written anew aside.
+    /// Bytes of records that this process appended, those that were written anew aside.
     appended: u64,
-    /// Bytes appended since the round began that runs, if one does.
+    /// As `grown`, since a round was wanted, until it is over.
     since_round: Option<u64>,
+    /// Bytes that this round will write at most, and that it has written.
+    planned: u64,
+    anew: u64,
+    /// Bytes that wait to be appended.
+    waiting: u64,
     /// Bytes in the batch at hand that are not written anew.
     fresh: u64,
     /// Bytes that are to be written anew for what was appended.
@@ -146,6 +152,9 @@ impl Log {
             freed: 0,
             appended: 0,
             since_round: None,
+            planned: 0,
+            anew: 0,
+            waiting: 0,
             fresh: 0,
             owed: 0,
             credit: 0,
@@ -209,11 +218,30 @@ impl Log {
         self.credit += self.options.segment_len / 4;
     }
 
+    /// What lives takes so many bytes, as is known after a start from what was read.
+    pub fn set_live(&mut self, bytes: u64) {
+        (self.live, self.grown, self.freed) = (bytes, 0, 0);
+    }
+
+    /// So many bytes wait to be appended: on a disk that gets full there is room for them too.
+    pub fn set_waiting(&mut self, bytes: u64) {
+        self.waiting = bytes;
+    }
+
     /// Whether so much of it is outdated that it should be cleaned. The last file that a full disk
-    /// has given is not for that: half a round is of no use, acknowledgements are.
+    /// has given is not for that, unless nothing helped for long, nor is the end of the file that is
+    /// being filled: half a round is of no use, acknowledgements are.
     #[must_use]
     pub fn wants_cleaning(&self) -> bool {
-        self.cleaning && (!self.is_full() || self.reserve.len() > 1)
+        let spares = self.reserve.len();
+        let last = spares == 1 && self.credit > self.live;
+        let room = || spares > 1 || last || self.room() > self.options.segment_len / 4;
+        self.cleaning && (!self.is_full() || room())
+    }
+
+    /// Bytes left in the file that is being filled.
+    fn room(&self) -> u64 {
+        self.segments.back().zip(self.end).map_or(0, |(segment, end)| segment.len - end)
     }
 
     /// Rounds of cleaning that were over when they were appended.
@@ -229,29 +257,42 @@ impl Log {
     fn should_clean(&self) -> bool {
         let segment = self.options.segment_len;
         if self.is_full() {
-            let much = self.grown > segment / 16 + self.live / 32;
+            let much = self.grown > segment / 16 + (self.live / 32).min(segment / 2);
             let any = self.grown > 0 && self.credit > self.live;
-            (much || any) && self.reserve.len() > self.round()
+            // One more, for acknowledgements meanwhile; in the long run it goes without, and in the
+            // end takes it for granted that much more is outdated than is known.
+            let spares = self.reserve.len() + usize::from(any);
+            let more = self.freed > segment && self.credit / 2 > self.live && spares > 1;
+            (much || any) && (more || spares > self.files(self.most_live()))
         } else {
             let begun = self.appended > segment / 16 || self.bytes() > segment * 3;
             begun && self.bytes() > segment + self.live / 4 * 7
         }
     }
 
-    /// Segments that a round of cleaning may fill: no more can live than was counted and what came
-    /// since, without what is known to be outdated, nor than there is.
-    fn round(&self) -> usize {
-        let most = self.bytes().min((self.live + self.grown).saturating_sub(self.freed));
-        usize::try_from(most.div_ceil(self.options.segment_len)).unwrap_or(usize::MAX)
+    /// Bytes that a round of cleaning may write: no more can live than was counted and what came
+    /// since, without what is known to be outdated, nor much more than there is.
+    fn most_live(&self) -> u64 {
+        (self.bytes() * 2).min((self.live + self.grown).saturating_sub(self.freed))
     }
 
-    /// How many spares to have: for a round of cleaning, which alone gives room back, and two more
-    /// for what is written meanwhile and for what the ends of segments are too small for. A round
-    /// that runs uses its part up.
+    /// Files that a round fills that writes so many bytes of records. What is appended meanwhile
+    /// takes an eighth of that; what is around the records, and the ends of files that are too
+    /// small for a batch, take less than one in 32.
+    fn files(&self, bytes: u64) -> usize {
+        let files = (bytes + bytes / PACE + bytes / 32).div_ceil(self.options.segment_len);
+        usize::try_from(files).unwrap_or(usize::MAX)
+    }
+
+    /// How many spares to have: for what waits, for a round of cleaning, which alone gives room
+    /// back, or for the rest of it, and two more, of which the round's beginning may use one.
     fn wanted(&self) -> usize {
         let at_it = self.cleaning || self.trimming;
-        let round = if at_it && !self.is_full() { 0 } else { self.round() };
-        round.saturating_add(2)
+        let rest = self.planned.saturating_sub(self.anew);
+        let round = self.files(if at_it { rest } else { self.most_live() });
+        let waiting = usize::try_from(self.waiting / self.options.segment_len);
+        let more = if at_it { 1 } else { 2 };
+        round.saturating_add(waiting.unwrap_or(usize::MAX)).saturating_add(more)
     }
 
     /// How many segments there are.
@@ -273,21 +314,18 @@ impl Log {
     }
 
     fn count(&mut self, pending: &Pending) {
-        if pending.anew > 0 {
-            self.since_round.get_or_insert(0);
-        }
         self.fresh = (pending.bytes.len() as u64).saturating_sub(pending.anew);
-        if self.fresh > 0 {
-            let bytes = batch_len(pending).saturating_sub(pending.anew);
-            self.grown += bytes;
-            self.appended += bytes;
-            self.since_round = self.since_round.map(|before| before + bytes);
-        }
+        self.appended += self.fresh;
+        self.anew += pending.anew;
+        let grown = self.fresh + pending.surplus;
+        self.grown += grown;
+        self.since_round = self.since_round.map(|before| before + grown);
         self.freed += pending.frees;
         if let Some(live) = pending.live {
             // What was let go during the round may never have been written by it.
             (self.live, self.freed) = (live, 0);
             self.grown = self.since_round.take().unwrap_or_default();
+            (self.planned, self.anew) = (0, 0);
             (self.credit, self.cleaning, self.trimming) = (0, false, true);
             self.rounds += 1;
         }
@@ -433,9 +471,18 @@ impl Log {
             if self.reserve.len() >= self.wanted() {
                 self.reserve.complete();
             }
-            self.cleaning |= self.should_clean();
+            if !self.cleaning && self.should_clean() {
+                self.want_round();
+            }
         }
         Ok(progress)
+    }
+
+    /// Before the round begins: what waits now may be written by it.
+    fn want_round(&mut self) {
+        self.cleaning = true;
+        (self.planned, self.anew) = (self.most_live() + self.waiting, 0);
+        self.since_round = Some(0);
     }
 
     fn progress(&mut self) -> Progress {

@@ -5,6 +5,7 @@
 mod directory;
 mod disk;
 mod format;
+mod full;
 mod rebuild;
 mod room;
 mod salvage;

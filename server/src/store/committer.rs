@@ -131,6 +131,7 @@ impl Committer {
                 self.retry_at = Instant::now() + RETRY;
                 self.log.retry();
             }
+            self.log.set_waiting(self.queue.waiting_bytes() as u64);
             match self.log.next() {
                 Some(op) => self.step(op).await?,
                 // It was asked for room a moment ago, and nobody waits for an answer any more.

@@ -71,7 +71,8 @@ pub(crate) async fn open(
         planted: settings.engine.planted,
     };
     let recovered = recover(directory, Recovery::new(options), &mut *disk).await?;
-    let Recovered { log, image, summary, records } = recovered;
+    let Recovered { mut log, image, summary, records } = recovered;
+    log.set_live(image.live_bytes());
     let sessions = image.sessions();
     let Summary { last, time, .. } = summary;
     let engine = Engine::restore(config, seed, image, last, time);

@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release -p surewire-sim --bin fill -- DIRECTORY [--sessions N] [--subscriptions K]`
 //!
-//! The real engine makes the records, the real log writes them; only the clients are missing.
+//! The real engine makes the records, the real log writes them and is never cleaned; only the
+//! clients are missing.
 
 #![expect(clippy::print_stdout, reason = "a command that prints what it has done")]
 
@@ -30,8 +31,6 @@ use surewire_sim::EPOCH_SECS;
 
 /// Bytes of records in a batch, as in the server.
 const BATCH: usize = 4 << 20;
-/// Bytes that are written anew in one step of cleaning, as in the server.
-const CLEAN: u32 = 128 << 10;
 /// Bytes of a file of the log, as in the server.
 const SEGMENT_LEN: u64 = 16 << 20;
 
@@ -65,7 +64,8 @@ fn main() -> ExitCode {
 /// The bytes of the log.
 fn fill(directory: &Path, sessions: u32, each: u32) -> Result<u64, String> {
     let mut filling = Filling::open(directory)?;
-    for n in 0..sessions {
+    // The first come twice: so much is outdated that the next broker has to clean.
+    for n in (0..sessions).chain(0..sessions / 8) {
         filling.session(n, each)?;
     }
     filling.commit()?;
@@ -80,6 +80,7 @@ struct Filling {
     now: Time,
     pending: Pending,
     actions: Vec<Action>,
+    connections: u32,
 }
 
 impl Filling {
@@ -111,13 +112,15 @@ impl Filling {
             now: Time::from_secs(EPOCH_SECS),
             pending: Pending::default(),
             actions: Vec::new(),
+            connections: 0,
         })
     }
 
     /// A client comes, subscribes and leaves.
     fn session(&mut self, n: u32, each: u32) -> Result<(), String> {
         self.now = self.now + Duration::from_micros(100);
-        let conn = ConnId { slot: 0, generation: n };
+        self.connections += 1;
+        let conn = ConnId { slot: 0, generation: self.connections };
         let peer = Peer { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)), anonymous: true };
         let connect = Connect {
             version: Version::V3_1_1,
@@ -153,8 +156,6 @@ impl Filling {
             if let Action::Append { lsn, record, anew, frees } = action {
                 self.pending.time = self.now;
                 self.pending.take(lsn, &record, anew, frees);
-            } else if let Action::Trim { before, live } = action {
-                (self.pending.trim, self.pending.live) = (Some(before), Some(live));
             }
         }
     }
@@ -168,10 +169,6 @@ impl Filling {
             if let Progress::Durable(upto) = progress {
                 self.event(Event::Durable { upto });
             }
-        }
-        if self.log.wants_cleaning() {
-            let owed = self.log.take_owed();
-            self.event(Event::Clean { step: CLEAN, owed });
         }
         Ok(())
     }

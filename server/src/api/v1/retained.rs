@@ -147,7 +147,7 @@ async fn list(
         let Answer::Retained(page) = api.query(question).await? else {
             return Err(Problem::mismatch());
         };
-        items.extend(page.items.iter().map(|content| Retained::from(&**content)));
+        items.extend(page.items.iter().map(Retained::from));
         let enough = items.len() >= query.limit.0 || began.elapsed() > LOOKS;
         if enough || page.next.is_none() {
             let next = page.next.as_ref().map(cursor::shown_topic);

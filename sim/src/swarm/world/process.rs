@@ -220,7 +220,7 @@ impl World {
         }
     }
 
-    fn recovered(&mut self, log: Log, image: Image, summary: &Summary) {
+    fn recovered(&mut self, mut log: Log, image: Image, summary: &Summary) {
         let told = self.shadow.told;
         self.coverage.torn_tails += u64::from(summary.cut.is_some());
         if summary.last < told {
@@ -235,6 +235,7 @@ impl World {
         if !self.process.damaged {
             self.recover_once_more(&image, summary.last);
         }
+        log.set_live(image.live_bytes());
         let seed = [u8::try_from(self.plan.seed & 0xFF).unwrap_or(0); 32];
         let config = self.plan.config.clone();
         let engine = Engine::restore(config, seed, image, summary.last, summary.time);

@@ -1,12 +1,6 @@
 //! What a broker takes when all has come right: no more than what lives asks for.
 
-use surewire_engine::id::Lsn;
-use surewire_engine::log;
-
 use super::World;
-
-/// Bytes before each record.
-const LENGTH: usize = 4;
 
 /// Segments that the log and its reserve take beside what lives: up to four before a start is
 /// followed by cleaning, as many in the reserve, and what is being written.
@@ -17,7 +11,7 @@ impl World {
     /// else is connected, and the log is as long as what lives makes it, or lived when it was
     /// cleaned last: it is cleaned above seven quarters of that, and has as much ahead.
     pub(super) fn judge_room(&mut self) {
-        let (live, disk) = (self.live_bytes(), self.disk.bytes());
+        let (live, disk) = (self.shadow.image().live_bytes(), self.disk.bytes());
         let segment = self.plan.segment_len;
         let clients = self.actors.len();
         let Some(broker) = self.process.broker_mut() else { return };
@@ -35,16 +29,5 @@ impl World {
         if connections > clients {
             too_much(format!("{connections} connections of {clients} clients"));
         }
-    }
-
-    /// Bytes of the records of all that is durable and lives.
-    fn live_bytes(&self) -> u64 {
-        let (mut sum, mut bytes) = (0, Vec::new());
-        self.shadow.image().records(Lsn::NONE.next(), |_, record| {
-            bytes.clear();
-            log::encode(&record, &mut bytes);
-            sum += (LENGTH + bytes.len()) as u64;
-        });
-        sum
     }
 }

@@ -3,13 +3,14 @@
 use super::World;
 
 /// Segments that the log and its reserve take beside what lives: up to four before a start is
-/// followed by cleaning, as many in the reserve, and what is being written.
-const SEGMENTS: u64 = 9;
+/// followed by cleaning, as many in the reserve, what is being written, and for batches that are
+/// larger than a segment.
+const SEGMENTS: u64 = 16;
 
 impl World {
     /// Every client is there and has all that it waits for: nothing is held for anybody, nobody
     /// else is connected, and the log is as long as what lives makes it, or lived when it was
-    /// cleaned last: it is cleaned above seven quarters of that, and has as much ahead.
+    /// cleaned last: it is cleaned above seven quarters of that, and has more than as much ahead.
     pub(super) fn judge_room(&mut self) {
         let (live, disk) = (self.shadow.image().live_bytes(), self.disk.bytes());
         let segment = self.plan.segment_len;
@@ -18,7 +19,7 @@ impl World {
         let counters = broker.engine.counters();
         let held = counters.routed.saturating_sub(counters.delivered + counters.dropped.total());
         let connections = broker.engine.sizes().connections;
-        let most = live.max(broker.log.live()) / 2 * 7 + SEGMENTS * segment;
+        let most = live.max(broker.log.live()) * 5 + SEGMENTS * segment;
         let mut too_much = |what: String| self.oracle.violation(format!("I8: {what}"));
         if disk > most {
             too_much(format!("{disk} bytes on the disk, {live} live, {most} would do"));

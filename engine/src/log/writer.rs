@@ -266,7 +266,9 @@ impl Log {
             (much || any) && (more || spares > self.files(self.most_live()))
         } else {
             let begun = self.appended > segment / 16 || self.bytes() > segment * 3;
-            begun && self.bytes() > segment + self.live / 4 * 7
+            // Or the disk may turn out to be full halfway.
+            let ready = self.reserve.len() >= self.files(self.most_live());
+            begun && ready && self.bytes() > segment + self.live / 4 * 7
         }
     }
 

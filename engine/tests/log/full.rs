@@ -1,6 +1,7 @@
 //! The engine and the log together over a disk that gets full: whatever lets go of what is stored
 //! makes room again, with no start in between.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,13 +26,16 @@ use crate::recover;
 
 const SEGMENT: usize = 64 << 10;
 const STEP: u32 = 512;
+/// Bytes of a batch.
+const BATCH: usize = SEGMENT / 4;
 
 struct Broker {
     engine: Engine,
     log: Log,
     disk: Disk,
     now: Time,
-    pending: Pending,
+    /// Records that wait for the disk.
+    waiting: VecDeque<Pending>,
     /// What the connected subscriber is to acknowledge.
     sent: Vec<(ConnId, PacketId)>,
     rounds: u64,
@@ -49,19 +53,20 @@ impl Broker {
         let log = recover(&mut disk, options, usize::MAX).unwrap().unwrap().0;
         let config = Config { max_msgqueue_messages: None, ..Config::default() };
         let (engine, now) = (Engine::new(config, [3; 32]), Time::from_secs(1_700_000_000));
-        Self { engine, log, disk, now, pending: Pending::default(), sent: Vec::new(), rounds: 0 }
+        let (waiting, sent) = (VecDeque::new(), Vec::new());
+        Self { engine, log, disk, now, waiting, sent, rounds: 0 }
     }
 
     fn event(&mut self, event: Event) {
-        let mut actions = Vec::new();
+        let (mut actions, mut fresh) = (Vec::new(), Pending::default());
         self.engine.handle(self.now, event, &mut actions);
         for action in actions {
             match action {
                 Action::Append { lsn, record, anew, frees } => {
-                    self.pending.take(lsn, &record, anew, frees);
+                    fresh.take(lsn, &record, anew, frees);
                 }
                 Action::Trim { before, live } => {
-                    (self.pending.trim, self.pending.live) = (Some(before), Some(live));
+                    (fresh.trim, fresh.live) = (Some(before), Some(live));
                     self.rounds += 1;
                 }
                 Action::Send { conn, outgoing: Outgoing::Publish(delivery) } => {
@@ -75,6 +80,15 @@ impl Broker {
                 | Action::Notice(_) => {}
             }
         }
+        let fits = |last: &&mut Pending| last.bytes.len() + fresh.bytes.len() <= BATCH;
+        match self.waiting.back_mut().filter(fits) {
+            Some(last) => last.join(&mut fresh),
+            None => self.waiting.extend((!fresh.is_empty()).then_some(fresh)),
+        }
+    }
+
+    fn waiting_bytes(&self) -> usize {
+        self.waiting.iter().map(|pending| pending.bytes.len()).sum()
     }
 
     fn clean(&mut self) {
@@ -86,24 +100,30 @@ impl Broker {
 
     /// All that can be done at this time.
     fn work(&mut self) {
-        loop {
-            if self.log.is_idle() && !self.pending.is_empty() {
-                self.log.append(std::mem::take(&mut self.pending));
-            }
-            if let Some(op) = self.log.next() {
-                let progress = self.log.done(self.disk.perform(op)).unwrap();
-                let full = self.log.is_full();
-                self.event(Event::Storage(if full { Storage::Full } else { Storage::Takes }));
-                if let Progress::Durable(upto) = progress {
-                    self.event(Event::Durable { upto });
-                    self.clean();
-                }
-            } else if self.engine.next_timeout().is_some_and(|due| due <= self.now) {
-                self.event(Event::Timeout);
-            } else {
-                return;
-            }
+        while self.step() {}
+    }
+
+    /// One thing that can be done at this time, if there is any.
+    fn step(&mut self) -> bool {
+        if self.engine.next_timeout().is_some_and(|due| due <= self.now) {
+            self.event(Event::Timeout);
+            return true;
         }
+        if self.log.is_idle()
+            && let Some(batch) = self.waiting.pop_front()
+        {
+            self.log.append(batch);
+        }
+        self.log.set_waiting(self.waiting_bytes() as u64);
+        let Some(op) = self.log.next() else { return false };
+        let progress = self.log.done(self.disk.perform(op)).unwrap();
+        let full = self.log.is_full();
+        self.event(Event::Storage(if full { Storage::Full } else { Storage::Takes }));
+        if let Progress::Durable(upto) = progress {
+            self.event(Event::Durable { upto });
+            self.clean();
+        }
+        true
     }
 
     fn second(&mut self) {
@@ -144,11 +164,11 @@ impl Broker {
                 payload: Bytes::from(vec![7; payload]),
             }),
         });
-        self.work();
     }
 
-    /// A session whose client is away, and messages for it until the disk is full.
-    fn fill(&mut self, payload: usize) {
+    /// A session whose client is away, and messages for it until the disk is full. So many bytes
+    /// wait for the disk at any time.
+    fn fill(&mut self, behind: usize) {
         let away = self.connect(0, "away");
         let options = SubscribeOptions { qos: QoS::AtLeastOnce, ..SubscribeOptions::default() };
         let filters = vec![SubscribeFilter { filter: "t".into(), options }];
@@ -158,8 +178,12 @@ impl Broker {
         self.event(Event::Closed { conn: away, why: Lost::ByPeer });
         let publisher = self.connect(1, "publisher");
         while !self.log.is_full() {
-            self.publish(publisher, payload);
+            while self.waiting_bytes() <= behind {
+                self.publish(publisher, 300);
+            }
+            self.step();
         }
+        self.work();
         (0..30).for_each(|_| self.second());
     }
 
@@ -171,24 +195,29 @@ impl Broker {
     }
 }
 
+/// Disks of different sizes, and what waits for them.
+fn disks() -> impl Iterator<Item = (usize, usize)> {
+    (10..30).flat_map(|segments| [0, SEGMENT / 4, SEGMENT / 2].map(|behind| (segments, behind)))
+}
+
 #[test]
 fn the_end_of_a_session_makes_room_on_every_full_disk() {
-    for segments in 10..40 {
+    for (segments, behind) in disks() {
         let mut broker = Broker::new(segments);
-        broker.fill(300);
+        broker.fill(behind);
         let end = Command::EndSession(ClientId::new("away").unwrap());
         let request = Box::new(Request::Command(end));
         broker.event(Event::Request { id: RequestId(1), request });
         broker.work();
-        assert!(broker.recovers(), "{segments} segments");
+        assert!(broker.recovers(), "{segments} segments, {behind} bytes behind");
     }
 }
 
 #[test]
 fn acknowledgements_make_room_on_every_full_disk() {
-    for segments in 10..40 {
+    for (segments, behind) in disks() {
         let mut broker = Broker::new(segments);
-        broker.fill(300);
+        broker.fill(behind);
         broker.connect(2, "away");
         while !broker.sent.is_empty() {
             for (conn, id) in std::mem::take(&mut broker.sent) {
@@ -197,6 +226,6 @@ fn acknowledgements_make_room_on_every_full_disk() {
             }
             broker.work();
         }
-        assert!(broker.recovers(), "{segments} segments");
+        assert!(broker.recovers(), "{segments} segments, {behind} bytes behind");
     }
 }

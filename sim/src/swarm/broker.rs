@@ -197,12 +197,15 @@ impl Broker {
         now: Time,
         reply: Result<Reply, DiskError>,
     ) -> Result<(), LogError> {
-        if let Progress::Durable(upto) = self.log.done(reply)? {
+        let wanted = self.log.wants_cleaning();
+        let progress = self.log.done(reply)?;
+        if let Progress::Durable(upto) = progress {
             self.deeds.push(Deed::Durable { upto });
             self.event(now, Event::Durable { upto });
-            if self.log.wants_cleaning() {
-                self.clean(now);
-            }
+        }
+        // After each sync, and when it is news: perhaps nothing else happens.
+        if self.log.wants_cleaning() && (progress != Progress::Working || !wanted) {
+            self.clean(now);
         }
         Ok(())
     }

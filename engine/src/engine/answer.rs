@@ -63,6 +63,7 @@ impl Engine {
     /// Records up to `upto` are on disk: packets that waited for them may go.
     pub(super) fn durable(&mut self, upto: Lsn) {
         self.durable = self.durable.max(upto);
+        self.end_cleaning();
         self.release_answers();
         for conn in std::mem::take(&mut self.gated) {
             let Some(connection) = self.connections.get_mut(conn) else { continue };

@@ -12,8 +12,8 @@ use crate::action::Action;
 use crate::engine::Engine;
 use crate::id::{ClientId, Lsn, PacketId};
 use crate::inflight::Awaiting;
-use crate::log;
 use crate::log::record::{Kept, Record, Retained, Seq, SessionKey};
+use crate::log::weigh;
 use crate::message::Content;
 use crate::planted::Bug;
 use crate::queue::Entry;
@@ -22,9 +22,6 @@ use crate::session::{Lifetime, Presence, Session};
 use crate::time::Time;
 use crate::timers::Timer;
 use crate::topic::{TopicFilter, TopicName};
-
-/// Bytes before each record.
-const LENGTH: usize = 4;
 
 /// What it costs to look at something, in bytes that might be written instead.
 const LOOK: u64 = 16;
@@ -130,18 +127,25 @@ impl Engine {
             round.last = self.lsn;
         }
         round.owed = round.owed.saturating_sub(round.weight - before);
-        if matches!(round.place, Place::End) && round.last <= self.durable {
-            let early = self.config.planted.is(Bug::TrimTooEarly);
-            let before = if early { self.lsn } else { round.began };
-            self.out.push(Action::Trim { before, live: round.bytes });
-            return;
-        }
         round.at_it = round.owed > 0 && !matches!(round.place, Place::End);
         if round.at_it {
             let now = self.now;
             self.set_timer(now, Timer::Rewrite);
         }
         self.round = Some(round);
+        self.end_cleaning();
+    }
+
+    /// Once all is written and durable. That takes no step: on a full disk there may be no room for
+    /// one, and this is what makes room.
+    pub(super) fn end_cleaning(&mut self) {
+        let durable = self.durable;
+        let over = |r: &mut Round| matches!(r.place, Place::End) && r.last <= durable;
+        if let Some(round) = self.round.take_if(over) {
+            let early = self.config.planted.is(Bug::TrimTooEarly);
+            let before = if early { self.lsn } else { round.began };
+            self.out.push(Action::Trim { before, live: round.bytes });
+        }
     }
 
     fn clean_next(&mut self, round: &mut Round) {
@@ -161,9 +165,7 @@ impl Engine {
     }
 
     fn rewrite(&mut self, round: &mut Round, record: Record) -> Lsn {
-        round.scratch.clear();
-        log::encode(&record, &mut round.scratch);
-        let bytes = (round.scratch.len() + LENGTH) as u64;
+        let bytes = weigh::len(&record, &mut round.scratch);
         round.bytes += bytes;
         round.weight += bytes + LOOK;
         self.append_action(record, true)

@@ -1,5 +1,6 @@
 //! What records mean for how much lives, without looking at what they are about.
 
+use crate::log;
 use crate::log::record::{Record, Retained};
 use crate::message::Content;
 
@@ -12,6 +13,16 @@ const RECEIVED: u64 = 6;
 
 /// Bytes at least of a holder's record where it stands alone, without the message.
 pub(crate) const HELD: u64 = 13;
+
+/// Bytes before each record, for its length.
+const LENGTH: usize = 4;
+
+/// Bytes that a record takes in a batch; `scratch` is for its bytes.
+pub(crate) fn len(record: &Record, scratch: &mut Vec<u8>) -> u64 {
+    scratch.clear();
+    log::encode(record, scratch);
+    (LENGTH + scratch.len()) as u64
+}
 
 impl Record {
     /// Bytes that writing anew what this brings may take beside its own.

@@ -83,10 +83,11 @@ pub struct Log {
     synced: Lsn,
     /// The first record that is needed.
     base: Lsn,
-    /// How many bytes the records of all that lived took when cleaning wrote them last.
+    /// How many bytes the records of all that lived took when cleaning wrote them last, or when the
+    /// log was read.
     live: u64,
-    /// Bytes that writing anew what was appended since that round began may take; of what an
-    /// earlier process left, all.
+    /// Bytes that writing anew what was appended since then may take; of what an earlier process
+    /// left, all, unless it is known what of it lives.
     grown: u64,
     /// Bytes of these two that are known to be outdated.
     freed: u64,
@@ -181,7 +182,7 @@ impl Log {
         !at_work && !self.failed
     }
 
-    /// How many bytes what lives took when it was written anew last; 0 before.
+    /// How many bytes what lives took when it was written anew last, or when it was read.
     #[must_use]
     pub fn live(&self) -> u64 {
         self.live

@@ -197,7 +197,7 @@ impl Broker {
 
 /// Disks of different sizes, and what waits for them.
 fn disks() -> impl Iterator<Item = (usize, usize)> {
-    (10..30).flat_map(|segments| [0, SEGMENT / 4, SEGMENT / 2].map(|behind| (segments, behind)))
+    (8..30).flat_map(|segments| [0, SEGMENT / 4, SEGMENT / 2].map(|behind| (segments, behind)))
 }
 
 #[test]

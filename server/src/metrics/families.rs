@@ -225,7 +225,7 @@ pub(super) fn stored(text: &mut Text, stored: &Figures, durability: Durability) 
     );
     text.gauge(
         "surewire_store_live_bytes",
-        "Bytes that what lives took when it was told again last.",
+        "Bytes that what lives took when cleaning wrote it last, or when it was read at the start.",
         stored.live_bytes,
     );
     text.gauge("surewire_store_log_bytes", "Bytes of the log's files.", stored.log_bytes);

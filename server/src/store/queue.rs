@@ -79,7 +79,7 @@ pub(crate) struct Figures {
     pub(crate) record_bytes: u64,
     /// Of these: bytes that only tell again what lives.
     pub(crate) anew_bytes: u64,
-    /// What lived took when it was told again last.
+    /// What lived took when cleaning wrote it last, or when it was read.
     pub(crate) live_bytes: u64,
     /// Bytes of all files of the log.
     pub(crate) log_bytes: u64,

@@ -8,14 +8,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::id::Lsn;
-use crate::log;
 use crate::log::image::{HeldImage, Image, Progress, SessionImage};
 use crate::log::record::{Kept, Record, Retained, Seq, SessionKey};
+use crate::log::weigh;
 use crate::message::Content;
 use crate::time::Time;
-
-/// Bytes before each record.
-const LENGTH: usize = 4;
 
 impl Image {
     /// Tells records, in order, that stand for this image and nothing else; the first of them has
@@ -50,12 +47,8 @@ impl Image {
     /// Bytes of the records that stand for it: what all that lives takes.
     #[must_use]
     pub fn live_bytes(&self) -> u64 {
-        let (mut sum, mut bytes) = (0, Vec::new());
-        self.records(Lsn::NONE.next(), |_, record| {
-            bytes.clear();
-            log::encode(&record, &mut bytes);
-            sum += (LENGTH + bytes.len()) as u64;
-        });
+        let (mut sum, mut scratch) = (0, Vec::new());
+        self.records(Lsn::NONE.next(), |_, record| sum += weigh::len(&record, &mut scratch));
         sum
     }
 }

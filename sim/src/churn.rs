@@ -168,6 +168,8 @@ struct Broker {
     scratch: Vec<u8>,
     /// Bytes that the round of cleaning at hand has written.
     round: u64,
+    /// Rounds of cleaning that are over.
+    rounds: u64,
     figures: Figures,
 }
 
@@ -209,6 +211,7 @@ impl Broker {
             untaken: BTreeMap::new(),
             scratch: Vec::new(),
             round: 0,
+            rounds: 0,
             figures: Figures::default(),
         }
     }
@@ -302,6 +305,7 @@ impl Broker {
             if self.log.is_idle() && !self.waiting.is_empty() {
                 self.log.append(std::mem::take(&mut self.waiting));
             }
+            self.log.set_waiting(self.waiting.bytes.len() as u64);
             let Some(op) = self.log.next() else { return };
             let takes = match &op {
                 Op::Write { bytes, .. } => {
@@ -328,7 +332,8 @@ impl Broker {
         let progress = self.log.done(reply).expect("a disk without faults");
         if let Progress::Durable(upto) = progress {
             self.event(Event::Durable { upto });
-            if self.log.wants_cleaning() {
+            // Not while the end of the last round waits for the disk.
+            if self.log.wants_cleaning() && self.log.rounds() == self.rounds {
                 let owed = self.log.take_owed();
                 self.event(Event::Clean { step: CLEAN, owed });
             }
@@ -363,6 +368,7 @@ impl Broker {
             }
             Action::Trim { before, live } => {
                 (self.fresh.trim, self.fresh.live) = (Some(before), Some(live));
+                self.rounds += 1;
                 self.figures.rounds += 1;
                 assert_eq!(live, std::mem::take(&mut self.round), "counted as it is written");
                 self.figures.live_bytes = live;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Parser;
 use surewire_benches::Error;
 use surewire_benches::broker::Software;
-use surewire_benches::durable::{self, Durability, Plan, Saturated};
+use surewire_benches::durable::{self, Durability, Paced, Plan, Saturated};
 use surewire_benches::stats::Spread;
 
 /// The least share of its time that the committer is inside a sync at saturation.
@@ -192,47 +192,48 @@ fn saturated(plan: &Plan, flags: &Flags, report: &mut Report) -> Result<(), Erro
 }
 
 fn lone(plan: &Plan, flags: &Flags, report: &mut Report) -> Result<(), Error> {
-    let mut ratios = Vec::new();
-    let mut batch = 0.0;
-    for _ in 0..flags.rounds {
-        for durability in [Durability::None, Durability::Power] {
-            let run = durable::lone(plan, durability, flags.lone_rate)?;
-            if !flags.json {
-                print!("lone: ");
-            }
-            report.row(&run);
-            if durability == Durability::Power {
-                batch = run.batch_bytes;
-                ratios.push(run.median_ratio());
-            }
-        }
-    }
-    raw(plan, batch, report)?;
+    let run = |durability| durable::lone(plan, durability, flags.lone_rate);
+    let ratios = paced(plan, flags, report, "lone", run, Paced::median_ratio)?;
     let bar = format!("at most {LONE} median syncs");
     report.bar("lone p50 in median syncs", &ratios, |ratio| ratio <= LONE, &bar);
     Ok(())
 }
 
 fn loaded(plan: &Plan, flags: &Flags, report: &mut Report) -> Result<(), Error> {
-    let mut shares = Vec::new();
+    let run = |durability| durable::loaded(plan, durability, flags.rate);
+    let share = |run: &Paced| run.acknowledged.p99_us / (2.0 * run.sync_p99_us() + 2_000.0);
+    let shares = paced(plan, flags, report, "loaded", run, share)?;
+    let what = "loaded p99 as a share of 2 x p99 of syncs + 2 ms";
+    report.bar(what, &shares, |share| share <= 1.0, "at most 1");
+    Ok(())
+}
+
+/// Runs without and with durability, and the disk alone; the figure of each run with it.
+fn paced(
+    plan: &Plan,
+    flags: &Flags,
+    report: &Report,
+    name: &str,
+    run: impl Fn(Durability) -> Result<Paced, Error>,
+    figure: impl Fn(&Paced) -> f64,
+) -> Result<Vec<f64>, Error> {
+    let mut figures = Vec::new();
     let mut batch = 0.0;
     for _ in 0..flags.rounds {
         for durability in [Durability::None, Durability::Power] {
-            let run = durable::loaded(plan, durability, flags.rate)?;
+            let run = run(durability)?;
             if !flags.json {
-                print!("loaded: ");
+                print!("{name}: ");
             }
             report.row(&run);
             if durability == Durability::Power {
                 batch = run.batch_bytes;
-                shares.push(run.acknowledged.p99_us / (2.0 * run.sync_p99_us() + 2_000.0));
+                figures.push(figure(&run));
             }
         }
     }
     raw(plan, batch, report)?;
-    let what = "loaded p99 as a share of 2 x p99 of syncs + 2 ms";
-    report.bar(what, &shares, |share| share <= 1.0, "at most 1");
-    Ok(())
+    Ok(figures)
 }
 
 #[expect(

@@ -89,6 +89,8 @@ pub(crate) struct Broker {
     now: Time,
     /// Whether the engine was told that the disk is full.
     full: bool,
+    /// Rounds of cleaning that are over.
+    rounds: u64,
 }
 
 impl Broker {
@@ -108,6 +110,7 @@ impl Broker {
             check_every,
             now,
             full: false,
+            rounds: 0,
         }
     }
 
@@ -188,6 +191,8 @@ impl Broker {
         {
             self.log.append(batch);
         }
+        let waiting = self.waiting.iter().map(|pending| pending.bytes.len() as u64).sum();
+        self.log.set_waiting(waiting);
         self.log.next()
     }
 
@@ -210,7 +215,11 @@ impl Broker {
         Ok(())
     }
 
+    /// Not while the end of the last round waits for the disk.
     fn clean(&mut self, now: Time) {
+        if self.log.rounds() < self.rounds {
+            return;
+        }
         let owed = self.log.take_owed();
         self.event(now, Event::Clean { step: CLEAN, owed });
     }
@@ -334,6 +343,7 @@ impl Broker {
             }
             Action::Trim { before, live } => {
                 (self.fresh.trim, self.fresh.live) = (Some(before), Some(live));
+                self.rounds += 1;
             }
             Action::Answer { .. } => {}
             Action::Notice(notice) => self.deeds.push(Deed::Told(notice)),

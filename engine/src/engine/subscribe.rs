@@ -105,7 +105,10 @@ impl Engine {
         if is_new && held >= self.config.max_subscriptions_per_client {
             return Err(SubscribeRefusal::SubscriptionLimit);
         }
-        if self.takes_no_more() && self.sessions.get(slot).is_some_and(Session::is_durable) {
+        // Whoever comes back for what waits subscribes again as a rule: that takes the place of what
+        // is stored, and soon much more is let go.
+        let stored = self.sessions.get(slot).is_some_and(Session::is_durable);
+        if is_new && stored && self.takes_no_more() {
             return Err(SubscribeRefusal::StorageFull);
         }
         Ok(())

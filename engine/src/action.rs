@@ -2,6 +2,7 @@
 
 use crate::answer::Answer;
 use crate::id::{ConnId, Lsn, PacketId};
+use crate::identifiers::Identifiers;
 use crate::log::record::Record;
 use crate::message::Message;
 use crate::notice::{CloseReason, Notice};
@@ -91,4 +92,22 @@ pub struct Delivery {
     pub retain: bool,
     /// There exactly when `qos` is above 0.
     pub packet_id: Option<PacketId>,
+    /// What is left of the Message Expiry Interval, in seconds (5.0).
+    pub expiry: Option<u32>,
+    /// Of the receiver's subscriptions that the message matches (5.0).
+    pub identifiers: Identifiers,
+    /// How the topic is named (5.0).
+    pub alias: TopicAlias,
+}
+
+/// How a PUBLISH names its topic (MQTT 5.0 section 3.3.2.3.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TopicAlias {
+    /// In full.
+    #[default]
+    None,
+    /// In full, and the number stands for it from here on.
+    Set(u16),
+    /// By the number alone.
+    Instead(u16),
 }

@@ -38,6 +38,7 @@ use publish::Head;
 use reader::Reader;
 use writer::{Length, Sink};
 
+pub use connect::BadConnect;
 pub use reason::return_code_v3;
 pub use sender::check_from_client;
 
@@ -81,6 +82,13 @@ pub(crate) fn write_message_properties(properties: &Properties, out: &mut Vec<u8
     properties::write(Version::V5, properties, out);
 }
 
+/// The number of bytes that [`write_message_properties`] appends.
+pub(crate) fn message_properties_len(properties: &Properties) -> usize {
+    let mut length = Length::default();
+    properties::write(Version::V5, properties, &mut length);
+    length.bytes
+}
+
 /// Reads what [`write_message_properties`] wrote; they own their memory.
 pub(crate) fn read_message_properties(list: &Bytes) -> Result<Properties, Violation> {
     let limits = Limits {
@@ -99,7 +107,7 @@ pub(crate) fn read_message_properties(list: &Bytes) -> Result<Properties, Violat
 /// # Errors
 /// What is wrong with it.
 #[expect(clippy::needless_pass_by_value, reason = "called as decode is: the frame is given away")]
-pub fn decode_connect(frame: Bytes, limits: &Limits) -> Result<Box<Connect>, Violation> {
+pub fn decode_connect(frame: Bytes, limits: &Limits) -> Result<Box<Connect>, BadConnect> {
     check_first_byte(*frame.first().ok_or(Violation::Truncated)?)?;
     let header = header::of_frame(&frame, limits.max_packet_size)?;
     connect::decode(Reader::new(&frame, header.len, limits)).map(Box::new)
@@ -122,7 +130,10 @@ pub fn decode(version: Version, frame: Bytes, limits: &Limits) -> Result<Packet,
         PacketType::Pubcomp => Packet::Pubcomp(ack::decode(version, reason::PUBREL, reader)?),
         PacketType::Pingreq => reader.finish().map(|()| Packet::Pingreq)?,
         PacketType::Pingresp => reader.finish().map(|()| Packet::Pingresp)?,
-        PacketType::Connect => Packet::Connect(Box::new(connect::decode(reader)?)),
+        PacketType::Connect => {
+            let decoded = connect::decode(reader).map_err(|bad| bad.violation)?;
+            Packet::Connect(Box::new(decoded))
+        }
         PacketType::Connack => Packet::Connack(connack::decode(version, reader)?),
         PacketType::Subscribe => Packet::Subscribe(Box::new(subscribe::decode(version, reader)?)),
         PacketType::Suback => Packet::Suback(Box::new(suback::decode_suback(version, reader)?)),

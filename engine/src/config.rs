@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::packet::Version;
 use crate::planted::Planted;
 
 /// The engine's configuration. Defaults are those of the shipped `config.yaml`.
@@ -22,8 +23,16 @@ pub struct Config {
     pub queue_full_policy: QueueFullPolicy,
     /// Connections at once.
     pub max_connections: usize,
-    /// Unacknowledged QoS 1 and 2 messages that a client may have towards us.
+    /// QoS 1 and 2 messages of a client that we have not answered yet with PUBACK or PUBREC; 5.0
+    /// clients are told.
     pub receive_maximum: u16,
+    /// What happens to a client that exceeds it.
+    pub receive_maximum_policy: ReceiveMaximumPolicy,
+    /// Bytes of a whole packet that 5.0 clients are told they may send. That it holds is the
+    /// shell's to see to, by the limits that it decodes with.
+    pub max_packet_size: u32,
+    /// Topic Aliases of a connection, each way; 0 is none (5.0).
+    pub topic_alias_maximum: u16,
     /// Bytes of output that a connection may leave unwritten, at least one packet.
     pub max_unsent_bytes: u64,
     /// A connection over `max_unsent_bytes` of which nothing is written for this long is closed.
@@ -48,6 +57,15 @@ pub struct Config {
     pub keepalive_multiplier_milli: u32,
     /// After how long a persistent session of a 3.x client ends; `None` is never.
     pub session_expiry_interval: Option<Duration>,
+    /// The longest Session Expiry Interval that a 5.0 client gets, in seconds; `None` is no cap.
+    pub max_session_expiry_interval: Option<u32>,
+    /// Whether a payload that is said to be UTF-8 is refused if it is not (5.0).
+    pub check_payload_format: bool,
+    /// Where 5.0 clients are sent when the broker stops, by Server Reference.
+    pub server_reference: Option<String>,
+    /// What a 5.0 client that asks for Response Information is told, with its Client Identifier
+    /// behind it.
+    pub response_information: Option<String>,
     /// What is wrong on purpose: nothing outside of simulations.
     pub planted: Planted,
 }
@@ -64,6 +82,30 @@ pub enum QueueFullPolicy {
     Disconnect,
 }
 
+/// What happens to a client that has more unanswered QoS 1 and 2 messages than `receive_maximum`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ReceiveMaximumPolicy {
+    /// 5.0 clients, which were told, are disconnected; of others nothing more is read.
+    #[default]
+    ByVersion,
+    /// It is disconnected.
+    Strict,
+    /// Nothing more is read from it until it is answered.
+    Backpressure,
+}
+
+impl ReceiveMaximumPolicy {
+    /// Whether a client of this version is disconnected.
+    #[must_use]
+    pub fn is_strict(self, version: Version) -> bool {
+        match self {
+            Self::ByVersion => version == Version::V5,
+            Self::Strict => true,
+            Self::Backpressure => false,
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -75,6 +117,9 @@ impl Default for Config {
             queue_full_policy: QueueFullPolicy::DropOldest,
             max_connections: 1_000_000,
             receive_maximum: 256,
+            receive_maximum_policy: ReceiveMaximumPolicy::ByVersion,
+            max_packet_size: 2 << 20,
+            topic_alias_maximum: 64,
             max_unsent_bytes: 1 << 20,
             stall_timeout: Duration::from_secs(60),
             max_topic_levels: 128,
@@ -87,6 +132,10 @@ impl Default for Config {
             max_keepalive: None,
             keepalive_multiplier_milli: 1_500,
             session_expiry_interval: None,
+            max_session_expiry_interval: None,
+            check_payload_format: false,
+            server_reference: None,
+            response_information: None,
             planted: Planted::NONE,
         }
     }

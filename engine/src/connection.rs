@@ -3,10 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::action::TopicAlias;
+use crate::alias::{Inbound, Outbound};
 use crate::gate::Gate;
 use crate::id::ConnId;
 use crate::packet::Version;
 use crate::time::Time;
+use crate::topic::TopicName;
+
+/// What a Topic Alias adds to a packet at most: the property, and a byte more for each of the two
+/// lengths that count it.
+const ALIAS_BYTES: u64 = 5;
 
 /// A connection. It has a session from its CONNECT to its end.
 #[derive(Debug)]
@@ -15,6 +22,16 @@ pub(crate) struct Connection {
     /// Slot of its session.
     pub(crate) session: u32,
     pub(crate) version: Version,
+    /// Bytes of a whole packet that the client takes (5.0 Maximum Packet Size).
+    pub(crate) max_packet_size: u32,
+    /// Whether the client wants to know in words what went wrong (5.0 Request Problem Information).
+    pub(crate) wants_reasons: bool,
+    /// How many Topic Aliases we may use towards it.
+    pub(crate) alias_maximum: u16,
+    /// Those in use, either way.
+    pub(crate) aliases: Option<Box<Aliases>>,
+    /// Messages of the client whose PUBACK or PUBREC waits in the gate.
+    pub(crate) unanswered: u16,
     /// The User Name of its CONNECT.
     pub(crate) user_name: Option<Arc<str>>,
     /// The Keep Alive that the client asked for, in seconds.
@@ -40,7 +57,29 @@ pub(crate) struct Connection {
     pub(crate) gate: Gate,
 }
 
+/// Topic Aliases of a connection.
+#[derive(Debug, Default)]
+pub(crate) struct Aliases {
+    pub(crate) theirs: Inbound,
+    pub(crate) ours: Option<Outbound>,
+}
+
 impl Connection {
+    /// Whether a packet of `len` bytes is small enough for the client.
+    pub(crate) fn takes(&self, len: u64) -> bool {
+        len <= u64::from(self.max_packet_size)
+    }
+
+    /// How the PUBLISH of `len` bytes with the topic in full, which is sent next, names its topic.
+    pub(crate) fn name_topic(&mut self, topic: &TopicName, len: u64) -> TopicAlias {
+        // With an alias beside it the topic makes a packet a little larger.
+        if self.alias_maximum == 0 || !self.takes(len + ALIAS_BYTES) {
+            return TopicAlias::None;
+        }
+        let ours = &mut self.aliases.get_or_insert_default().ours;
+        ours.get_or_insert_with(|| Outbound::new(self.alias_maximum)).name(topic)
+    }
+
     /// Whether a delivery of `len` bytes stays within `limit`. One always fits an empty output.
     pub(crate) fn fits(&self, len: u64, limit: u64) -> bool {
         let pending = self.unsent + self.held;

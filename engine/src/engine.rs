@@ -7,9 +7,12 @@ mod check;
 mod clean;
 mod close;
 mod command;
+mod connack;
 mod connect;
 mod deliver;
+mod expiry;
 mod explain;
+mod farewell;
 mod group;
 mod image;
 mod lists;
@@ -23,6 +26,7 @@ mod rewrite;
 mod storage;
 mod subscribe;
 mod timeout;
+mod will;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -81,6 +85,8 @@ pub struct Engine {
     last_arrival: Time,
     subscriptions: Subscriptions,
     retained: Retained,
+    /// When a timer looks for retained messages that have expired.
+    retained_set: Option<Time>,
     timers: Timers,
     counters: Counters,
     next_key: SessionKey,
@@ -136,6 +142,7 @@ impl Engine {
             last_arrival: Time::ZERO,
             subscriptions,
             retained: Retained::default(),
+            retained_set: None,
             timers: Timers::default(),
             counters: Counters::default(),
             next_key: SessionKey(1),
@@ -178,7 +185,7 @@ impl Engine {
             Event::Storage(storage) => self.storage(storage),
             Event::Stop => self.stop(),
         }
-        self.close_full();
+        self.close_those_due();
         self.tell_freed();
         std::mem::swap(&mut self.out, actions);
     }
@@ -224,9 +231,7 @@ impl Engine {
             Packet::Subscribe(subscribe) => self.subscribe(conn, *subscribe),
             Packet::Unsubscribe(unsubscribe) => self.unsubscribe(conn, &unsubscribe),
             Packet::Pingreq => self.answer(conn, Packet::Pingresp, Lsn::NONE),
-            Packet::Disconnect(disconnect) => {
-                self.close(conn, CloseReason::ByClient(disconnect.code));
-            }
+            Packet::Disconnect(disconnect) => self.disconnected(conn, &disconnect),
             Packet::Connect(_) => self.violated(conn, Violation::SecondConnect),
             Packet::Auth(_) => self.violated(conn, Violation::UnexpectedAuth),
             // Only servers send these: refused above.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::codec::BadConnect;
 use crate::id::{ConnId, Lsn};
 use crate::packet::{Connect, Packet};
 use crate::request::{Request, RequestId};
@@ -18,7 +19,7 @@ pub enum Event {
         /// Who and where.
         peer: Peer,
         /// The CONNECT, or what is wrong with it.
-        first: Result<Box<Connect>, Violation>,
+        first: Result<Box<Connect>, BadConnect>,
     },
     /// A further packet.
     Received {

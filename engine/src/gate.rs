@@ -95,6 +95,13 @@ impl Gate {
         self.0.iter().flat_map(|held| held.iter()).any(|item| item.lane == Lane::Barrier)
     }
 
+    /// Whether the connection's CONNACK waits.
+    pub(crate) fn holds_connack(&self) -> bool {
+        let is_connack =
+            |item: &Held| matches!(item.outgoing, Outgoing::Packet(Packet::Connack(_)));
+        self.0.iter().flat_map(|held| held.front()).any(is_connack)
+    }
+
     /// Whether nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()
@@ -168,8 +175,9 @@ impl Blocked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::action::Delivery;
+    use crate::action::{Delivery, TopicAlias};
     use crate::id::PacketId;
+    use crate::identifiers::Identifiers;
     use crate::message::Message;
     use crate::packet::{Ack, Properties, ReasonCode, Suback};
 
@@ -179,7 +187,16 @@ mod tests {
         let packet_id = PacketId::FIRST;
         let publish = |qos| {
             let message = Message::Kept(crate::queue::tests::entry(0, qos).message);
-            Outgoing::Publish(Delivery { message, qos, dup: false, retain: false, packet_id: None })
+            Outgoing::Publish(Delivery {
+                message,
+                qos,
+                dup: false,
+                retain: false,
+                packet_id: None,
+                expiry: None,
+                identifiers: Identifiers::NONE,
+                alias: TopicAlias::None,
+            })
         };
         match name {
             's' => Outgoing::Packet(Packet::Suback(Box::new(Suback {

@@ -2,9 +2,10 @@
 //!
 //! ```text
 //!   QoS 1:   AwaitPuback ── PUBACK ──▶ done
+//!                └── PUBACK ≥ 0x80 ──▶ refused
 //!   QoS 2:   AwaitPubrec ── PUBREC ──▶ AwaitPubcomp ── PUBCOMP ──▶ done
 //!                │                       (PUBREL sent)
-//!                └── PUBREC ≥ 0x80 ──▶ done
+//!                └── PUBREC ≥ 0x80 ──▶ refused
 //! ```
 
 use std::collections::VecDeque;
@@ -27,6 +28,8 @@ pub(crate) enum Awaiting {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Puback,
+    /// PUBACK with a reason code of 0x80 or above.
+    PubackFailed,
     Pubrec,
     /// PUBREC with a reason code of 0x80 or above.
     PubrecFailed,
@@ -42,6 +45,8 @@ pub(crate) enum Step {
     ReleaseAgain,
     /// The exchange is over.
     Done,
+    /// The exchange is over, and the client does not have the message.
+    Refused,
     /// The answer comes too early or repeats one: nothing changes.
     Ignore,
     /// The answer belongs to the other QoS.
@@ -57,12 +62,16 @@ impl Awaiting {
     pub(crate) fn on(self, answer: Answer) -> Step {
         match (self, answer) {
             (Self::Puback, Answer::Puback) | (Self::Pubcomp, Answer::Pubcomp) => Step::Done,
-            (Self::Pubrec, Answer::PubrecFailed) => Step::Done,
+            (Self::Puback, Answer::PubackFailed) | (Self::Pubrec, Answer::PubrecFailed) => {
+                Step::Refused
+            }
             (Self::Pubrec, Answer::Pubrec) => Step::Release,
             (Self::Pubcomp, Answer::Pubrec) => Step::ReleaseAgain,
             (Self::Pubrec, Answer::Pubcomp) | (Self::Pubcomp, Answer::PubrecFailed) => Step::Ignore,
             (Self::Puback, Answer::Pubrec | Answer::PubrecFailed | Answer::Pubcomp)
-            | (Self::Pubrec | Self::Pubcomp, Answer::Puback) => Step::Violation,
+            | (Self::Pubrec | Self::Pubcomp, Answer::Puback | Answer::PubackFailed) => {
+                Step::Violation
+            }
         }
     }
 }
@@ -169,6 +178,12 @@ impl Inflight {
         Some(exchange)
     }
 
+    /// How many messages the client has been sent on its present connection and not answered in
+    /// full; what is still to be sent again is none of them.
+    pub(crate) fn sent_here(&self) -> usize {
+        self.exchanges.len() - self.due
+    }
+
     /// Whether any exchange is to be sent again.
     pub(crate) fn has_due(&self) -> bool {
         self.due > 0
@@ -262,13 +277,14 @@ mod tests {
 
     #[test]
     fn the_transitions_are_as_drawn() {
-        use Answer::{Puback, Pubcomp, Pubrec, PubrecFailed};
-        use Step::{Done, Ignore, Release, ReleaseAgain, Violation};
-        let answers = [Puback, Pubrec, PubrecFailed, Pubcomp];
+        use Answer::{Puback, PubackFailed, Pubcomp, Pubrec, PubrecFailed};
+        use Step::{Done, Ignore, Refused, Release, ReleaseAgain, Violation};
+        let answers = [Puback, PubackFailed, Pubrec, PubrecFailed, Pubcomp];
         let row = |state: Awaiting| answers.map(|answer| state.on(answer));
-        assert_eq!(row(Awaiting::Puback), [Done, Violation, Violation, Violation]);
-        assert_eq!(row(Awaiting::Pubrec), [Violation, Release, Done, Ignore]);
-        assert_eq!(row(Awaiting::Pubcomp), [Violation, ReleaseAgain, Ignore, Done]);
+        let puback = [Done, Refused, Violation, Violation, Violation];
+        assert_eq!(row(Awaiting::Puback), puback);
+        assert_eq!(row(Awaiting::Pubrec), [Violation, Violation, Release, Refused, Ignore]);
+        assert_eq!(row(Awaiting::Pubcomp), [Violation, Violation, ReleaseAgain, Ignore, Done]);
     }
 
     fn entry(seq: u64) -> Entry {

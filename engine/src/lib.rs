@@ -9,7 +9,7 @@
 //!
 //! * [`event`] and [`action`]: the whole contract with the outside.
 //! * [`packet`] and [`codec`]: MQTT's packets, one model for 3.1, 3.1.1 and 5.0, and their bytes.
-//! * [`topic`], [`id`], [`time`], [`message`]: the words everything is said in.
+//! * [`topic`], [`id`], [`identifiers`], [`time`], [`message`]: the words everything is said in.
 //! * [`engine`]: the broker, one behaviour a file, over `session`, `queue`, `inflight`,
 //!   `subscriptions`, `retained`, `walks`, `gate` and `timers`.
 //! * [`request`] and [`answer`]: what the management interface asks and learns.
@@ -17,6 +17,7 @@
 //! * [`client`]: the other end of the protocol, pure as well.
 
 pub mod action;
+mod alias;
 pub mod answer;
 mod arrivals;
 pub mod client;
@@ -29,6 +30,7 @@ pub mod event;
 mod gate;
 mod history;
 pub mod id;
+pub mod identifiers;
 mod inflight;
 pub mod log;
 mod map;

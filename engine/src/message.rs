@@ -1,10 +1,12 @@
 //! A message on its way through the broker.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::packet::{Properties, QoS};
+use crate::time::Time;
 use crate::topic::TopicName;
 
 /// Payloads of this many bytes and more must come to the engine in an allocation of their own:
@@ -38,6 +40,8 @@ pub struct Content {
     pub retain: bool,
     /// The Publish Properties that are forwarded (5.0).
     pub properties: Properties,
+    /// When the broker accepted it, which is where its expiry counts from; 0 if it does not expire.
+    pub at: Time,
 }
 
 impl Message {
@@ -74,11 +78,39 @@ impl Message {
 }
 
 impl Content {
-    /// Bytes that the message counts for against byte limits: topic, payload and a flat 64 for
-    /// what holds them together.
+    /// Bytes that the message counts for against byte limits: topic, payload, properties and a
+    /// flat 64 for what holds them together.
     #[must_use]
     pub fn weight(&self) -> usize {
-        64 + self.topic.as_str().len() + self.payload.len()
+        64 + self.topic.as_str().len() + self.payload.len() + self.properties.weight()
+    }
+
+    /// Notes that it was accepted at that time, if that makes a difference.
+    pub fn accept(&mut self, at: Time) {
+        let expires = self.properties.get().message_expiry_interval.is_some();
+        self.at = if expires { at } else { Time::ZERO };
+    }
+
+    /// When its Message Expiry Interval has passed (5.0 section 3.3.2.3.3); `None` is never.
+    #[must_use]
+    pub fn expires(&self) -> Option<Time> {
+        let interval = self.properties.get().message_expiry_interval?;
+        Some(self.at + Duration::from_secs(interval.into()))
+    }
+
+    /// Whether it is not to be delivered any more.
+    #[must_use]
+    pub fn is_expired(&self, now: Time) -> bool {
+        self.expires().is_some_and(|expires| expires <= now)
+    }
+
+    /// The Message Expiry Interval that a receiver is told: what was asked for less the whole
+    /// seconds that it has waited, in seconds (5.0 statement MQTT-3.3.2-6).
+    #[must_use]
+    pub fn expiry_left(&self, now: Time) -> Option<u32> {
+        let interval = self.properties.get().message_expiry_interval?;
+        let waited = u32::try_from((now - self.at).as_secs()).unwrap_or(u32::MAX);
+        Some(interval.saturating_sub(waited))
     }
 
     /// A copy that pins no read buffer.
@@ -94,6 +126,7 @@ impl Content {
             qos: self.qos,
             retain: self.retain,
             properties: self.properties.detached(),
+            at: self.at,
         }
     }
 }
@@ -111,6 +144,7 @@ mod tests {
             qos: QoS::AtMostOnce,
             retain: false,
             properties: Properties::NONE,
+            at: Time::ZERO,
         })
     }
 

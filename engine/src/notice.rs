@@ -60,8 +60,8 @@ pub enum Notice {
         /// Why.
         why: DropReason,
     },
-    /// A client's PUBLISH was not routed; acknowledged it was all the same, but for
-    /// [`PublishRefusal::StorageFull`].
+    /// A client's PUBLISH was not routed. A 5.0 client was told; before, it was acknowledged all the
+    /// same, but for [`PublishRefusal::StorageFull`].
     PublishRefused {
         /// Whose.
         client: ClientId,
@@ -128,6 +128,7 @@ impl Notice {
                 | CloseReason::TakenOver
                 | CloseReason::Stalled
                 | CloseReason::QueueFull
+                | CloseReason::AnswerTooLarge
                 | CloseReason::StorageFull
                 | CloseReason::Administrative => true,
             },
@@ -212,6 +213,8 @@ pub enum CloseReason {
     Stalled,
     /// `queue_full_policy: disconnect` and the queue was full.
     QueueFull,
+    /// A packet that it has to get is larger than its Maximum Packet Size (5.0).
+    AnswerTooLarge,
     /// It published what cannot be stored, and its version knows no other answer.
     StorageFull,
     /// An operator ended it.
@@ -225,8 +228,8 @@ pub enum CloseReason {
 pub enum Refusal {
     /// It breaks the protocol.
     Violation(Violation),
-    /// This version is not served.
-    Version(Version),
+    /// It asks for enhanced authentication by a method that is not configured (5.0).
+    AuthenticationMethod,
     /// No id and no Clean Session, so there is nothing to keep the session by.
     EmptyClientId,
     /// The id is longer than `max_client_id_length` bytes.
@@ -241,6 +244,10 @@ pub enum Refusal {
     StorageFull,
     /// The Will's topic is for the broker alone.
     WillTopic,
+    /// The Will's payload is said to be UTF-8 and is not (5.0).
+    WillPayloadFormat,
+    /// Its Maximum Packet Size is too small for the CONNACK (5.0).
+    MaximumPacketSize,
     /// The broker stops.
     Stopping,
 }
@@ -283,11 +290,15 @@ pub enum DropReason {
     PacketTooLarge,
     /// Memory is short: queued QoS 0 goes first (`memory_limit`).
     MemoryLimit,
+    /// Its Message Expiry Interval passed before it could be sent (5.0).
+    Expired,
+    /// The client answered it with a reason code of 0x80 or above (5.0).
+    RefusedByClient,
 }
 
 impl DropReason {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::QueueFullOldestQoS0,
         Self::QueueFullNewQoS0,
         Self::QueueFullOldest,
@@ -299,6 +310,8 @@ impl DropReason {
         Self::GroupEnded,
         Self::PacketTooLarge,
         Self::MemoryLimit,
+        Self::Expired,
+        Self::RefusedByClient,
     ];
 }
 
@@ -309,8 +322,11 @@ pub enum PublishRefusal {
     DollarTopic,
     /// More than `max_topic_levels` levels or `max_topic_length` bytes.
     TopicLimit,
-    /// The retained store is full: delivered, not stored.
+    /// The retained store is full. A 5.0 client's QoS 1 or 2 message is refused; others are
+    /// delivered and not stored.
     RetainedLimit,
+    /// The payload is said to be UTF-8 and is not (5.0, `check_payload_format`).
+    PayloadFormat,
     /// It would be stored, and the log takes no more. This one is not acknowledged.
     StorageFull,
 }

@@ -134,6 +134,30 @@ impl PacketType {
 }
 
 impl Packet {
+    /// Leaves out Reason String and User Properties, which a packet may always do without. Not from
+    /// a PUBLISH, whose User Properties are its message's.
+    pub fn leave_out_words(&mut self) {
+        let properties = match self {
+            Self::Connack(connack) => &mut connack.properties,
+            Self::Puback(ack) | Self::Pubrec(ack) | Self::Pubrel(ack) | Self::Pubcomp(ack) => {
+                &mut ack.properties
+            }
+            Self::Suback(suback) | Self::Unsuback(suback) => &mut suback.properties,
+            Self::Disconnect(disconnect) => &mut disconnect.properties,
+            Self::Auth(auth) => &mut auth.properties,
+            Self::Connect(_)
+            | Self::Publish(_)
+            | Self::Subscribe(_)
+            | Self::Unsubscribe(_)
+            | Self::Pingreq
+            | Self::Pingresp => return,
+        };
+        properties.edit(|set| {
+            set.reason_string = None;
+            set.user_properties.clear();
+        });
+    }
+
     /// Its type.
     #[must_use]
     pub const fn packet_type(&self) -> PacketType {

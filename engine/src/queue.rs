@@ -1,14 +1,16 @@
 //! The backlog of a session or share group: messages that wait behind the window.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::config::{Config, QueueFullPolicy};
+use crate::identifiers::Identifiers;
 use crate::log::record::Seq;
 use crate::message::Content;
 use crate::notice::DropReason;
 use crate::packet::QoS;
 use crate::subscriptions::GroupId;
+use crate::time::Time;
 
 /// A message that a session holds.
 #[derive(Clone, Debug)]
@@ -22,6 +24,8 @@ pub(crate) struct Entry {
     pub(crate) retain: bool,
     /// The share group it came by.
     pub(crate) group: Option<GroupId>,
+    /// Of the subscriptions that it matched.
+    pub(crate) identifiers: Identifiers,
 }
 
 /// Waiting messages, oldest first, in ascending order of `seq`.
@@ -30,6 +34,8 @@ pub(crate) struct Queue {
     entries: VecDeque<Entry>,
     /// The QoS 0 ones among them, so that the oldest is found without a search.
     qos0: VecDeque<Seq>,
+    /// Those that expire, the first to do so first.
+    expiring: BTreeSet<(Time, Seq)>,
     bytes: usize,
 }
 
@@ -100,11 +106,47 @@ impl Queue {
 
     pub(crate) fn pop(&mut self) -> Option<Entry> {
         let entry = self.entries.pop_front()?;
-        self.bytes -= entry.message.weight();
         if entry.qos == QoS::AtMostOnce {
             self.qos0.pop_front();
         }
+        self.taken(&entry);
         Some(entry)
+    }
+
+    /// When the first of the waiting messages expires.
+    pub(crate) fn first_expiry(&self) -> Option<Time> {
+        self.expiring.first().map(|(due, _)| *due)
+    }
+
+    /// Takes out a message that has expired, if there is one.
+    pub(crate) fn pop_expired(&mut self, now: Time) -> Option<Entry> {
+        let (_, seq) = self.expiring.first().filter(|(due, _)| *due <= now).copied()?;
+        self.take(seq)
+    }
+
+    /// Takes out the message of this place in the order.
+    pub(crate) fn take(&mut self, seq: Seq) -> Option<Entry> {
+        let entry = self.entries.remove(self.place_of(seq)?)?;
+        if entry.qos == QoS::AtMostOnce
+            && let Ok(place) = self.qos0.binary_search(&seq)
+        {
+            self.qos0.remove(place);
+        }
+        self.taken(&entry);
+        Some(entry)
+    }
+
+    /// Whether there is room for another message, whatever its size is up to half of what is
+    /// allowed in all.
+    pub(crate) fn has_spare_room(&self, config: &Config) -> bool {
+        !self.is_full(config.max_queued_bytes / 2, config)
+    }
+
+    fn taken(&mut self, entry: &Entry) {
+        self.bytes -= entry.message.weight();
+        if let Some(due) = entry.message.expires() {
+            self.expiring.remove(&(due, entry.seq));
+        }
     }
 
     /// Appends the entry by the rules of the queue-full policy and returns what had to go: nothing
@@ -149,6 +191,9 @@ impl Queue {
         if entry.qos == QoS::AtMostOnce {
             self.qos0.push_back(entry.seq);
         }
+        if let Some(due) = entry.message.expires() {
+            self.expiring.insert((due, entry.seq));
+        }
         self.entries.push_back(entry);
     }
 
@@ -189,7 +234,7 @@ impl Queue {
     fn take_oldest_qos0(&mut self) -> Option<Entry> {
         let seq = self.qos0.pop_front()?;
         let entry = self.entries.remove(self.place_of(seq)?)?;
-        self.bytes -= entry.message.weight();
+        self.taken(&entry);
         Some(entry)
     }
 
@@ -205,6 +250,9 @@ impl Queue {
         assert_eq!(bytes, self.bytes, "backlog bytes");
         let qos0 = self.entries.iter().filter(|entry| entry.qos == QoS::AtMostOnce);
         assert!(qos0.map(|entry| entry.seq).eq(self.qos0.iter().copied()), "QoS 0 index");
+        let expires = |entry: &Entry| Some((entry.message.expires()?, entry.seq));
+        let expiring: BTreeSet<_> = self.entries.iter().filter_map(expires).collect();
+        assert_eq!(expiring, self.expiring, "index of what expires");
     }
 }
 
@@ -222,8 +270,10 @@ pub(crate) mod tests {
             qos,
             retain: false,
             properties: Properties::NONE,
+            at: Time::ZERO,
         });
-        Entry { seq: Seq(seq), message, qos, retain: false, group: None }
+        let identifiers = Identifiers::NONE;
+        Entry { seq: Seq(seq), message, qos, retain: false, group: None, identifiers }
     }
 
     fn config(policy: QueueFullPolicy) -> Config {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::message::Content;
+use crate::time::Time;
 use crate::topic::{self, TopicFilter, TopicName};
 
 /// Retained messages. An ordered tree: a position in it is just a topic, and no insert moves the
@@ -19,6 +20,8 @@ pub(crate) struct Retained {
     system: usize,
     /// Bytes of the others.
     bytes: usize,
+    /// Those that expire, the first to do so first.
+    expiring: BTreeSet<(Time, TopicName)>,
 }
 
 /// A walk over the retained messages of one filter: the filter and the last topic looked at.
@@ -91,9 +94,13 @@ impl Retained {
     /// Stores the message under its topic in place of an earlier one.
     pub(crate) fn store(&mut self, message: Arc<Content>) -> Option<Arc<Content>> {
         self.bytes += message.weight();
-        let old = self.by_topic.replace(ByTopic(message))?.0;
-        self.bytes -= old.weight();
-        Some(old)
+        let expires = message.expires().map(|due| (due, message.topic.clone()));
+        let old = self.by_topic.replace(ByTopic(message)).map(|old| old.0);
+        if let Some(old) = &old {
+            self.forgotten(old);
+        }
+        self.expiring.extend(expires);
+        old
     }
 
     /// The same for a message of the broker's own.
@@ -105,8 +112,25 @@ impl Retained {
     /// Removes the topic's message, and returns it.
     pub(crate) fn clear(&mut self, topic: &str) -> Option<Arc<Content>> {
         let old = self.by_topic.take(topic)?.0;
-        self.bytes -= old.weight();
+        self.forgotten(&old);
         Some(old)
+    }
+
+    fn forgotten(&mut self, old: &Content) {
+        self.bytes -= old.weight();
+        if let Some(due) = old.expires() {
+            self.expiring.remove(&(due, old.topic.clone()));
+        }
+    }
+
+    /// When the first of them expires.
+    pub(crate) fn first_expiry(&self) -> Option<Time> {
+        self.expiring.first().map(|(due, _)| *due)
+    }
+
+    /// The topic of one that has expired.
+    pub(crate) fn first_expired(&self, now: Time) -> Option<&TopicName> {
+        self.expiring.first().filter(|(due, _)| *due <= now).map(|(_, topic)| topic)
     }
 
     /// Looks at no more than `budget` messages (which it counts down) for the next of the cursor.
@@ -151,6 +175,9 @@ impl Retained {
         let bytes: usize = others.iter().map(|entry| entry.0.weight()).sum();
         assert_eq!(bytes, self.bytes, "retained bytes");
         assert!(self.by_topic.iter().all(|entry| !entry.0.payload.is_empty()), "empty retained");
+        let expires = |entry: &ByTopic| Some((entry.0.expires()?, entry.0.topic.clone()));
+        let expiring: BTreeSet<_> = self.by_topic.iter().filter_map(expires).collect();
+        assert_eq!(expiring, self.expiring, "index of what expires");
     }
 }
 
@@ -268,6 +295,7 @@ mod tests {
             qos: QoS::AtMostOnce,
             retain: true,
             properties: Properties::NONE,
+            at: Time::ZERO,
         })
     }
 

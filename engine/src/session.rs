@@ -9,6 +9,7 @@ use crate::id::{ClientId, ConnId, Lsn, PacketId};
 use crate::inflight::Inflight;
 use crate::log::record::{Seq, SessionKey};
 use crate::message::Content;
+use crate::packet::Version;
 use crate::queue::Queue;
 use crate::time::Time;
 use crate::timers::SessionRef;
@@ -21,6 +22,10 @@ pub(crate) struct Session {
     pub(crate) key: SessionKey,
     pub(crate) presence: Presence,
     pub(crate) lifetime: Lifetime,
+    /// What its client spoke last.
+    pub(crate) version: Version,
+    /// QoS 1 and 2 messages that its client takes at a time.
+    pub(crate) window: u16,
     /// Where its client connected from last, and when.
     pub(crate) address: SocketAddr,
     pub(crate) connected_at: Time,
@@ -34,7 +39,7 @@ pub(crate) struct Session {
     pub(crate) outbox: Option<Box<Outbox>>,
     /// Identifiers of QoS 2 messages that the client sent and has not released.
     pub(crate) received: BTreeSet<PacketId>,
-    pub(crate) will: Option<Arc<Content>>,
+    pub(crate) will: Option<Box<Will>>,
     /// Retained messages that it is being sent, if any.
     pub(crate) replays: Option<Box<Replays>>,
     /// The last record that touched it: what a repeated packet waits for.
@@ -56,6 +61,16 @@ pub(crate) enum Presence {
     },
     /// It ended and is being taken apart.
     Ended,
+}
+
+/// What is to be published when the client is lost.
+#[derive(Debug)]
+pub(crate) struct Will {
+    pub(crate) message: Arc<Content>,
+    /// How long after the loss, in seconds, if the session lives so long (5.0).
+    pub(crate) delay: u32,
+    /// When; set while it waits.
+    pub(crate) due: Option<Time>,
 }
 
 /// A connection that a session gets.
@@ -83,6 +98,8 @@ pub(crate) struct Outbox {
     pub(crate) next_seq: Seq,
     /// Whether a timer looks at the window for messages to send again.
     pub(crate) redelivery_set: bool,
+    /// When a timer looks at the backlog for messages that have expired.
+    pub(crate) expiry_set: Option<Time>,
 }
 
 impl Outbox {
@@ -111,6 +128,8 @@ impl Session {
             key,
             presence: Presence::Online(conn),
             lifetime,
+            version: Version::V3_1_1,
+            window: u16::MAX,
             address,
             connected_at: at,
             left_at: Time::ZERO,

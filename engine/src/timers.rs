@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::id::ConnId;
+use crate::subscriptions::GroupId;
 use crate::time::Time;
 
 /// What to look at when its time has come. Ids are checked again then: what they named may be
@@ -25,8 +26,14 @@ pub(crate) enum Timer {
     Stall(ConnId),
     /// Messages to send again, if they are still unacknowledged.
     Redeliver(SessionRef),
-    /// The Will that a stop of the broker kept, if its client has not come back.
+    /// A Will that waits for its client not to come back.
     Will(SessionRef),
+    /// Messages in a session's backlog that may have expired.
+    MessageExpiry(SessionRef),
+    /// The same in a share group's.
+    GroupExpiry(GroupId),
+    /// Retained messages that may have expired.
+    RetainedExpiry,
     /// A session whose client has not come back.
     Expiry(SessionRef),
     /// The log has said nothing for a while.

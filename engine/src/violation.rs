@@ -164,11 +164,28 @@ pub enum Violation {
     #[error("Authentication Data without an Authentication Method")]
     AuthenticationData,
     /// More unacknowledged QoS 1 and 2 messages than the Receive Maximum.
-    #[error("more than {limit} unacknowledged QoS 1 and 2 messages")]
+    #[error("more than {limit} unacknowledged QoS 1 and 2 messages, the Receive Maximum")]
     ReceiveMaximum {
         /// As announced.
         limit: u16,
     },
+    /// A Topic Alias of 0, or above the maximum.
+    #[error("Topic Alias {alias}, allowed are 1 to {limit}")]
+    TopicAlias {
+        /// As sent.
+        alias: u16,
+        /// As announced.
+        limit: u16,
+    },
+    /// A Topic Alias that stands for nothing yet, and no topic.
+    #[error("Topic Alias {alias} was not set on this connection, and the topic is empty")]
+    UnknownTopicAlias {
+        /// As sent.
+        alias: u16,
+    },
+    /// A DISCONNECT that would keep a session which was to end with its connection.
+    #[error("the Session Expiry Interval was 0 in CONNECT and cannot be raised in DISCONNECT")]
+    SessionExpiryRaised,
     /// An AUTH where no exchange was agreed on.
     #[error("an AUTH without an Authentication Method in CONNECT")]
     UnexpectedAuth,
@@ -222,6 +239,9 @@ impl Violation {
             | Self::TooManyUserProperties { .. }
             | Self::AuthenticationData
             | Self::ReceiveMaximum { .. }
+            | Self::TopicAlias { .. }
+            | Self::UnknownTopicAlias { .. }
+            | Self::SessionExpiryRaised
             | Self::UnexpectedAuth => return None,
         })
     }
@@ -250,6 +270,8 @@ impl Violation {
             Self::ServerProperty { id: 0x0B } => "MQTT-3.3.4-6",
             Self::ReceiveMaximum { .. } => "MQTT-3.3.4-7",
             Self::PacketTooLarge { .. } => "MQTT-3.2.2-15",
+            Self::TopicAlias { alias: 0, .. } => "MQTT-3.3.2-8",
+            Self::TopicAlias { .. } => "MQTT-3.3.2-9",
             Self::UnexpectedAuth => "MQTT-4.12.0-7",
             Self::PasswordWithoutUserName
             | Self::SubscribeQoS3
@@ -266,6 +288,8 @@ impl Violation {
             | Self::PropertyValue { .. }
             | Self::ServerProperty { .. }
             | Self::TooManyUserProperties { .. }
+            | Self::SessionExpiryRaised
+            | Self::UnknownTopicAlias { .. }
             | Self::AuthenticationData => return None,
         })
     }
@@ -280,6 +304,7 @@ impl Violation {
             }
             Self::PacketTooLarge { .. } => ReasonCode::PacketTooLarge,
             Self::ReceiveMaximum { .. } => ReasonCode::ReceiveMaximumExceeded,
+            Self::TopicAlias { .. } => ReasonCode::TopicAliasInvalid,
             Self::TooManyUserProperties { .. } => ReasonCode::QuotaExceeded,
             Self::WildcardInTopic | Self::WillTopic => ReasonCode::TopicNameInvalid,
             Self::NotConnect { .. }
@@ -297,6 +322,8 @@ impl Violation {
             | Self::DuplicateProperty { .. }
             | Self::PropertyValue { .. }
             | Self::AuthenticationData
+            | Self::UnknownTopicAlias { .. }
+            | Self::SessionExpiryRaised
             | Self::UnexpectedAuth => ReasonCode::ProtocolError,
             Self::ReservedConnectFlag
             | Self::WillFlags

@@ -20,12 +20,12 @@ use std::time::Duration;
 use surewire_engine::Engine;
 use surewire_engine::action::Action;
 use surewire_engine::answer::Answer;
+use surewire_engine::codec::BadConnect;
 use surewire_engine::event::{Event, Peer};
 use surewire_engine::id::ConnId;
 use surewire_engine::packet::{Connect, Version};
 use surewire_engine::request::Request;
 use surewire_engine::time::Time;
-use surewire_engine::violation::Violation;
 use tokio::sync::{Notify, oneshot};
 
 use crate::environment::Clock;
@@ -66,7 +66,7 @@ pub(crate) enum Input {
         /// The other end.
         peer: Peer,
         /// The CONNECT, or what is wrong with it.
-        first: Result<Box<Connect>, Violation>,
+        first: Result<Box<Connect>, BadConnect>,
     },
     /// Anything that concerns the engine.
     Event(Event),

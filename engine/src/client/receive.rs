@@ -104,6 +104,7 @@ impl Client {
             qos,
             retain: publish.retain,
             properties: publish.properties,
+            at: Time::ZERO,
         };
         match (qos, publish.packet_id) {
             (QoS::AtMostOnce, _) => out.push(Output::Message(content)),

@@ -20,8 +20,28 @@ mod flag {
     pub(super) const USER_NAME: u8 = 1 << 7;
 }
 
-pub(super) fn decode(mut reader: Reader<'_>) -> Result<Connect, Violation> {
+/// A first packet that is no CONNECT, or a bad one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadConnect {
+    /// What is wrong with it.
+    pub violation: Violation,
+    /// What its sender speaks, if that could be read: it may be answered then.
+    pub version: Option<Version>,
+}
+
+impl From<Violation> for BadConnect {
+    fn from(violation: Violation) -> Self {
+        Self { violation, version: None }
+    }
+}
+
+pub(super) fn decode(mut reader: Reader<'_>) -> Result<Connect, BadConnect> {
     let version = decode_version(&mut reader)?;
+    let known = |violation| BadConnect { violation, version: Some(version) };
+    decode_fields(version, reader).map_err(known)
+}
+
+fn decode_fields(version: Version, mut reader: Reader<'_>) -> Result<Connect, Violation> {
     let flags = decode_flags(version, &mut reader)?;
     let keep_alive = reader.u16()?;
     let properties = properties::decode(version, Carrier::Connect, &mut reader)?;

@@ -77,6 +77,39 @@ pub(super) fn decode(
     Ok(Properties::from(set))
 }
 
+/// The properties of a PUBLISH: those of its message, and what differs from copy to copy.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OfPublish<'a> {
+    pub(super) message: &'a Properties,
+    /// In place of the message's own.
+    pub(super) expiry: Option<u32>,
+    pub(super) identifiers: &'a [u32],
+    pub(super) alias: Option<u16>,
+}
+
+impl OfPublish<'_> {
+    /// Writes Property Length and properties; nothing before 5.0.
+    pub(super) fn write(&self, version: Version, out: &mut (impl Sink + ?Sized)) {
+        if version != Version::V5 {
+            return;
+        }
+        if self.message.is_empty() && self.identifiers.is_empty() && self.alias.is_none() {
+            return out.byte(0);
+        }
+        let mut length = Length::default();
+        self.write_list(&mut length);
+        out.variable_byte_integer(length.bytes);
+        self.write_list(out);
+    }
+
+    fn write_list(&self, out: &mut (impl Sink + ?Sized)) {
+        let set = self.message.get();
+        write_message(set, self.expiry, self.identifiers, out);
+        write_u16(id::TOPIC_ALIAS, self.alias, out);
+        write_user_properties(set, out);
+    }
+}
+
 /// Writes Property Length and properties; nothing before 5.0.
 pub(super) fn write(version: Version, properties: &Properties, out: &mut (impl Sink + ?Sized)) {
     if version != Version::V5 {
@@ -240,18 +273,23 @@ fn decode_user_property(set: &mut PropertySet, list: &mut Reader<'_>) -> Result<
 
 /// In the order of table 2-4.
 fn write_list(set: &PropertySet, out: &mut (impl Sink + ?Sized)) {
-    write_message(set, out);
+    write_message(set, set.message_expiry_interval, &set.subscription_identifiers, out);
     write_session(set, out);
     write_limits(set, out);
 }
 
-fn write_message(set: &PropertySet, out: &mut (impl Sink + ?Sized)) {
+fn write_message(
+    set: &PropertySet,
+    expiry: Option<u32>,
+    identifiers: &[u32],
+    out: &mut (impl Sink + ?Sized),
+) {
     write_flag(id::PAYLOAD_FORMAT_INDICATOR, set.payload_format_indicator, out);
-    write_u32(id::MESSAGE_EXPIRY_INTERVAL, set.message_expiry_interval, out);
+    write_u32(id::MESSAGE_EXPIRY_INTERVAL, expiry, out);
     write_field(id::CONTENT_TYPE, set.content_type.as_deref(), out);
     write_field(id::RESPONSE_TOPIC, set.response_topic.as_ref().map(TopicName::as_str), out);
     write_field(id::CORRELATION_DATA, set.correlation_data.as_ref(), out);
-    for identifier in &set.subscription_identifiers {
+    for identifier in identifiers {
         out.byte(id::SUBSCRIPTION_IDENTIFIER);
         out.variable_byte_integer(usize::try_from(*identifier).unwrap_or(usize::MAX));
     }
@@ -277,15 +315,19 @@ fn write_limits(set: &PropertySet, out: &mut (impl Sink + ?Sized)) {
     write_u16(id::TOPIC_ALIAS, set.topic_alias, out);
     write_flag(id::MAXIMUM_QOS, set.maximum_qos.map(|qos| qos != 0), out);
     write_flag(id::RETAIN_AVAILABLE, set.retain_available, out);
+    write_user_properties(set, out);
+    write_u32(id::MAXIMUM_PACKET_SIZE, set.maximum_packet_size, out);
+    write_flag(id::WILDCARD_SUBSCRIPTION_AVAILABLE, set.wildcard_subscription_available, out);
+    write_flag(id::SUBSCRIPTION_IDENTIFIER_AVAILABLE, set.subscription_identifier_available, out);
+    write_flag(id::SHARED_SUBSCRIPTION_AVAILABLE, set.shared_subscription_available, out);
+}
+
+fn write_user_properties(set: &PropertySet, out: &mut (impl Sink + ?Sized)) {
     for (name, value) in &set.user_properties {
         out.byte(id::USER_PROPERTY);
         out.field(name.as_bytes());
         out.field(value.as_bytes());
     }
-    write_u32(id::MAXIMUM_PACKET_SIZE, set.maximum_packet_size, out);
-    write_flag(id::WILDCARD_SUBSCRIPTION_AVAILABLE, set.wildcard_subscription_available, out);
-    write_flag(id::SUBSCRIPTION_IDENTIFIER_AVAILABLE, set.subscription_identifier_available, out);
-    write_flag(id::SHARED_SUBSCRIPTION_AVAILABLE, set.shared_subscription_available, out);
 }
 
 fn write_flag(id: u8, value: Option<bool>, out: &mut (impl Sink + ?Sized)) {

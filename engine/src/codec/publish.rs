@@ -4,13 +4,13 @@ use bytes::{Buf, Bytes};
 
 use super::Limits;
 use super::header::Header;
-use super::properties::{self, Carrier};
+use super::properties::{self, Carrier, OfPublish};
 use super::reader::Reader;
 use super::writer::{Length, Sink};
-use crate::action::Delivery;
+use crate::action::{Delivery, TopicAlias};
 use crate::id::PacketId;
 use crate::packet::PacketType;
-use crate::packet::{Properties, Publish, QoS, Version};
+use crate::packet::{Publish, QoS, Version};
 use crate::violation::Violation;
 
 const RETAIN: u8 = 1;
@@ -53,7 +53,7 @@ pub(super) struct Head<'a> {
     /// Empty where a Topic Alias stands for it.
     topic: &'a str,
     packet_id: Option<PacketId>,
-    properties: &'a Properties,
+    properties: OfPublish<'a>,
     payload_len: usize,
 }
 
@@ -65,19 +65,35 @@ impl<'a> Head<'a> {
             return None;
         }
         let Publish { dup, qos, retain, packet_id, .. } = *publish;
-        let (first, properties) = (first_byte(dup, qos, retain), &publish.properties);
+        let (first, set) = (first_byte(dup, qos, retain), publish.properties.get());
+        let properties = OfPublish {
+            message: &publish.properties,
+            expiry: set.message_expiry_interval,
+            identifiers: &set.subscription_identifiers,
+            alias: set.topic_alias,
+        };
         let payload_len = publish.payload.len();
         Some(Self { version, first, topic, packet_id, properties, payload_len })
     }
 
     pub(super) fn of_delivery(version: Version, delivery: &'a Delivery) -> Self {
         let content = delivery.message.content();
+        let (topic, alias) = match delivery.alias {
+            TopicAlias::None => (content.topic.as_str(), None),
+            TopicAlias::Set(alias) => (content.topic.as_str(), Some(alias)),
+            TopicAlias::Instead(alias) => ("", Some(alias)),
+        };
         Self {
             version,
             first: first_byte(delivery.dup, delivery.qos, delivery.retain),
-            topic: content.topic.as_str(),
+            topic,
             packet_id: delivery.packet_id,
-            properties: &content.properties,
+            properties: OfPublish {
+                message: &content.properties,
+                expiry: delivery.expiry,
+                identifiers: delivery.identifiers.as_slice(),
+                alias,
+            },
             payload_len: content.payload.len(),
         }
     }
@@ -118,7 +134,7 @@ impl<'a> Head<'a> {
         if let Some(packet_id) = self.packet_id {
             out.u16(packet_id.get());
         }
-        properties::write(self.version, self.properties, out);
+        self.properties.write(self.version, out);
     }
 }
 

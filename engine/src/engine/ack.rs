@@ -4,13 +4,15 @@ use crate::engine::Engine;
 use crate::id::{ConnId, Lsn, PacketId};
 use crate::inflight::{Answer, Awaiting, Step};
 use crate::log::record::{Record, Seq};
+use crate::notice::DropReason;
 use crate::packet::{Ack, Packet, ReasonCode, Version};
 use crate::planted::Bug;
 use crate::violation::Violation;
 
 impl Engine {
     pub(super) fn puback(&mut self, conn: ConnId, ack: &Ack) {
-        self.answered(conn, ack.packet_id, Answer::Puback, 4);
+        let answer = if ack.code.is_error() { Answer::PubackFailed } else { Answer::Puback };
+        self.answered(conn, ack.packet_id, answer, 4);
     }
 
     pub(super) fn pubrec(&mut self, conn: ConnId, ack: &Ack) {
@@ -30,7 +32,8 @@ impl Engine {
         let Some(exchange) = exchange else { return self.unknown_answer(conn, packet_id, answer) };
         let seq = exchange.entry.seq;
         match exchange.awaiting.on(answer) {
-            Step::Done => self.finish(slot, packet_id, seq),
+            Step::Done => self.finish(slot, packet_id, seq, None),
+            Step::Refused => self.finish(slot, packet_id, seq, Some(DropReason::RefusedByClient)),
             Step::Release => self.release(conn, slot, packet_id, seq),
             Step::ReleaseAgain => {
                 let after = exchange.after;
@@ -42,13 +45,19 @@ impl Engine {
     }
 
     /// The exchange is over: its slot in the window is free.
-    fn finish(&mut self, slot: u32, packet_id: PacketId, seq: Seq) {
+    fn finish(&mut self, slot: u32, packet_id: PacketId, seq: Seq, lost: Option<DropReason>) {
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let (durable, outbox) = (session.is_durable(), session.outbox.as_mut());
         if let Some(exchange) = outbox.and_then(|outbox| outbox.inflight.finish(packet_id)) {
-            self.counters.delivered += 1;
+            let entry = exchange.entry;
             if durable {
-                self.let_go_held(&exchange.entry);
+                self.let_go_held(&entry);
+            }
+            match lost {
+                None => self.counters.delivered += 1,
+                Some(why) => {
+                    self.dropped(Some(slot), entry.message.topic.clone(), entry.qos, why);
+                }
             }
         }
         self.advance(slot, Some(seq));

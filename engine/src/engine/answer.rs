@@ -1,18 +1,43 @@
 //! Sending: through the gate, counted against what the connection may leave unwritten.
 
-use crate::action::{Action, Outgoing};
+use bytestring::ByteString;
+
+use crate::action::{Action, Outgoing, TopicAlias};
+use crate::codec;
 use crate::connection::Connection;
 use crate::engine::Engine;
 use crate::id::{ConnId, Lsn};
 use crate::log::record::Record;
-use crate::packet::{Packet, PacketType};
+use crate::notice::CloseReason;
+use crate::packet::{Packet, PacketType, Properties, PropertySet, Version};
 use crate::planted::Bug;
 use crate::timers::Timer;
 
 impl Engine {
-    /// Sends a packet other than a PUBLISH once the record `after` is durable.
-    pub(super) fn answer(&mut self, conn: ConnId, packet: Packet, after: Lsn) {
-        self.send(conn, Outgoing::Packet(packet), after);
+    /// Sends a packet other than a PUBLISH once the record `after` is durable. If it is larger than
+    /// the client takes, it goes without words; if it still is, the connection ends.
+    pub(super) fn answer(&mut self, conn: ConnId, mut packet: Packet, after: Lsn) {
+        let Some(connection) = self.connections.get(conn) else { return };
+        let version = connection.version;
+        let mut len = codec::encoded_len(version, &packet) as u64;
+        if !connection.takes(len) {
+            packet.leave_out_words();
+            len = codec::encoded_len(version, &packet) as u64;
+            if !connection.takes(len) {
+                return self.route.to_close.push((conn, CloseReason::AnswerTooLarge));
+            }
+        }
+        self.send_sized(conn, Outgoing::Packet(packet), len, after);
+    }
+
+    /// Words for a 5.0 client about what went wrong, if it wants them (5.0 section 3.1.2.11.7).
+    pub(super) fn reason(&self, conn: ConnId, words: impl FnOnce() -> ByteString) -> Properties {
+        let connection = self.connections.get(conn);
+        let wants = |c: &&Connection| c.wants_reasons && c.version == Version::V5;
+        if connection.filter(wants).is_none() {
+            return Properties::NONE;
+        }
+        PropertySet { reason_string: Some(words()), ..PropertySet::NONE }.into()
     }
 
     /// Sends a packet once the record `after` is durable.
@@ -26,10 +51,12 @@ impl Engine {
     pub(super) fn send_sized(&mut self, conn: ConnId, outgoing: Outgoing, len: u64, after: Lsn) {
         let Some(connection) = self.connections.get_mut(conn) else { return };
         let was_empty = connection.gate.is_empty();
+        let is_puback = is_puback(&outgoing);
         match connection.gate.offer(outgoing, after, self.durable) {
             Some(outgoing) => self.send_now(conn, outgoing, len),
             None => {
                 connection.held += len;
+                connection.unanswered += u16::from(is_puback);
                 if was_empty {
                     self.gated.push(conn);
                 }
@@ -38,8 +65,15 @@ impl Engine {
         }
     }
 
-    fn send_now(&mut self, conn: ConnId, outgoing: Outgoing, len: u64) {
+    fn send_now(&mut self, conn: ConnId, mut outgoing: Outgoing, mut len: u64) {
         let Some(connection) = self.connections.get_mut(conn) else { return };
+        // Not before it leaves: an alias must be set by the packet that leaves first.
+        if let Outgoing::Publish(delivery) = &mut outgoing {
+            delivery.alias = connection.name_topic(&delivery.message.content().topic, len);
+            if delivery.alias != TopicAlias::None {
+                len = delivery.encoded_len(connection.version) as u64;
+            }
+        }
         if connection.unsent == 0 {
             connection.progressed = self.now;
         }
@@ -71,6 +105,8 @@ impl Engine {
             let version = connection.version;
             let len = |outgoing: &Outgoing| outgoing.encoded_len(version) as u64;
             connection.held -= released.iter().map(len).sum::<u64>();
+            let answered = released.iter().filter(|outgoing| is_puback(outgoing)).count();
+            connection.unanswered -= u16::try_from(answered).unwrap_or(u16::MAX);
             if !connection.gate.is_empty() {
                 self.gated.push(conn);
             }
@@ -110,11 +146,14 @@ impl Engine {
 
     /// Stops reading from a connection that makes us hold too much, and goes on when it no longer
     /// does. Deliveries stop at `max_unsent_bytes`; only answers can take as much again. What
-    /// waits in the gate is bounded by the Receive Maximum.
+    /// waits in the gate is bounded by the Receive Maximum; by twice that where a client that
+    /// exceeds it is disconnected, for which it has to be read.
     pub(super) fn regulate(&mut self, conn: ConnId) {
         let limit = self.config.max_unsent_bytes.saturating_mul(2);
-        let held_limit = usize::from(self.config.receive_maximum);
+        let policy = self.config.receive_maximum_policy;
         let Some(connection) = self.connections.get_mut(conn) else { return };
+        let strict = usize::from(policy.is_strict(connection.version));
+        let held_limit = usize::from(self.config.receive_maximum) << strict;
         let held = connection.gate.len();
         let pause = if connection.paused {
             connection.unsent > limit / 2 || held > held_limit / 2
@@ -142,4 +181,8 @@ impl Engine {
             self.set_timer(due, Timer::Stall(conn));
         }
     }
+}
+
+fn is_puback(outgoing: &Outgoing) -> bool {
+    matches!(outgoing, Outgoing::Packet(Packet::Puback(_)))
 }

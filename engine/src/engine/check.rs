@@ -2,6 +2,7 @@
 
 use crate::arrivals::Arrivals;
 use crate::engine::{Engine, alive};
+use crate::inflight::{Awaiting, Exchange};
 use crate::session::{Presence, Session};
 
 impl Engine {
@@ -85,14 +86,22 @@ impl Engine {
         let Some(outbox) = &session.outbox else { return };
         outbox.queue.check();
         outbox.inflight.check();
-        let window = usize::from(self.config.max_inflight_messages);
-        assert!(outbox.inflight.len() <= window, "more in flight than the window holds");
+        let window = usize::from(session.window);
+        // What was released counts no more on a new connection, whose window may be smaller.
+        let released = |e: &&Exchange| e.awaiting == Awaiting::Pubcomp;
+        let released = outbox.inflight.iter().filter(released).count();
+        let sent = outbox.inflight.sent_here().saturating_sub(released);
+        assert!(online.is_none() || sent <= window, "more in flight than the window holds");
         if let Some(max) = self.config.max_msgqueue_messages {
             assert!(outbox.queue.len() <= max, "more in the backlog than allowed");
         }
         // Nothing waits without a reason: the window is full or the connection is congested.
         let window_open = outbox.inflight.len() < window;
-        let waits = outbox.queue.next(window_open).is_some() || outbox.inflight.has_due();
+        let again = outbox.inflight.first_due().is_some_and(|exchange| {
+            exchange.awaiting == Awaiting::Pubcomp || outbox.inflight.sent_here() < window
+        });
+        let next = !outbox.inflight.has_due() && outbox.queue.next(window_open).is_some();
+        let waits = again || next;
         assert!(online.is_some() || !outbox.inflight.has_due(), "sending again to nobody");
         if online.is_some() && waits {
             let congested =

@@ -1,27 +1,60 @@
-//! The end of a connection, and what it means for the session and its Will.
+//! The end of a connection, and what it means for the session.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::action::{Action, Outgoing};
 use crate::connection::Connection;
 use crate::engine::{Engine, alive};
-use crate::id::{ClientId, ConnId};
+use crate::id::ConnId;
 use crate::log::record::Record;
-use crate::message::{Content, Message};
 use crate::notice::{CloseReason, DropReason, Notice, SessionEnd};
-use crate::packet::{QoS, ReasonCode};
+use crate::packet::{Disconnect, Packet, PacketType, QoS, Version};
 use crate::session::{Lifetime, Presence};
 use crate::timers::Timer;
 use crate::topic::TopicName;
+use crate::violation::Violation;
 
 impl Engine {
-    /// Ends a connection from our side.
+    /// Ends a connection from our side. A 5.0 client is told why, unless it does not know yet that
+    /// it was accepted (MQTT-3.14.0-1).
     pub(super) fn close(&mut self, conn: ConnId, reason: CloseReason) {
-        if self.connections.get(conn).is_some() {
-            self.out.push(Action::Close { conn, reason });
-            self.depart(conn, reason);
+        let Some(connection) = self.connections.get(conn) else { return };
+        let told = connection.version == Version::V5 && !connection.gate.holds_connack();
+        if let Some(disconnect) = self.farewell(connection, reason).filter(|_| told) {
+            self.counters.packets_sent.count(PacketType::Disconnect);
+            let outgoing = Outgoing::Packet(Packet::Disconnect(disconnect));
+            self.out.push(Action::Send { conn, outgoing });
         }
+        self.out.push(Action::Close { conn, reason });
+        self.depart(conn, reason);
+    }
+
+    /// The client says that it is about to close (5.0 section 3.14).
+    pub(super) fn disconnected(&mut self, conn: ConnId, disconnect: &Disconnect) {
+        if let Some(asked) = disconnect.properties.get().session_expiry_interval
+            && let Err(violation) = self.change_expiry(conn, asked)
+        {
+            return self.violated(conn, violation);
+        }
+        self.close(conn, CloseReason::ByClient(disconnect.code));
+    }
+
+    /// The session is to live for another time than its CONNECT said, in seconds. What was to end
+    /// with its connection cannot be kept after all: nothing of it was stored.
+    fn change_expiry(&mut self, conn: ConnId, asked: u32) -> Result<(), Violation> {
+        let expiry = self.capped_expiry(asked);
+        let Some(slot) = self.session_of(conn) else { return Ok(()) };
+        let Some(session) = self.sessions.get_mut(slot) else { return Ok(()) };
+        if session.ends_with_connection() {
+            return if expiry == Some(0) { Ok(()) } else { Err(Violation::SessionExpiryRaised) };
+        }
+        let before = alive::expires(session);
+        session.lifetime = Lifetime::Beyond(expiry);
+        let after = alive::expires(session);
+        self.alive.expiring -= usize::from(before);
+        self.alive.expiring += usize::from(after);
+        self.append_for(slot, |session| Record::SessionExpires { session, expiry });
+        Ok(())
     }
 
     /// The connection is over: forgets it, and does to its session what that means.
@@ -33,7 +66,7 @@ impl Engine {
         let slot = connection.session;
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let client = session.client.clone();
-        let lifetime = session.lifetime;
+        let (lifetime, lives_on) = (session.lifetime, !session.ends_with_connection());
         self.alive.expiring -= usize::from(alive::expires(session));
         session.presence = Presence::Offline { since: self.now, expires: None };
         session.left_at = self.now;
@@ -41,22 +74,19 @@ impl Engine {
         self.notice(Notice::Disconnected { client, why: reason });
         self.drop_held(slot, connection);
         self.members_online(slot, false);
-        let will = self.take_will(slot, reason);
+        let will = self.will_at_end(slot, reason);
         match lifetime {
+            Lifetime::Beyond(expiry) if lives_on => {
+                self.leave(slot, expiry);
+                self.hand_on_shared(slot);
+                self.publish_will(Some(slot), will);
+            }
             // The session's end comes first: it is not there any more to receive the Will.
-            Lifetime::Connection => self.end_session(slot, SessionEnd::WithConnection),
-            Lifetime::Beyond(expiry) => self.leave(slot, expiry),
+            Lifetime::Beyond(_) | Lifetime::Connection => {
+                self.end_session(slot, SessionEnd::WithConnection);
+                self.publish_will(None, will);
+            }
         }
-        self.publish_will(will);
-    }
-
-    /// Publishes a Will that was taken from its session.
-    pub(super) fn publish_will(&mut self, will: Option<(ClientId, Arc<Content>)>) {
-        let Some((client, will)) = will else { return };
-        let topic = will.topic.clone();
-        self.watch.saw(self.now, &will, Some(&client));
-        self.notice(Notice::WillPublished { client, topic });
-        self.route(Message::Kept(will), None);
     }
 
     /// The session goes on without its client, for `expiry` seconds or for ever.
@@ -69,27 +99,6 @@ impl Engine {
         session.presence = Presence::Offline { since: now, expires: Some(due) };
         let timer = Timer::Expiry(session.reference(slot));
         self.set_timer(due, timer);
-    }
-
-    /// The Will that is to be published now, if the connection's end asks for it.
-    fn take_will(&mut self, slot: u32, reason: CloseReason) -> Option<(ClientId, Arc<Content>)> {
-        let session = self.sessions.get_mut(slot)?;
-        // A stop of the broker is no fault of the client: if its session is stored, so is the
-        // Will, and the client gets the time to come back.
-        if reason == CloseReason::Stopping && session.is_durable() {
-            return None;
-        }
-        let will = self.withdraw_will(slot)?;
-        (reason != CloseReason::ByClient(ReasonCode::Success)).then_some(will)
-    }
-
-    /// Takes the Will from its session, and from the log.
-    pub(super) fn withdraw_will(&mut self, slot: u32) -> Option<(ClientId, Arc<Content>)> {
-        let session = self.sessions.get_mut(slot)?;
-        let will = session.will.take()?;
-        let (key, client) = (session.key, session.client.clone());
-        self.append(Record::WillCleared { session: key });
-        Some((client, will))
     }
 
     /// What the gate held back was never sent: QoS 0 is lost with the connection, QoS 2 is to be

@@ -15,6 +15,7 @@ use crate::packet::{Properties, QoS, SubscribeOptions};
 use crate::request::Command;
 use crate::retained::{Cursor, Found};
 use crate::session::Session;
+use crate::time::Time;
 use crate::topic::{TopicFilter, TopicName};
 use crate::waiting;
 
@@ -44,7 +45,8 @@ impl Engine {
         }
     }
 
-    fn publish_for_operator(&mut self, content: Content) -> Answer {
+    fn publish_for_operator(&mut self, mut content: Content) -> Answer {
+        content.accept(self.now);
         let Content { qos, retain, payload, .. } = &content;
         let unstored = self.cannot_store(*qos, *retain, payload);
         let unstored = unstored.then_some(PublishRefusal::StorageFull);
@@ -54,7 +56,7 @@ impl Engine {
         }
         self.watch.saw(self.now, &content, None);
         let before = self.counters.routed;
-        let routed = self.route(Message::passing(content), None);
+        let routed = self.route(Message::passing(content), None, None);
         let receivers = self.counters.routed - before;
         Answer::Published { receivers, retained: routed.retained }
     }
@@ -133,7 +135,9 @@ impl Engine {
         let was_connected = self.disconnect(client);
         let left = self.by_client.get(client).copied();
         if let Some(slot) = left {
+            let will = self.withdraw_will(slot);
             self.end_session(slot, SessionEnd::Administrative);
+            self.publish_will(None, will);
         }
         was_connected || left.is_some()
     }
@@ -158,7 +162,8 @@ impl Engine {
         Answer::RetainedCleared { removed, next }
     }
 
-    fn forget_retained(&mut self, topic: &TopicName) {
+    /// Removes a retained message, in the log as well.
+    pub(super) fn forget_retained(&mut self, topic: &TopicName) {
         self.unretain(topic);
         let message = Arc::new(Content {
             topic: topic.clone(),
@@ -166,6 +171,7 @@ impl Engine {
             qos: QoS::AtMostOnce,
             retain: true,
             properties: Properties::NONE,
+            at: Time::ZERO,
         });
         let (at, received, retained, to) = (self.now, None, Retained::Cleared, Vec::new());
         self.ceased = self.append(Record::Published { message, at, received, retained, to });
@@ -175,10 +181,10 @@ impl Engine {
     /// would be wrong.
     fn publish_system(&mut self, topic: TopicName, payload: Bytes) {
         let (qos, retain, properties) = (QoS::AtMostOnce, true, Properties::NONE);
-        let content = Arc::new(Content { topic, payload, qos, retain, properties });
+        let content = Arc::new(Content { topic, payload, qos, retain, properties, at: Time::ZERO });
         self.retained.store_system(Arc::clone(&content));
         let mut message = Message::Kept(content);
-        self.bring(&mut message);
+        self.bring(&mut message, None);
         self.record_route(&mut message, Retained::Untouched, None);
     }
 }

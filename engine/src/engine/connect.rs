@@ -5,23 +5,26 @@ use std::time::Duration;
 
 use rand_core::RngCore;
 
-use crate::action::{Action, Outgoing};
+use crate::codec::{self, BadConnect};
 use crate::connection::Connection;
 use crate::engine::Engine;
 use crate::event::Peer;
 use crate::gate::Gate;
 use crate::id::{ClientId, ConnId, Lsn};
 use crate::log::record::{Record, SessionKey};
-use crate::message::Content;
 use crate::notice::{CloseReason, Notice, Refusal, SessionEnd};
-use crate::packet::{
-    Connack, Connect, Packet, PacketType, Properties, PropertySet, ReasonCode, Version, Will,
-};
+use crate::packet::{Connack, Connect, Packet, PacketType, Properties, ReasonCode, Version};
 use crate::planted::Bug;
 use crate::session::{Arrival, Lifetime, Presence, Session};
 use crate::timers::Timer;
-use crate::topic;
-use crate::violation::Violation;
+
+/// A client that may come in.
+struct Admitted {
+    client: ClientId,
+    lifetime: Lifetime,
+    /// What the CONNACK is to say (5.0).
+    properties: Properties,
+}
 
 impl Engine {
     /// A connection's first packet is there.
@@ -29,28 +32,28 @@ impl Engine {
         &mut self,
         conn: ConnId,
         peer: Peer,
-        first: Result<Box<Connect>, Violation>,
+        first: Result<Box<Connect>, BadConnect>,
     ) {
         let connect = match first {
             Ok(connect) => connect,
-            Err(violation) => return self.refuse(conn, peer, None, Refusal::Violation(violation)),
+            Err(BadConnect { violation, version }) => {
+                let why = Refusal::Violation(violation);
+                return self.refuse(conn, peer, version, None, why);
+            }
         };
         match self.admit(&connect, peer) {
-            Ok(client) => self.accept(conn, peer, client, *connect),
-            Err(why) => {
-                let client = ClientId::new(&connect.client_id);
-                self.refuse(conn, peer, client, why);
-            }
+            Ok(admitted) => self.accept(conn, peer, &admitted, *connect),
+            Err(why) => self.refuse(conn, peer, Some(connect.version), Some(&connect), why),
         }
     }
 
-    /// Whether the client may come in, and under which id.
-    fn admit(&mut self, connect: &Connect, peer: Peer) -> Result<ClientId, Refusal> {
-        if connect.version == Version::V5 {
-            return Err(Refusal::Version(connect.version));
-        }
+    /// Whether the client may come in, and as what.
+    fn admit(&mut self, connect: &Connect, peer: Peer) -> Result<Admitted, Refusal> {
         if self.stopping {
             return Err(Refusal::Stopping);
+        }
+        if connect.properties.get().authentication_method.is_some() {
+            return Err(Refusal::AuthenticationMethod);
         }
         if !peer.anonymous {
             return Err(Refusal::NotAuthenticated);
@@ -61,13 +64,10 @@ impl Engine {
         if let Some(will) = &connect.will {
             self.admit_will(will)?;
         }
-        let client = match ClientId::new(&connect.client_id) {
-            Some(client) => client,
-            // 3.1 knows no empty id; 3.1.1 only one whose session nobody will look for.
-            None if connect.version == Version::V3_1 || !connect.clean_start => {
-                return Err(Refusal::EmptyClientId);
-            }
-            None => self.assign_client_id(),
+        let (client, assigned) = match ClientId::new(&connect.client_id) {
+            Some(client) => (client, false),
+            None if needs_client_id(connect) => return Err(Refusal::EmptyClientId),
+            None => (self.assign_client_id(), true),
         };
         let replaces = self.session_by_client(&client).is_some_and(|s| s.connection().is_some());
         if self.connections.len() >= self.config.max_connections && !replaces {
@@ -76,14 +76,14 @@ impl Engine {
         if self.cannot_store_session(&client, connect) {
             return Err(Refusal::StorageFull);
         }
-        Ok(client)
-    }
-
-    fn admit_will(&self, will: &Will) -> Result<(), Refusal> {
-        let name = will.topic.as_str();
-        let too_long = name.len() > self.config.max_topic_length
-            || topic::levels(name) > self.config.max_topic_levels;
-        if will.topic.is_dollar() || too_long { Err(Refusal::WillTopic) } else { Ok(()) }
+        let lifetime = self.lifetime(connect);
+        let properties = self.connack_properties(connect, &client, assigned, lifetime);
+        let admitted = Admitted { client, lifetime, properties };
+        let size = codec::encoded_len(connect.version, &admitted.connack(true));
+        if size > max_packet_size(connect) {
+            return Err(Refusal::MaximumPacketSize);
+        }
+        Ok(admitted)
     }
 
     /// 22 characters of 62, some 131 bits: nobody guesses it, and every broker would accept it.
@@ -102,38 +102,26 @@ impl Engine {
         }
     }
 
-    fn refuse(&mut self, conn: ConnId, peer: Peer, client: Option<ClientId>, why: Refusal) {
-        self.counters.refused += 1;
-        if let Some(code) = refusal_code(why) {
-            let properties = refusal_properties(why);
-            let connack = Connack { session_present: false, code, properties };
-            let outgoing = Outgoing::Packet(Packet::Connack(connack));
-            self.out.push(Action::Send { conn, outgoing });
-        }
-        self.out.push(Action::Close { conn, reason: CloseReason::Refused });
-        self.notice(Notice::Refused { client, address: peer.address, why });
-    }
-
-    fn accept(&mut self, conn: ConnId, peer: Peer, client: ClientId, connect: Connect) {
+    fn accept(&mut self, conn: ConnId, peer: Peer, admitted: &Admitted, connect: Connect) {
         let before = self.lsn;
+        let client = admitted.client.clone();
         self.see_to_restored_client(&client);
         self.take_over(&client);
-        let lifetime = self.lifetime(&connect);
         let kept = self.by_client.get(&client).copied();
         if let (Some(slot), true) = (kept, connect.clean_start) {
-            self.end_session(slot, SessionEnd::CleanStart);
+            self.discard(slot);
         }
         let arrival = Arrival { conn, address: peer.address, at: self.arrival() };
         let (slot, session_present) = match kept.filter(|_| !connect.clean_start) {
-            Some(slot) => (self.resume(slot, arrival, lifetime), true),
-            None => (self.begin(client.clone(), arrival, lifetime), false),
+            Some(slot) => (self.resume(slot, arrival, admitted.lifetime), true),
+            None => (self.begin(client.clone(), arrival, admitted.lifetime), false),
         };
         self.arrived.push(arrival.at, slot);
         self.clients.push(arrival.at, slot);
         self.count_expiring(slot);
+        self.attach(conn, slot, &connect);
+        let version = connect.version;
         self.set_will(slot, connect.will);
-        let user_name = connect.user_name.as_deref().map(Arc::from);
-        self.attach(conn, slot, connect.version, connect.keep_alive, user_name);
         let awaited = self.take_awaited(slot, &client);
         let after = if self.lsn == before { Lsn::NONE } else { self.lsn };
         self.touch(slot, after);
@@ -142,11 +130,9 @@ impl Engine {
         let after = if session_present { after } else { after.max(self.ceased) };
         let at_once = connect.clean_start && self.config.planted.is(Bug::ConnackBeforeDiscard);
         let after = if at_once { Lsn::NONE } else { after };
-        let connack =
-            Connack { session_present, code: ReasonCode::Success, properties: Properties::NONE };
-        self.answer(conn, Packet::Connack(connack), after);
+        self.answer(conn, admitted.connack(session_present), after);
         self.count_connection();
-        let (address, version) = (peer.address, connect.version);
+        let address = peer.address;
         self.notice(Notice::Connected { client, address, version, session_present });
         if session_present {
             self.return_to(slot);
@@ -171,12 +157,40 @@ impl Engine {
         }
     }
 
+    /// The client is back and wants a new session. That ends the old one, and with it the waiting
+    /// for its Will; one that a stop of the broker kept was for a client that does not come back.
+    fn discard(&mut self, slot: u32) {
+        let delayed = self.sessions.get(slot).and_then(|session| session.will.as_ref());
+        let delayed = delayed.is_some_and(|will| will.delay > 0);
+        let will = if delayed { self.withdraw_will(slot) } else { None };
+        self.end_session(slot, SessionEnd::CleanStart);
+        self.publish_will(None, will);
+    }
+
+    /// How long the session is to live that the CONNECT asks for.
     pub(super) fn lifetime(&self, connect: &Connect) -> Lifetime {
+        if connect.version == Version::V5 {
+            let asked = connect.properties.get().session_expiry_interval.unwrap_or(0);
+            return match self.capped_expiry(asked) {
+                Some(0) => Lifetime::Connection,
+                expiry => Lifetime::Beyond(expiry),
+            };
+        }
         if connect.clean_start {
             return Lifetime::Connection;
         }
         let expiry = self.config.session_expiry_interval;
         Lifetime::Beyond(expiry.map(|after| u32::try_from(after.as_secs()).unwrap_or(u32::MAX)))
+    }
+
+    /// The Session Expiry Interval that a 5.0 client gets when it asks for one, in seconds; `None`
+    /// is for ever (5.0 section 3.1.2.11.2).
+    pub(super) fn capped_expiry(&self, asked: u32) -> Option<u32> {
+        let asked = Some(asked).filter(|asked| *asked != u32::MAX);
+        match (asked, self.config.max_session_expiry_interval) {
+            (Some(asked), Some(most)) => Some(asked.min(most)),
+            (asked, most) => asked.or(most),
+        }
     }
 
     fn begin(&mut self, client: ClientId, arrival: Arrival, lifetime: Lifetime) -> u32 {
@@ -201,56 +215,39 @@ impl Engine {
         session.presence = Presence::Online(arrival.conn);
         session.address = arrival.address;
         session.connected_at = arrival.at;
-        session.lifetime = lifetime;
-        if let Lifetime::Beyond(expiry) = lifetime {
-            let Arrival { address, at, .. } = arrival;
-            let session = session.key;
-            self.append(Record::SessionResumed { session, address, at, expiry });
-        }
+        // What is stored stays so until its end, even if that comes with the connection's.
+        let expiry = match lifetime {
+            Lifetime::Connection => Some(0),
+            Lifetime::Beyond(expiry) => expiry,
+        };
+        session.lifetime = Lifetime::Beyond(expiry);
+        let Arrival { address, at, .. } = arrival;
+        let session = session.key;
+        self.append(Record::SessionResumed { session, address, at, expiry });
         slot
     }
 
-    /// Stores the connection's Will, whatever the session's lifetime: it must survive our own end.
-    fn set_will(&mut self, slot: u32, will: Option<Box<Will>>) {
-        let Some(session) = self.sessions.get_mut(slot) else { return };
-        let Some(will) = will else {
-            // A Will that a stop of the broker kept was for the client that did not come back.
-            if session.will.take().is_some() {
-                let session = session.key;
-                self.append(Record::WillCleared { session });
-            }
-            return;
-        };
-        let will = Arc::new(Content {
-            topic: will.topic.detached(),
-            payload: bytes::Bytes::copy_from_slice(&will.payload),
-            qos: will.qos,
-            retain: will.retain,
-            properties: will.properties,
-        });
-        session.will = Some(Arc::clone(&will));
-        let (session, client) = (session.key, session.client.clone());
-        if !self.config.planted.is(Bug::WillNotStored) {
-            self.append(Record::WillSet { session, client, will, delay: 0 });
-        }
-    }
-
-    fn attach(
-        &mut self,
-        conn: ConnId,
-        slot: u32,
-        version: Version,
-        keep_alive: u16,
-        user_name: Option<Arc<str>>,
-    ) {
-        let patience = self.patience(keep_alive);
+    fn attach(&mut self, conn: ConnId, slot: u32, connect: &Connect) {
+        let patience = self.patience(connect.keep_alive);
         let due = patience.map(|patience| self.now + patience);
+        let asked = connect.properties.get();
+        let window = asked.receive_maximum.unwrap_or(u16::MAX);
+        if let Some(session) = self.sessions.get_mut(slot) {
+            session.version = connect.version;
+            session.window = window.min(self.config.max_inflight_messages);
+        }
+        let alias_maximum = asked.topic_alias_maximum.unwrap_or(0);
         self.connections.insert(Connection {
             id: conn,
             session: slot,
-            version,
-            user_name,
-            keep_alive,
+            version: connect.version,
+            max_packet_size: asked.maximum_packet_size.unwrap_or(u32::MAX),
+            wants_reasons: asked.request_problem_information.unwrap_or(true),
+            alias_maximum: alias_maximum.min(self.config.topic_alias_maximum),
+            aliases: None,
+            unanswered: 0,
+            user_name: connect.user_name.as_deref().map(Arc::from),
+            keep_alive: connect.keep_alive,
             patience,
             heard: self.now,
             keep_alive_due: due.unwrap_or_default(),
@@ -269,13 +266,17 @@ impl Engine {
 
     /// How long the client may be silent: one and a half times its Keep Alive by default.
     fn patience(&self, keep_alive: u16) -> Option<Duration> {
-        let seconds = match (keep_alive, self.config.max_keepalive) {
-            (0, None) => return None,
-            (0, Some(cap)) => cap,
-            (asked, cap) => asked.min(cap.unwrap_or(u16::MAX)),
-        };
+        let seconds = self.kept_alive(keep_alive)?;
         let milli = u64::from(self.config.keepalive_multiplier_milli);
         Some(Duration::from_millis(u64::from(seconds) * milli))
+    }
+
+    /// The Keep Alive that holds for a client that asks for this one, in seconds; `None` is off.
+    pub(super) fn kept_alive(&self, asked: u16) -> Option<u16> {
+        match (asked, self.config.max_keepalive) {
+            (0, cap) => cap,
+            (asked, cap) => Some(asked.min(cap.unwrap_or(u16::MAX))),
+        }
     }
 
     pub(super) fn session_by_client(&self, client: &ClientId) -> Option<&Session> {
@@ -283,26 +284,25 @@ impl Engine {
     }
 }
 
-/// What a refused client is told; `None` is nothing at all.
-fn refusal_code(why: Refusal) -> Option<ReasonCode> {
-    Some(match why {
-        // Only an unknown level gets an answer (3.1.1 section 3.1.4).
-        Refusal::Violation(Violation::ProtocolLevel { .. }) | Refusal::Version(_) => {
-            ReasonCode::UnsupportedProtocolVersion
-        }
-        Refusal::Violation(_) => return None,
-        Refusal::EmptyClientId | Refusal::ClientIdTooLong => ReasonCode::ClientIdentifierNotValid,
-        Refusal::NotAuthenticated | Refusal::WillTopic => ReasonCode::NotAuthorized,
-        Refusal::ConnectionLimit | Refusal::MemoryLimit | Refusal::Stopping => {
-            ReasonCode::ServerUnavailable
-        }
-        Refusal::StorageFull => ReasonCode::QuotaExceeded,
-    })
+impl Admitted {
+    fn connack(&self, session_present: bool) -> Packet {
+        let properties = self.properties.clone();
+        Packet::Connack(Connack { session_present, code: ReasonCode::Success, properties })
+    }
 }
 
-/// For 5.0 clients, what to do about it in words.
-fn refusal_properties(why: Refusal) -> Properties {
-    let Refusal::Version(_) = why else { return Properties::NONE };
-    let reason = "this broker serves MQTT 3.1 and 3.1.1; connect with protocol level 4";
-    PropertySet { reason_string: Some(reason.into()), ..PropertySet::NONE }.into()
+/// 3.1 knows no empty id; 3.1.1 only one whose session nobody will look for. 5.0 tells the client
+/// which id it got.
+fn needs_client_id(connect: &Connect) -> bool {
+    match connect.version {
+        Version::V3_1 => true,
+        Version::V3_1_1 => !connect.clean_start,
+        Version::V5 => false,
+    }
+}
+
+/// Bytes of a whole packet that the client takes.
+pub(super) fn max_packet_size(connect: &Connect) -> usize {
+    let most = connect.properties.get().maximum_packet_size;
+    most.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX))
 }

@@ -1,16 +1,20 @@
 //! Routing: from one message to everybody who is to have it.
 
-use crate::action::{Delivery, Outgoing};
+use std::sync::Arc;
+
+use crate::action::{Delivery, Outgoing, TopicAlias};
 use crate::engine::Engine;
 use crate::id::{ConnId, Lsn, PacketId};
+use crate::identifiers::Identifiers;
 use crate::log::record::{Record, Retained, Seq, SessionKey, Target};
-use crate::message::Message;
+use crate::message::{Content, Message};
 use crate::notice::{CloseReason, DropReason, Notice, PublishRefusal};
-use crate::packet::QoS;
+use crate::packet::{QoS, SubscribeOptions, Version};
 use crate::planted::Bug;
 use crate::queue::{Entry, Overflow};
 use crate::session::{Presence, Session};
-use crate::subscriptions::{GroupId, Matches};
+use crate::subscriptions::{GroupId, Matches, Subscription};
+use crate::time::Time;
 use crate::timers::Timer;
 use crate::topic::{TopicFilter, TopicName};
 
@@ -26,14 +30,20 @@ pub(super) struct Route {
     targets: Vec<Target>,
     /// Stored messages that went to make room; their records follow the message's own.
     removed: Vec<Removed>,
-    /// Connections to end, when the event is over, because their queue is full.
-    pub(super) full: Vec<ConnId>,
+    /// Connections to end when the event is over.
+    pub(super) to_close: Vec<(ConnId, CloseReason)>,
 }
 
-#[derive(Clone, Copy, Debug)]
+/// A session that a message goes to, by one subscription or more.
+#[derive(Clone, Debug)]
 struct Receiver {
     session: u32,
+    /// The highest granted.
     granted: QoS,
+    /// Whether any of them keeps the RETAIN flag.
+    retain_as_published: bool,
+    /// Of all of them.
+    identifiers: Identifiers,
 }
 
 /// A stored message that went to make room for another.
@@ -44,11 +54,23 @@ pub(super) enum Removed {
 }
 
 /// How a message is to reach one session.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Copy {
     pub(super) qos: QoS,
     pub(super) retain: bool,
     pub(super) group: Option<GroupId>,
+    pub(super) identifiers: Identifiers,
+}
+
+/// Whether a delivery may go onto a connection now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    /// It may, and takes so many bytes.
+    For(u64),
+    /// Too much waits to be written already.
+    Congested,
+    /// It is larger than the client's Maximum Packet Size.
+    TooLarge,
 }
 
 /// What a message has done.
@@ -61,18 +83,19 @@ pub(super) struct Routed {
 }
 
 impl Engine {
-    /// Stores the message if it is retained, and brings it to every matching session. `received`
-    /// is the sender's QoS 2 identifier, if its session is stored.
+    /// Stores the message if it is retained, and brings it to every matching session. `from` is the
+    /// slot of the publisher's session, and `received` its QoS 2 identifier if that is stored.
     ///
     /// Returns what it did.
     pub(super) fn route(
         &mut self,
         mut message: Message,
+        from: Option<u32>,
         received: Option<(SessionKey, PacketId)>,
     ) -> Routed {
         let retains = message.content().retain;
         let retained = self.retain(&mut message);
-        self.bring(&mut message);
+        self.bring(&mut message, from);
         let mut after = self.record_route(&mut message, retained, received);
         match retained {
             Retained::Cleared => self.ceased = after,
@@ -87,13 +110,14 @@ impl Engine {
     }
 
     /// Brings the message to every session and share group that it matches.
-    pub(super) fn bring(&mut self, message: &mut Message) {
-        self.find_receivers(message);
-        let receivers = std::mem::take(&mut self.route.receivers);
-        let published = message.content().qos;
-        for Receiver { session, granted } in &receivers {
-            let copy = Copy { qos: published.min(*granted), retain: false, group: None };
-            self.deliver(*session, message, copy);
+    pub(super) fn bring(&mut self, message: &mut Message, from: Option<u32>) {
+        self.find_receivers(message, from);
+        let mut receivers = std::mem::take(&mut self.route.receivers);
+        let (published, retained) = (message.content().qos, message.content().retain);
+        for receiver in receivers.drain(..) {
+            let Receiver { session, granted, retain_as_published, identifiers } = receiver;
+            let (qos, retain) = (published.min(granted), retained && retain_as_published);
+            self.deliver(session, message, Copy { qos, retain, group: None, identifiers });
         }
         self.route.receivers = receivers;
         let groups = std::mem::take(&mut self.route.matches.groups);
@@ -130,15 +154,14 @@ impl Engine {
     fn send_qos0(&mut self, slot: u32, conn: ConnId, message: &mut Message, copy: Copy) {
         let waits = self.sessions.get(slot).and_then(|session| session.outbox.as_ref());
         let in_turn = waits.is_none_or(|outbox| !outbox.queue.has_qos0());
-        let Copy { qos, retain, .. } = copy;
-        let delivery =
-            Delivery { message: message.clone(), qos, dup: false, retain, packet_id: None };
-        match self.room_for(conn, &delivery).filter(|_| in_turn) {
-            Some(len) => {
+        let delivery = self.delivery(message.clone(), &copy, None, false);
+        match self.room_for(conn, &delivery) {
+            Room::TooLarge => self.too_large(slot, message, copy.qos),
+            Room::For(len) if in_turn => {
                 self.counters.delivered += 1;
                 self.send_sized(conn, Outgoing::Publish(delivery), len, Lsn::NONE);
             }
-            None => {
+            Room::For(_) | Room::Congested => {
                 self.watch_progress(conn);
                 self.enqueue(slot, message, copy);
             }
@@ -151,24 +174,26 @@ impl Engine {
         if !in_turn || !self.window_has_room(slot) {
             return self.enqueue(slot, message, copy);
         }
-        let Copy { qos, retain, group } = copy;
         let kept = message.keep();
         // Any identifier, for its length.
-        let probe = PacketId::FIRST;
-        let mut delivery =
-            Delivery { message: message.clone(), qos, dup: false, retain, packet_id: Some(probe) };
-        let Some(len) = self.room_for(conn, &delivery) else {
-            self.watch_progress(conn);
-            return self.enqueue(slot, message, copy);
+        let probe = Some(PacketId::FIRST);
+        let mut delivery = self.delivery(message.clone(), &copy, probe, false);
+        let len = match self.room_for(conn, &delivery) {
+            Room::For(len) => len,
+            Room::TooLarge => return self.too_large(slot, message, copy.qos),
+            Room::Congested => {
+                self.watch_progress(conn);
+                return self.enqueue(slot, message, copy);
+            }
         };
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let durable = session.is_durable();
         // The identifier of a QoS 2 message must be on disk before the client can see it.
-        let after = if durable && qos == QoS::ExactlyOnce { self.lsn.next() } else { Lsn::NONE };
+        let exactly_once = copy.qos == QoS::ExactlyOnce;
+        let after = if durable && exactly_once { self.lsn.next() } else { Lsn::NONE };
         let outbox = session.outbox();
         let seq = outbox.take_seq();
-        let entry = Entry { seq, message: kept, qos, retain, group };
-        let packet_id = outbox.inflight.start(entry, self.now, after);
+        let packet_id = outbox.inflight.start(copy.clone().entry(seq, kept), self.now, after);
         delivery.packet_id = Some(packet_id);
         if durable {
             self.add_target(slot, seq, copy, Some(packet_id));
@@ -179,13 +204,12 @@ impl Engine {
 
     /// Puts the message behind what already waits for the session.
     pub(super) fn enqueue(&mut self, slot: u32, message: &mut Message, copy: Copy) {
-        let Copy { qos, retain, group } = copy;
         let kept = message.keep();
         let Some(session) = self.sessions.get_mut(slot) else { return };
-        let durable = session.is_durable() && qos != QoS::AtMostOnce;
+        let durable = session.is_durable() && copy.qos != QoS::AtMostOnce;
         let outbox = session.outbox.get_or_insert_default();
         let seq = outbox.take_seq();
-        let entry = Entry { seq, message: kept, qos, retain, group };
+        let entry = copy.clone().entry(seq, kept);
         let overflow = outbox.queue.push(entry, &self.config);
         let rejected = overflow.iter().any(|o| matches!(o, Overflow::Rejected(..)));
         session.dropped += overflow.len() as u64;
@@ -195,6 +219,13 @@ impl Engine {
         for gone in overflow {
             self.overflowed(slot, gone);
         }
+        self.watch_expiry(slot);
+    }
+
+    /// A message that the session's client has no use for.
+    fn too_large(&mut self, slot: u32, message: &Message, qos: QoS) {
+        let topic = message.content().topic.clone();
+        self.dropped(Some(slot), topic, qos, DropReason::PacketTooLarge);
     }
 
     fn overflowed(&mut self, slot: u32, overflow: Overflow) {
@@ -216,25 +247,50 @@ impl Engine {
             && why == DropReason::QueueFullNewest;
         if disconnects {
             let conn = self.sessions.get(slot).and_then(|session| session.connection());
-            self.route.full.extend(conn);
+            self.route.to_close.extend(conn.map(|conn| (conn, CloseReason::QueueFull)));
         }
         if !self.config.planted.is(Bug::SilentDrop) {
             self.dropped(Some(slot), entry.message.topic.clone(), entry.qos, why);
         }
     }
 
-    /// The length in bytes of a delivery that the connection may take now.
-    pub(super) fn room_for(&self, conn: ConnId, delivery: &Delivery) -> Option<u64> {
-        let connection = self.connections.get(conn)?;
+    /// One client's copy of a message, as it would be sent now.
+    pub(super) fn delivery(
+        &self,
+        message: Message,
+        copy: &Copy,
+        packet_id: Option<PacketId>,
+        dup: bool,
+    ) -> Delivery {
+        Delivery {
+            qos: copy.qos,
+            dup,
+            retain: copy.retain,
+            packet_id,
+            expiry: message.content().expiry_left(self.now),
+            identifiers: copy.identifiers.clone(),
+            alias: TopicAlias::None,
+            message,
+        }
+    }
+
+    /// Whether the connection may take the delivery now.
+    pub(super) fn room_for(&self, conn: ConnId, delivery: &Delivery) -> Room {
+        let Some(connection) = self.connections.get(conn) else { return Room::Congested };
         let len = delivery.encoded_len(connection.version) as u64;
-        connection.fits(len, self.config.max_unsent_bytes).then_some(len)
+        if !connection.takes(len) {
+            Room::TooLarge
+        } else if connection.fits(len, self.config.max_unsent_bytes) {
+            Room::For(len)
+        } else {
+            Room::Congested
+        }
     }
 
     pub(super) fn window_has_room(&self, slot: u32) -> bool {
-        let outbox = self.sessions.get(slot).and_then(|session| session.outbox.as_ref());
-        let used = outbox.map_or(0, |outbox| outbox.inflight.len());
-        used < usize::from(self.config.max_inflight_messages)
-            || self.config.planted.is(Bug::WindowIgnored)
+        let Some(session) = self.sessions.get(slot) else { return false };
+        let used = session.outbox.as_ref().map_or(0, |outbox| outbox.inflight.len());
+        used < usize::from(session.window) || self.config.planted.is(Bug::WindowIgnored)
     }
 
     /// Looks at the window again when its messages may have to be sent again; not for 5.0, which
@@ -242,7 +298,7 @@ impl Engine {
     pub(super) fn set_redelivery(&mut self, slot: u32, conn: ConnId) {
         let after = self.config.delivery_retry_interval;
         let version = self.connections.get(conn).map(|connection| connection.version);
-        if after.is_zero() || version == Some(crate::packet::Version::V5) {
+        if after.is_zero() || version == Some(Version::V5) {
             return;
         }
         let Some(session) = self.sessions.get_mut(slot) else { return };
@@ -256,8 +312,9 @@ impl Engine {
     }
 
     /// Collects the sessions that match, each once, at the highest QoS granted (3.1.1 section
-    /// 3.3.5).
-    fn find_receivers(&mut self, message: &Message) {
+    /// 3.3.5) and with all Subscription Identifiers (5.0 section 3.3.4). No Local is judged for each
+    /// subscription.
+    fn find_receivers(&mut self, message: &Message, from: Option<u32>) {
         let Route { number, matches, receivers, .. } = &mut self.route;
         *number += 1;
         receivers.clear();
@@ -268,16 +325,24 @@ impl Engine {
             if session.presence == Presence::Ended {
                 continue;
             }
-            let granted = subscription.options.qos;
+            let SubscribeOptions { qos: granted, no_local, .. } = subscription.options;
+            if no_local && from == Some(subscription.session) {
+                continue;
+            }
+            let retain_as_published = keeps_retain(subscription, session);
             let (met, place) = session.route;
             if met == *number {
                 let receiver = receivers.get_mut(place as usize).expect("met in this routing");
                 receiver.granted = receiver.granted.max(granted);
+                receiver.retain_as_published |= retain_as_published;
+                subscription.identifier.into_iter().for_each(|id| receiver.identifiers.add(id));
                 continue;
             }
             let place = u32::try_from(receivers.len()).expect("fewer than 2^32 sessions");
             session.route = (*number, place);
-            receivers.push(Receiver { session: subscription.session, granted });
+            let identifiers = Identifiers::from(subscription.identifier);
+            let session = subscription.session;
+            receivers.push(Receiver { session, granted, retain_as_published, identifiers });
         }
     }
 
@@ -302,6 +367,7 @@ impl Engine {
             if let Some(old) = self.retained.store(message.keep()) {
                 self.let_go(&old);
             }
+            self.watch_retained();
             return Retained::Stored;
         }
         // What was retained before is outdated, whether or not its successor is stored.
@@ -321,12 +387,12 @@ impl Engine {
         copy: Copy,
         packet_id: Option<PacketId>,
     ) {
-        let Copy { qos, retain, group } = copy;
+        let Copy { qos, retain, group, identifiers } = copy;
         let group = group.and_then(|group| self.subscriptions.group_by_id(group));
         let group = group.map(|group| group.filter.clone());
         let Some(session) = self.sessions.get(slot) else { return };
         let session = session.key;
-        let target = Target::Session { session, seq, qos, retain, packet_id, group };
+        let target = Target::Session { session, seq, qos, retain, packet_id, group, identifiers };
         self.route.targets.push(target);
         self.touch(slot, self.lsn.next());
     }
@@ -349,7 +415,8 @@ impl Engine {
     ) -> Lsn {
         let to = std::mem::take(&mut self.route.targets);
         let after = if !to.is_empty() || retained != Retained::Untouched {
-            let (message, at) = (message.keep(), self.now);
+            let message = message.keep();
+            let at = if message.at == Time::ZERO { self.now } else { message.at };
             self.append(Record::Published { message, at, received, retained, to })
         } else if let Some((session, packet_id)) = received {
             self.append(Record::Received { session, packet_id })
@@ -369,11 +436,25 @@ impl Engine {
         after
     }
 
-    /// Ends the connections whose queue was full when the event at hand came to it. One by one and
-    /// only now: the Will of one can fill the queue of the next.
-    pub(super) fn close_full(&mut self) {
-        while let Some(conn) = self.route.full.pop() {
-            self.close(conn, CloseReason::QueueFull);
+    /// Ends the connections that are to end because of the event at hand. One by one and only now:
+    /// the Will of one can fill the queue of the next.
+    pub(super) fn close_those_due(&mut self) {
+        while let Some((conn, why)) = self.route.to_close.pop() {
+            self.close(conn, why);
         }
     }
+}
+
+impl Copy {
+    /// The message as its session holds it.
+    fn entry(self, seq: Seq, message: Arc<Content>) -> Entry {
+        let Self { qos, retain, group, identifiers } = self;
+        Entry { seq, message, qos, retain, group, identifiers }
+    }
+}
+
+/// Whether a message that is forwarded by the subscription keeps its RETAIN flag (5.0 section
+/// 3.3.1.3); never towards an older client that took the session over.
+pub(super) fn keeps_retain(subscription: &Subscription, session: &Session) -> bool {
+    subscription.options.retain_as_published && session.version == Version::V5
 }

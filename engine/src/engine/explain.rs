@@ -5,15 +5,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::action::Delivery;
 use crate::answer::{Explanation, Match, Obstacle, Outcome, Standing};
 use crate::engine::Engine;
+use crate::engine::deliver::{Copy, Room};
 use crate::id::{ClientId, ConnId, PacketId};
+use crate::identifiers::Identifiers;
 use crate::message::{Content, Message};
 use crate::notice::PublishRefusal;
 use crate::packet::{Properties, QoS};
 use crate::queue::{Push, Queue};
 use crate::session::{Presence, Session};
+use crate::time::Time;
 use crate::topic::TopicName;
 
 /// Incidents of the client that come with the explanation.
@@ -102,6 +104,7 @@ impl Engine {
             qos,
             retain: false,
             properties: Properties::NONE,
+            at: Time::ZERO,
         });
         let mut obstacles = match session.connection() {
             Some(conn) => self.in_the_way(slot, session, conn, &content),
@@ -149,17 +152,14 @@ impl Engine {
         } else {
             session.outbox.as_ref().is_none_or(|outbox| !outbox.queue.has_qos0())
         };
-        let delivery = Delivery {
-            message: Message::Kept(Arc::clone(content)),
-            qos,
-            dup: false,
-            retain: false,
-            packet_id: needs_window.then_some(PacketId::FIRST),
-        };
+        let copy = Copy { qos, retain: false, group: None, identifiers: Identifiers::NONE };
+        let message = Message::Kept(Arc::clone(content));
+        let packet_id = needs_window.then_some(PacketId::FIRST);
+        let delivery = self.delivery(message, &copy, packet_id, false);
         let checks = [
             (in_turn, Obstacle::BehindBacklog),
             (!needs_window || self.window_has_room(slot), Obstacle::WindowFull),
-            (self.room_for(conn, &delivery).is_some(), Obstacle::Congested),
+            (self.room_for(conn, &delivery) != Room::Congested, Obstacle::Congested),
         ];
         checks.into_iter().filter(|(free, _)| !free).map(|(_, obstacle)| obstacle).collect()
     }

@@ -1,7 +1,9 @@
 //! Share groups: each message to one member, and a backlog while none is connected.
 
 use crate::engine::Engine;
-use crate::engine::deliver::{Copy, Removed};
+use crate::engine::deliver::{Copy, Removed, keeps_retain};
+use crate::identifiers::Identifiers;
+use crate::inflight::Exchange;
 use crate::log::record::{Record, Retained, Target};
 use crate::message::Message;
 use crate::notice::DropReason;
@@ -10,49 +12,59 @@ use crate::planted::Bug;
 use crate::queue::{Entry, Overflow};
 use crate::subscriptions::GroupId;
 
-/// Members asked for room before the one whose turn it is gets the message anyway.
+/// Members asked how busy they are; the next message asks on from the one behind the last chosen.
 const ASKED: usize = 16;
+
+/// Messages looked at to be handed on when a member leaves.
+const HANDED_ON: usize = 1_000;
 
 impl Engine {
     /// Brings the message to one connected member, or lets it wait in the group.
     pub(super) fn deliver_to_group(&mut self, slot: u32, message: &mut Message) {
         let Some(id) = self.subscriptions.group_id(slot) else { return };
-        match self.choose_member(slot) {
-            Some((session, granted)) => {
-                let qos = message.content().qos.min(granted);
-                self.deliver(session, message, Copy { qos, retain: false, group: Some(id) });
-            }
-            None => self.wait_in_group(slot, message),
-        }
+        let Some(member) = self.choose_member(slot) else {
+            return self.wait_in_group(slot, message);
+        };
+        let Some(member) = self.subscriptions.get(member) else { return };
+        let Some(session) = self.sessions.get(member.session) else { return };
+        let content = message.content();
+        let copy = Copy {
+            qos: content.qos.min(member.options.qos),
+            retain: content.retain && keeps_retain(member, session),
+            group: Some(id),
+            identifiers: member.identifier.into(),
+        };
+        self.deliver(member.session, message, copy);
     }
 
-    /// The next connected member in turn whose client can take a message now; if none of those
-    /// asked can, the next one all the same. Returns its session and the QoS it was granted.
-    fn choose_member(&mut self, slot: u32) -> Option<(u32, QoS)> {
+    /// Takes the turn of the member that the group's next message goes to: the slot of its
+    /// subscription.
+    fn choose_member(&mut self, slot: u32) -> Option<u32> {
         let (nth, member) = self.next_member(slot)?;
         self.subscriptions.group_mut(slot)?.took_turn(nth);
-        let member = self.subscriptions.get(member)?;
-        Some((member.session, member.options.qos))
+        Some(member)
     }
 
-    /// Whom the group's next message goes to: the place among the candidates, and the slot of the
-    /// subscription.
+    /// Whom the group's next message goes to: of the connected members that can take one at once
+    /// the one with the least in flight, or else the next in turn. The place among the candidates,
+    /// and the slot of the subscription.
     pub(super) fn next_member(&self, slot: u32) -> Option<(usize, u32)> {
         let group = self.subscriptions.group(slot)?;
-        let ready = group.candidates().take(ASKED).position(|member| self.is_ready(member));
-        let nth = ready.unwrap_or(0);
+        let asked = group.candidates().take(ASKED).enumerate();
+        let ready = asked.filter_map(|(nth, member)| Some((self.in_flight_of(member)?, nth)));
+        let nth = ready.min().map_or(0, |(_, nth)| nth);
         Some((nth, group.candidates().nth(nth)?))
     }
 
-    fn is_ready(&self, member: u32) -> bool {
-        let slot = self.subscriptions.get(member).map(|member| member.session);
-        let Some(slot) = slot else { return false };
-        let Some(session) = self.sessions.get(slot) else { return false };
-        let limit = self.config.max_unsent_bytes;
-        let connection = session.connection().and_then(|conn| self.connections.get(conn));
-        connection.is_some_and(|connection| connection.unsent < limit)
+    /// How much is in flight to a member, if its client can take a message now.
+    fn in_flight_of(&self, member: u32) -> Option<usize> {
+        let slot = self.subscriptions.get(member)?.session;
+        let session = self.sessions.get(slot)?;
+        let connection = self.connections.get(session.connection()?)?;
+        let takes = connection.unsent < self.config.max_unsent_bytes
             && session.is_caught_up()
-            && self.window_has_room(slot)
+            && self.window_has_room(slot);
+        takes.then(|| session.outbox.as_ref().map_or(0, |outbox| outbox.inflight.len()))
     }
 
     fn wait_in_group(&mut self, slot: u32, message: &mut Message) {
@@ -65,7 +77,8 @@ impl Engine {
         let kept = message.keep();
         let Some(group) = self.subscriptions.group_mut(slot) else { return };
         let seq = group.take_seq();
-        let entry = Entry { seq, message: kept, qos, retain: false, group: None };
+        let identifiers = Identifiers::NONE;
+        let entry = Entry { seq, message: kept, qos, retain: false, group: None, identifiers };
         let overflow = group.backlog.push(entry, &self.config);
         let filter = group.filter.clone();
         let rejected = overflow.iter().any(|o| matches!(o, Overflow::Rejected(..)));
@@ -83,6 +96,55 @@ impl Engine {
             }
             self.dropped(None, entry.message.topic.clone(), entry.qos, why);
         }
+        self.watch_group_expiry(slot);
+    }
+
+    /// The session's client is gone: what came to it by share groups goes to members that are
+    /// connected and have room. A QoS 2 message whose PUBLISH was sent stays (5.0 section 4.8.2),
+    /// and so does what nobody else can take: it waits for the client, or for the session's end.
+    pub(super) fn hand_on_shared(&mut self, slot: u32) {
+        let Some(session) = self.sessions.get(slot) else { return };
+        let Some(outbox) = session.outbox.as_ref().filter(|_| session.shared > 0) else { return };
+        let begun = |e: &Exchange| e.entry.qos == QoS::ExactlyOnce && e.sent;
+        let in_flight = outbox.inflight.iter().filter(|exchange| !begun(exchange));
+        let in_flight = in_flight.map(|e| (e.entry.seq, e.entry.group, Some(e.packet_id)));
+        let waiting = outbox.queue.iter().map(|entry| (entry.seq, entry.group, None));
+        let shared = in_flight.chain(waiting).take(HANDED_ON);
+        let shared: Vec<_> =
+            shared.filter_map(|(seq, group, id)| Some((seq, group?, id))).collect();
+        for (seq, group, packet_id) in shared {
+            if !self.takes_over(group) {
+                continue;
+            }
+            let Some(session) = self.sessions.get_mut(slot) else { return };
+            let outbox = session.outbox();
+            let entry = match packet_id {
+                Some(id) => outbox.inflight.finish(id).map(|exchange| exchange.entry),
+                None => outbox.queue.take(seq),
+            };
+            let Some(entry) = entry else { continue };
+            let stored = entry.qos != QoS::AtMostOnce;
+            self.hand_on(group, entry);
+            // Behind the record of who has it now.
+            if stored {
+                self.append_for(slot, |session| Record::advanced(session, Some(seq)));
+            }
+        }
+    }
+
+    /// Whether the member whose turn it is can take a message without another being dropped.
+    fn takes_over(&self, group: GroupId) -> bool {
+        if self.subscriptions.group_by_id(group).is_none() {
+            return false;
+        }
+        let Some((_, member)) = self.next_member(group.slot) else { return false };
+        if self.in_flight_of(member).is_some() {
+            return true;
+        }
+        let slot = self.subscriptions.get(member).map(|member| member.session);
+        let session = slot.and_then(|slot| self.sessions.get(slot));
+        let queue = session.and_then(|session| session.outbox.as_ref()).map(|o| &o.queue);
+        queue.is_none_or(|queue| queue.has_spare_room(&self.config))
     }
 
     /// A message that a member leaves behind goes to another one, or waits.

@@ -21,17 +21,16 @@ impl Engine {
                 continue;
             }
             if let Some(will) = &session.will {
-                let (client, will) = (session.client.clone(), Arc::clone(will));
-                image.wills.insert(session.key, WillImage { client, will, delay: 0 });
+                let (client, delay) = (session.client.clone(), will.delay);
+                let will = Arc::clone(&will.message);
+                image.wills.insert(session.key, WillImage { client, will, delay });
             }
             if let Lifetime::Beyond(expiry) = session.lifetime {
                 image.sessions.insert(session.key, self.image_of(slot, session, expiry));
             }
         }
-        for (key, client, will) in self.restored.wills() {
-            let (client, will) = (client.clone(), Arc::clone(will));
-            image.wills.insert(key, WillImage { client, will, delay: 0 });
-        }
+        let ownerless = self.restored.wills().map(|(key, will)| (key, will.clone()));
+        image.wills.extend(ownerless);
         image.retained = self.retained.durable().map(|m| (m.topic.clone(), m)).collect();
         image.awaited = self.waiting.all().clone();
         for group in self.subscriptions.groups() {
@@ -96,6 +95,7 @@ impl Engine {
             qos: entry.qos,
             retain: entry.retain,
             group: group.map(|group| group.filter.clone()),
+            identifiers: entry.identifiers.clone(),
             progress,
         }
     }

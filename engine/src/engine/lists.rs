@@ -131,7 +131,7 @@ impl Engine {
             expiry,
             subscriptions: session.subscriptions.len() as u64,
             inflight: outbox.map_or(0, |outbox| outbox.inflight.len()) as u64,
-            inflight_limit: self.config.max_inflight_messages,
+            inflight_limit: session.window,
             queued: queue.map_or(0, |queue| queue.len()) as u64,
             queued_bytes: queue.map_or(0, |queue| queue.bytes()) as u64,
             queue_limit: self.config.max_msgqueue_messages.map(|most| most as u64),

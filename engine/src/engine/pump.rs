@@ -1,14 +1,18 @@
 //! What a client is still to get: first what is in flight and has to be sent again, then the
 //! backlog, in order, as far as window and connection allow.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use crate::action::{Delivery, Outgoing};
 use crate::engine::Engine;
+use crate::engine::deliver::{Copy, Room};
 use crate::id::{ConnId, Lsn, PacketId};
 use crate::inflight::{Awaiting, Exchange};
 use crate::log::record::{Record, Seq};
 use crate::message::Message;
+use crate::notice::DropReason;
 use crate::packet::{Ack, Packet, QoS};
 use crate::planted::Bug;
 use crate::queue::Entry;
@@ -43,11 +47,21 @@ impl Engine {
                 return true;
             };
             let (packet_id, after) = (exchange.packet_id, exchange.after);
-            let outgoing = if self.config.planted.is(Bug::PublishAfterPubrec) {
-                Outgoing::Publish(delivery(&exchange.entry, Some(packet_id), true))
+            if let Some(why) = self.is_pointless(conn, exchange) {
+                self.give_up(slot, packet_id, why);
+                continue;
+            }
+            let is_publish = exchange.awaiting != Awaiting::Pubcomp;
+            let outgoing = if is_publish || self.config.planted.is(Bug::PublishAfterPubrec) {
+                // DUP says that it has been sent before, not that it was meant to be.
+                let dup = exchange.sent || !is_publish;
+                Outgoing::Publish(self.copy_of(&exchange.entry, Some(packet_id), dup))
             } else {
-                again(exchange)
+                Outgoing::Packet(Packet::Pubrel(Ack::new(packet_id)))
             };
+            if is_publish && !self.window_takes_again(slot) {
+                return false;
+            }
             let Some(connection) = self.connections.get(conn) else { return false };
             let len = outgoing.encoded_len(connection.version) as u64;
             if !connection.fits(len, self.config.max_unsent_bytes) {
@@ -59,6 +73,42 @@ impl Engine {
             session.outbox().inflight.sending(packet_id, now);
             self.send_sized(conn, outgoing, len, after);
         }
+    }
+
+    /// Why a message that is to be sent again never will be. Once it has been sent, its expiry does
+    /// not matter any more (5.0 section 3.3.2.3.3).
+    fn is_pointless(&self, conn: ConnId, exchange: &Exchange) -> Option<DropReason> {
+        if exchange.awaiting == Awaiting::Pubcomp {
+            return None;
+        }
+        if !exchange.sent && exchange.entry.message.is_expired(self.now) {
+            return Some(DropReason::Expired);
+        }
+        let connection = self.connections.get(conn)?;
+        let copy = self.copy_of(&exchange.entry, Some(exchange.packet_id), true);
+        let fits = connection.takes(copy.encoded_len(connection.version) as u64);
+        (!fits).then_some(DropReason::PacketTooLarge)
+    }
+
+    /// Ends an exchange whose message will not be sent again.
+    fn give_up(&mut self, slot: u32, packet_id: PacketId, why: DropReason) {
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let durable = session.is_durable();
+        let Some(exchange) = session.outbox().inflight.finish(packet_id) else { return };
+        let entry = exchange.entry;
+        self.append_for(slot, |session| Record::advanced(session, Some(entry.seq)));
+        if durable {
+            self.let_go_held(&entry);
+        }
+        self.dropped(Some(slot), entry.message.topic.clone(), entry.qos, why);
+    }
+
+    /// Whether the client takes another of the messages that are to be sent again: it may have
+    /// come back with a smaller Receive Maximum (5.0 section 4.9).
+    fn window_takes_again(&self, slot: u32) -> bool {
+        let Some(session) = self.sessions.get(slot) else { return false };
+        let sent = session.outbox.as_ref().map_or(0, |outbox| outbox.inflight.sent_here());
+        sent < usize::from(session.window)
     }
 
     fn set_redelivery_if_inflight(&mut self, slot: u32) {
@@ -85,11 +135,11 @@ impl Engine {
     pub(super) fn advance(&mut self, slot: u32, removed: Option<Seq>) {
         let Some(session) = self.sessions.get(slot) else { return };
         let durable = session.is_durable();
-        let mut sent = SmallVec::new();
+        let (mut sent, mut unsent) = (SmallVec::new(), SmallVec::new());
         if let Some(conn) = session.connection()
             && self.send_due(slot, conn)
         {
-            self.send_backlog(slot, conn, durable, &mut sent);
+            unsent = self.send_backlog(slot, conn, durable, &mut sent);
         }
         if removed.is_some() || !sent.is_empty() {
             self.append_for(slot, |session| Record::Advanced {
@@ -98,6 +148,10 @@ impl Engine {
                 released: None,
                 sent,
             });
+        }
+        // Only now: what was sent waits for the record above.
+        for seq in unsent {
+            self.append_for(slot, |session| Record::advanced(session, Some(seq)));
         }
         self.replay(slot);
     }
@@ -108,55 +162,64 @@ impl Engine {
         conn: ConnId,
         durable: bool,
         sent: &mut SmallVec<[(Seq, PacketId); 2]>,
-    ) {
-        while let Some(entry) = self.take_sendable(slot, conn) {
+    ) -> SmallVec<[Seq; 2]> {
+        let mut unsent = SmallVec::new();
+        while let Some((entry, why)) = self.take_sendable(slot, conn) {
+            if let Some(why) = why {
+                if durable && entry.qos != QoS::AtMostOnce {
+                    unsent.push(entry.seq);
+                    self.let_go_held(&entry);
+                }
+                self.dropped(Some(slot), entry.message.topic.clone(), entry.qos, why);
+                continue;
+            }
             if entry.qos == QoS::AtMostOnce {
                 self.counters.delivered += 1;
-                let outgoing = Outgoing::Publish(delivery(&entry, None, false));
+                let outgoing = Outgoing::Publish(self.copy_of(&entry, None, false));
                 self.send(conn, outgoing, Lsn::NONE);
                 continue;
             }
             let exactly_once = entry.qos == QoS::ExactlyOnce;
             let after = if durable && exactly_once { self.lsn.next() } else { Lsn::NONE };
             let now = self.now;
-            let Some(session) = self.sessions.get_mut(slot) else { return };
+            let Some(session) = self.sessions.get_mut(slot) else { break };
             let packet_id = session.outbox().inflight.start(entry.clone(), now, after);
             if durable {
                 sent.push((entry.seq, packet_id));
             }
             self.set_redelivery(slot, conn);
-            let outgoing = Outgoing::Publish(delivery(&entry, Some(packet_id), false));
+            let outgoing = Outgoing::Publish(self.copy_of(&entry, Some(packet_id), false));
             self.send(conn, outgoing, after);
         }
+        unsent
     }
 
-    /// The next of the backlog, if window and connection have room for it.
-    fn take_sendable(&mut self, slot: u32, conn: ConnId) -> Option<Entry> {
+    /// The next of the backlog, if window and connection have room for it, and why it is not sent
+    /// but dropped, if that is so.
+    fn take_sendable(&mut self, slot: u32, conn: ConnId) -> Option<(Entry, Option<DropReason>)> {
         let window_open = self.window_has_room(slot);
         let outbox = self.sessions.get(slot)?.outbox.as_ref()?;
         let next = outbox.queue.next(window_open)?;
         let packet_id = (next.qos != QoS::AtMostOnce).then_some(PacketId::FIRST);
-        if self.room_for(conn, &delivery(next, packet_id, false)).is_none() {
-            self.watch_progress(conn);
-            return None;
+        let mut why = next.message.is_expired(self.now).then_some(DropReason::Expired);
+        if why.is_none() {
+            match self.room_for(conn, &self.copy_of(next, packet_id, false)) {
+                Room::For(_) => {}
+                Room::TooLarge => why = Some(DropReason::PacketTooLarge),
+                Room::Congested => {
+                    self.watch_progress(conn);
+                    return None;
+                }
+            }
         }
-        self.sessions.get_mut(slot)?.outbox().queue.take_next(window_open)
+        let entry = self.sessions.get_mut(slot)?.outbox().queue.take_next(window_open)?;
+        Some((entry, why))
     }
-}
 
-/// The packet that the exchange is waiting for an answer to.
-fn again(exchange: &Exchange) -> Outgoing {
-    let packet_id = exchange.packet_id;
-    match exchange.awaiting {
-        Awaiting::Pubcomp => Outgoing::Packet(Packet::Pubrel(Ack::new(packet_id))),
-        Awaiting::Puback | Awaiting::Pubrec => {
-            // DUP says that it has been sent before, not that it was meant to be.
-            Outgoing::Publish(delivery(&exchange.entry, Some(packet_id), exchange.sent))
-        }
+    fn copy_of(&self, entry: &Entry, packet_id: Option<PacketId>, dup: bool) -> Delivery {
+        let Entry { qos, retain, group, .. } = *entry;
+        let copy = Copy { qos, retain, group, identifiers: entry.identifiers.clone() };
+        let message = Message::Kept(Arc::clone(&entry.message));
+        self.delivery(message, &copy, packet_id, dup)
     }
-}
-
-fn delivery(entry: &Entry, packet_id: Option<PacketId>, dup: bool) -> Delivery {
-    let message = Message::Kept(std::sync::Arc::clone(&entry.message));
-    Delivery { message, qos: entry.qos, dup, retain: entry.retain, packet_id }
 }

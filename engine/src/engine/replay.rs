@@ -6,6 +6,7 @@ use crate::engine::Engine;
 use crate::engine::deliver::Copy;
 use crate::engine::subscribe::Added;
 use crate::id::ConnId;
+use crate::identifiers::Identifiers;
 use crate::log::record::{Record, Retained};
 use crate::message::Message;
 use crate::packet::QoS;
@@ -98,9 +99,9 @@ impl Engine {
 
     /// Sends retained messages while there is room and budget; whether the walk is at its end.
     fn walk(&mut self, slot: u32, conn: ConnId, walk: &mut Replay, budget: &mut usize) -> bool {
-        let Some(granted) = self.subscriptions.get(walk.subscription).map(|s| s.options.qos) else {
-            return true;
-        };
+        let Some(subscription) = self.subscriptions.get(walk.subscription) else { return true };
+        let granted = subscription.options.qos;
+        let identifiers = Identifiers::from(subscription.identifier);
         while *budget > 0 {
             if !self.has_room(slot, conn, granted) {
                 return false;
@@ -110,9 +111,13 @@ impl Engine {
                 Found::NotYet => return false,
                 Found::Message(content) => {
                     *budget = budget.saturating_sub(1);
-                    let qos = content.qos.min(granted);
+                    if content.is_expired(self.now) {
+                        continue;
+                    }
+                    let (qos, identifiers) = (content.qos.min(granted), identifiers.clone());
                     let mut message = Message::Kept(content);
-                    self.deliver(slot, &mut message, Copy { qos, retain: true, group: None });
+                    let copy = Copy { qos, retain: true, group: None, identifiers };
+                    self.deliver(slot, &mut message, copy);
                     self.record_route(&mut message, Retained::Untouched, None);
                 }
             }

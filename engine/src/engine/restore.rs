@@ -6,16 +6,18 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::engine::{Engine, alive};
+use crate::event::Lost;
 use crate::id::{ClientId, ConnId, Lsn};
+use crate::identifiers::Identifiers;
 use crate::log::image::{HeldImage, Image, Progress, SessionImage, WillImage};
 use crate::log::record::{Record, Seq, SessionKey};
 use crate::message::Content;
-use crate::notice::DropReason;
+use crate::notice::{CloseReason, DropReason};
 use crate::packet::SubscribeOptions;
 use crate::planted::Bug;
 use crate::queue::Entry;
 use crate::retained::Cursor;
-use crate::session::{Arrival, Lifetime, Outbox, Presence, Session};
+use crate::session::{Arrival, Lifetime, Outbox, Presence, Session, Will};
 use crate::time::Time;
 use crate::timers::{SessionRef, Timer};
 use crate::topic::TopicFilter;
@@ -34,7 +36,7 @@ pub(super) struct Restored {
     /// Slots of sessions whose client was connected when the broker ended.
     cut_off: BTreeSet<u32>,
     /// Wills of clients whose session ended with the broker.
-    wills: VecDeque<(SessionKey, ClientId, Arc<Content>)>,
+    wills: VecDeque<(SessionKey, WillImage)>,
     /// What share groups held of whose members none has a session any more: the last one's was
     /// being taken apart.
     orphans: VecDeque<(TopicFilter, Seq, Arc<Content>)>,
@@ -52,8 +54,8 @@ struct Listed {
 }
 
 impl Restored {
-    pub(super) fn wills(&self) -> impl Iterator<Item = (SessionKey, &ClientId, &Arc<Content>)> {
-        self.wills.iter().map(|(key, client, will)| (*key, client, will))
+    pub(super) fn wills(&self) -> impl Iterator<Item = (SessionKey, &WillImage)> {
+        self.wills.iter().map(|(key, will)| (*key, will))
     }
 
     /// What is still recorded of share groups that are gone.
@@ -89,6 +91,7 @@ impl Engine {
         for content in image.retained.into_values() {
             engine.retained.store(content);
         }
+        engine.watch_retained();
         for (client, filters) in image.awaited {
             for (filter, options) in filters {
                 engine.waiting.add(client.clone(), filter, options);
@@ -142,6 +145,7 @@ impl Engine {
         let expires = image.expiry.map(|seconds| since + Duration::from_secs(seconds.into()));
         session.presence = Presence::Offline { since, expires };
         session.left_at = since;
+        session.window = self.config.max_inflight_messages;
         session.lsn = self.lsn;
         if !self.config.planted.is(Bug::IdsNotRestored) {
             session.received.clone_from(&image.received);
@@ -183,9 +187,9 @@ impl Engine {
         let mut outbox = Outbox::default();
         for (seq, held) in image.held {
             outbox.next_seq = Seq(seq.0 + 1);
-            let HeldImage { message, qos, retain, group, progress } = held;
+            let HeldImage { message, qos, retain, group, identifiers, progress } = held;
             let group = group.and_then(|filter| self.subscriptions.group_named(&filter));
-            let entry = Entry { seq, message, qos, retain, group };
+            let entry = Entry { seq, message, qos, retain, group, identifiers };
             let as_new = self.config.planted.is(Bug::InflightRestoredAsNew);
             match progress {
                 Progress::Sent(_) if as_new => outbox.queue.append(entry),
@@ -205,14 +209,16 @@ impl Engine {
         }
         if let Some(session) = self.sessions.get_mut(slot).filter(|_| outbox.len() > 0) {
             session.outbox = Some(Box::new(outbox));
+            self.watch_expiry(slot);
         }
     }
 
     fn restore_groups(&mut self, groups: BTreeMap<TopicFilter, BTreeMap<Seq, Arc<Content>>>) {
         for (filter, held) in groups {
             self.counters.routed += held.len() as u64;
-            let id = self.subscriptions.group_named(&filter);
-            let Some(group) = id.and_then(|id| self.subscriptions.group_mut(id.slot)) else {
+            let slot = self.subscriptions.group_named(&filter).map(|id| id.slot);
+            let found = slot.and_then(|slot| Some((slot, self.subscriptions.group_mut(slot)?)));
+            let Some((slot, group)) = found else {
                 let orphans = held.into_iter().map(|(seq, message)| (filter.clone(), seq, message));
                 self.restored.orphans.extend(orphans);
                 continue;
@@ -220,21 +226,25 @@ impl Engine {
             for (seq, message) in held {
                 let qos = message.qos;
                 group.next_seq = Seq(seq.0 + 1);
-                group.backlog.append(Entry { seq, message, qos, retain: false, group: None });
+                let identifiers = Identifiers::NONE;
+                let (retain, of) = (false, None);
+                group.backlog.append(Entry { seq, message, qos, retain, group: of, identifiers });
             }
+            self.watch_group_expiry(slot);
         }
     }
 
     /// A Will whose session outlives the connection waits in it, for the client or its time.
     fn restore_wills(&mut self, wills: BTreeMap<SessionKey, WillImage>) {
-        for (key, WillImage { client, will, delay }) in wills {
-            let slot = self.by_client.get(&client).copied();
+        for (key, image) in wills {
+            let slot = self.by_client.get(&image.client).copied();
             let session = slot.and_then(|slot| Some((slot, self.sessions.get_mut(slot)?)));
             let Some((slot, session)) = session.filter(|(_, session)| session.key == key) else {
-                self.restored.wills.push_back((key, client, will));
+                self.restored.wills.push_back((key, image));
                 continue;
             };
-            session.will = Some(will);
+            let WillImage { will, delay, .. } = image;
+            session.will = Some(Box::new(Will { message: will, delay, due: None }));
             let reference = session.reference(slot);
             if !self.restored.cut_off.contains(&slot) {
                 self.restored.kept.push_back((reference, delay));
@@ -248,16 +258,18 @@ impl Engine {
         for _ in 0..BUDGET {
             if let Some(slot) = self.restored.cut_off.pop_first() {
                 self.cut_off(slot);
-            } else if let Some((session, client, will)) = self.restored.wills.pop_front() {
+            } else if let Some((session, will)) = self.restored.wills.pop_front() {
                 self.append(Record::WillCleared { session });
-                self.publish_will(Some((client, will)));
+                self.publish_will(None, Some((will.client, will.will)));
             } else if let Some((group, seq, message)) = self.restored.orphans.pop_front() {
                 self.append(Record::GroupRemoved { group, seq });
                 self.dropped(None, message.topic.clone(), message.qos, DropReason::GroupEnded);
             } else if let Some((session, delay)) = self.restored.kept.pop_front() {
                 // From now on: the time that the broker was down was not the client's to use.
                 let wait = WILL_GRACE.max(Duration::from_secs(delay.into()));
-                self.set_timer(self.now + wait, Timer::Will(session));
+                if self.session_by_reference(session).is_some() {
+                    self.delay_will(session.slot, wait);
+                }
             } else {
                 return;
             }
@@ -298,7 +310,7 @@ impl Engine {
     fn cut_off(&mut self, slot: u32) {
         let Some(at) = self.left_by_now(slot) else { return };
         self.append_for(slot, |session| Record::SessionLeft { session, at });
-        let will = self.withdraw_will(slot);
-        self.publish_will(will);
+        let will = self.will_at_end(slot, CloseReason::Lost(Lost::Failed));
+        self.publish_will(Some(slot), will);
     }
 }

@@ -182,9 +182,10 @@ impl Engine {
         let (key, client) = (session.key, session.client.clone());
         let (address, at) = (session.address, session.connected_at);
         let (lifetime, presence) = (session.lifetime, session.presence);
-        if let Some(will) = session.will.clone() {
-            let client = client.clone();
-            self.rewrite(round, Record::WillSet { session: key, client, will, delay: 0 });
+        if let Some(will) = &session.will {
+            let (client, delay) = (client.clone(), will.delay);
+            let will = Arc::clone(&will.message);
+            self.rewrite(round, Record::WillSet { session: key, client, will, delay });
         }
         let Lifetime::Beyond(expiry) = lifetime else { return next };
         self.rewrite(round, Record::SessionBegan { session: key, client, address, at, expiry });
@@ -280,12 +281,24 @@ impl Engine {
         }
         let group = entry.group.and_then(|group| self.subscriptions.group_by_id(group));
         let group = group.map(|group| group.filter.clone());
+        let identifiers = entry.identifiers.clone();
+        let (session, at) = (key, entry.message.at);
         let message = round.keep(&entry.message, self.lsn.next());
-        // When it was accepted is not kept yet.
-        let (session, at) = (key, Time::ZERO);
-        let record =
-            Record::Holds { session, seq, message, at, qos, retain, packet_id, released, group };
-        self.rewrite(round, record);
+        self.rewrite(
+            round,
+            Record::Holds {
+                session,
+                seq,
+                message,
+                at,
+                qos,
+                retain,
+                packet_id,
+                released,
+                group,
+                identifiers,
+            },
+        );
         Place::Held { slot, key, after: Some(seq), end }
     }
 
@@ -311,7 +324,7 @@ impl Engine {
         let entry = group.backlog.first_stored_after(after).filter(|entry| entry.seq < end);
         let Some(entry) = entry else { return done };
         let (seq, message) = (entry.seq, round.keep(&entry.message, self.lsn.next()));
-        let (group, at) = (group.filter.clone(), Time::ZERO);
+        let (group, at) = (group.filter.clone(), entry.message.at);
         self.rewrite(round, Record::GroupHolds { group, seq, message, at });
         Place::GroupHeld { slot, after: Some(seq), end }
     }
@@ -326,7 +339,7 @@ impl Engine {
             // The broker's own, or nothing within a look.
             Found::NotYet => {}
             Found::Message(message) => {
-                let at = Time::ZERO;
+                let at = message.at;
                 let (received, retained, to) = (None, Retained::Stored, Vec::new());
                 let record = Record::Published { message, at, received, retained, to };
                 self.rewrite(round, record);

@@ -23,6 +23,7 @@ impl Engine {
         let before = self.lsn;
         let mut codes = SmallVec::new();
         let mut added = Vec::new();
+        let mut refused = None;
         let many = filters.len() > self.config.max_filters_per_subscribe;
         for asked in filters {
             let checked = if many {
@@ -40,13 +41,15 @@ impl Engine {
                     if !many || codes.is_empty() {
                         self.filter_refused(slot, &asked.filter, why);
                     }
+                    refused.get_or_insert(why);
                     codes.push(refusal_code(why));
                 }
             }
         }
         let at_once = self.lsn == before || self.config.planted.is(Bug::SubackBeforeSync);
         let after = if at_once { Lsn::NONE } else { self.lsn };
-        let suback = Suback { packet_id, codes, properties: Properties::NONE };
+        let properties = self.subscribe_refused(conn, refused);
+        let suback = Suback { packet_id, codes, properties };
         self.answer(conn, Packet::Suback(Box::new(suback)), after);
         self.serve(slot, &added);
     }
@@ -71,19 +74,21 @@ impl Engine {
     pub(super) fn unsubscribe(&mut self, conn: ConnId, unsubscribe: &Unsubscribe) {
         let Some(slot) = self.session_of(conn) else { return };
         let before = self.lsn;
-        let mut codes = SmallVec::new();
+        let (mut codes, mut refused) = (SmallVec::new(), None);
         for text in &unsubscribe.filters {
-            let filter = TopicFilter::parse(text.clone()).ok();
-            let existed = filter.is_some_and(|filter| self.remove_subscription(slot, &filter));
-            codes.push(if existed {
-                ReasonCode::Success
-            } else {
-                ReasonCode::NoSubscriptionExisted
+            codes.push(match TopicFilter::parse(text.clone()) {
+                Ok(filter) if self.remove_subscription(slot, &filter) => ReasonCode::Success,
+                Ok(_) => ReasonCode::NoSubscriptionExisted,
+                Err(error) => {
+                    refused.get_or_insert(SubscribeRefusal::Invalid(error));
+                    ReasonCode::TopicFilterInvalid
+                }
             });
         }
         let after = if self.lsn == before { Lsn::NONE } else { self.lsn };
         let packet_id = unsubscribe.packet_id;
-        let unsuback = Suback { packet_id, codes, properties: Properties::NONE };
+        let properties = self.subscribe_refused(conn, refused);
+        let unsuback = Suback { packet_id, codes, properties };
         self.answer(conn, Packet::Unsuback(Box::new(unsuback)), after);
     }
 
@@ -119,6 +124,34 @@ impl Engine {
         let too_long = filter.as_str().len() > config.max_topic_length
             || filter.levels() > config.max_topic_levels;
         if too_long { Err(SubscribeRefusal::TopicLimit) } else { Ok(()) }
+    }
+
+    /// What a client is told of the first of its filters that was refused.
+    fn subscribe_refused(&self, conn: ConnId, refused: Option<SubscribeRefusal>) -> Properties {
+        refused.map_or(Properties::NONE, |why| {
+            self.reason(conn, || self.subscribe_refusal_in_words(why))
+        })
+    }
+
+    fn subscribe_refusal_in_words(&self, why: SubscribeRefusal) -> ByteString {
+        let config = &self.config;
+        match why {
+            SubscribeRefusal::Invalid(error) => format!("a filter {error}").into(),
+            SubscribeRefusal::TopicLimit => {
+                let (levels, bytes) = (config.max_topic_levels, config.max_topic_length);
+                format!("a filter has at most {levels} levels and {bytes} bytes").into()
+            }
+            SubscribeRefusal::FilterLimit => {
+                let most = config.max_filters_per_subscribe;
+                format!("a SUBSCRIBE has at most {most} filters").into()
+            }
+            SubscribeRefusal::SubscriptionLimit => {
+                let most = config.max_subscriptions_per_client;
+                format!("a client has at most {most} subscriptions").into()
+            }
+            SubscribeRefusal::Awaited => "too many subscriptions wait for first connections".into(),
+            SubscribeRefusal::StorageFull => "the broker cannot store more for now".into(),
+        }
     }
 
     fn filter_refused(&mut self, slot: u32, filter: &str, why: SubscribeRefusal) {

@@ -50,6 +50,10 @@ impl Engine {
                 Timer::Stall(conn) => self.stalled(conn),
                 Timer::Redeliver(session) => self.redeliver(session),
                 Timer::Will(session) => self.will_is_due(session),
+                // Up to a budget of their own each.
+                Timer::MessageExpiry(session) => return self.expire_messages(session),
+                Timer::GroupExpiry(group) => return self.expire_in_group(group),
+                Timer::RetainedExpiry => return self.expire_retained(),
                 Timer::Expiry(session) => self.expire(session),
                 Timer::Alive => self.give_sign_of_life(),
             }
@@ -142,16 +146,7 @@ impl Engine {
             // The Will comes at the latest with the session's end (5.0 section 3.1.2.5).
             let will = self.withdraw_will(reference.slot);
             self.end_session(reference.slot, SessionEnd::Expired);
-            self.publish_will(will);
-        }
-    }
-
-    /// Publishes the Will of a client that did not come back.
-    fn will_is_due(&mut self, reference: SessionRef) {
-        let Some(session) = self.session_by_reference(reference) else { return };
-        if matches!(session.presence, Presence::Offline { .. }) {
-            let will = self.withdraw_will(reference.slot);
-            self.publish_will(will);
+            self.publish_will(None, will);
         }
     }
 

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use crate::codec;
 use crate::id::{ClientId, Lsn, PacketId};
+use crate::identifiers::Identifiers;
 use crate::log::encode::kind;
 use crate::log::record::{Kept, Record, Retained, Seq, SessionKey, Target};
 use crate::message::Content;
@@ -41,7 +42,9 @@ pub fn decode(bytes: &[u8]) -> Result<Record, FormatError> {
     let mut fields = Fields(bytes);
     let kind = fields.byte()?;
     let record = match kind {
-        kind::SESSION_BEGAN..=kind::UNSUBSCRIBED => of_session(kind, &mut fields)?,
+        kind::SESSION_BEGAN..=kind::UNSUBSCRIBED | kind::SESSION_EXPIRES => {
+            of_session(kind, &mut fields)?
+        }
         kind::SUBSCRIPTION_AWAITS => Record::SubscriptionAwaits {
             client: fields.client()?,
             filter: fields.filter()?,
@@ -69,10 +72,11 @@ fn of_session(kind: u8, fields: &mut Fields<'_>) -> Result<Record, FormatError> 
             Record::SessionResumed { session, address, at, expiry }
         }
         kind::SESSION_LEFT => Record::SessionLeft { session, at: fields.time()? },
+        kind::SESSION_EXPIRES => Record::SessionExpires { session, expiry: fields.expiry()? },
         kind::SESSION_ENDED => Record::SessionEnded { session },
         kind::WILL_SET => {
             let (client, delay) = (fields.client()?, fields.number32("delay")?);
-            Record::WillSet { session, client, will: fields.content()?, delay }
+            Record::WillSet { session, client, will: fields.content(Time::ZERO)?, delay }
         }
         kind::WILL_CLEARED => Record::WillCleared { session },
         kind::SUBSCRIBED => Record::Subscribed {
@@ -103,12 +107,10 @@ fn about_messages(kind: u8, fields: &mut Fields<'_>) -> Result<Record, FormatErr
         },
         kind::REPLAYED => Record::Replayed { session: fields.session()?, filter: fields.filter()? },
         kind::HOLDS => holds(fields)?,
-        kind::GROUP_HOLDS => Record::GroupHolds {
-            group: fields.filter()?,
-            seq: Seq(fields.number()?),
-            at: fields.time()?,
-            message: fields.kept()?,
-        },
+        kind::GROUP_HOLDS => {
+            let (group, seq, at) = (fields.filter()?, Seq(fields.number()?), fields.time()?);
+            Record::GroupHolds { group, seq, at, message: fields.kept(at)? }
+        }
         kind::GROUP_REMOVED => {
             Record::GroupRemoved { group: fields.filter()?, seq: Seq(fields.number()?) }
         }
@@ -118,7 +120,9 @@ fn about_messages(kind: u8, fields: &mut Fields<'_>) -> Result<Record, FormatErr
 }
 
 fn published(fields: &mut Fields<'_>) -> Result<Record, FormatError> {
-    let (message, at) = (fields.content()?, fields.time()?);
+    let (mut message, at) = (fields.parts()?, fields.time()?);
+    message.accept(at);
+    let message = Arc::new(message);
     let bits = fields.bits(0b111, "flags of a message")?;
     let retained = match bits & 3 {
         0 => Retained::Untouched,
@@ -150,17 +154,22 @@ fn advanced(fields: &mut Fields<'_>) -> Result<Record, FormatError> {
 
 fn holds(fields: &mut Fields<'_>) -> Result<Record, FormatError> {
     let (session, seq) = (fields.session()?, Seq(fields.number()?));
-    let bits = fields.bits(0b1111, "flags of a message")?;
+    let bits = fields.bits(0b1_1111, "flags of a message")?;
+    let packet_id = fields.if_there(Fields::packet_id)?;
+    let group = fields.if_there(Fields::filter)?;
+    let at = fields.time()?;
+    let identifiers = if bits & 1 << 4 == 0 { Identifiers::NONE } else { fields.identifiers()? };
     Ok(Record::Holds {
         session,
         seq,
+        message: fields.kept(at)?,
+        at,
         qos: qos(bits)?,
         retain: bits & 1 << 2 != 0,
+        packet_id,
         released: bits & 1 << 3 != 0,
-        packet_id: fields.if_there(Fields::packet_id)?,
-        group: fields.if_there(Fields::filter)?,
-        at: fields.time()?,
-        message: fields.kept()?,
+        group,
+        identifiers,
     })
 }
 
@@ -269,8 +278,16 @@ impl<'a> Fields<'a> {
         };
         let port = u16::try_from(self.number()?).map_err(|_| FormatError::Value("port"))?;
         let at = self.time()?;
-        let expiry = self.if_there(|fields| fields.number32("expiry"))?;
-        Ok((SocketAddr::new(ip, port), at, expiry))
+        Ok((SocketAddr::new(ip, port), at, self.expiry()?))
+    }
+
+    fn expiry(&mut self) -> Result<Option<u32>, FormatError> {
+        self.if_there(|fields| fields.number32("expiry"))
+    }
+
+    fn identifiers(&mut self) -> Result<Identifiers, FormatError> {
+        let count = self.number()?;
+        (0..count).map(|_| self.number32("subscription identifier")).collect()
     }
 
     fn options(&mut self) -> Result<SubscribeOptions, FormatError> {
@@ -286,7 +303,7 @@ impl<'a> Fields<'a> {
     }
 
     fn target(&mut self) -> Result<Target, FormatError> {
-        let bits = self.bits(0b1_1111, "flags of a holder")?;
+        let bits = self.bits(0b11_1111, "flags of a holder")?;
         if bits == 1 << 4 {
             return Ok(Target::Group { group: self.filter()?, seq: Seq(self.number()?) });
         }
@@ -297,18 +314,26 @@ impl<'a> Fields<'a> {
         let id = u16::try_from(self.number()?).map_err(|_| FormatError::Value("packet identifier"));
         let packet_id = PacketId::new(id?);
         let group = if bits & 1 << 3 != 0 { Some(self.filter()?) } else { None };
+        let identifiers = if bits & 1 << 5 == 0 { Identifiers::NONE } else { self.identifiers()? };
         let (qos, retain) = (qos(bits)?, bits & 1 << 2 != 0);
-        Ok(Target::Session { session, seq, qos, retain, packet_id, group })
+        Ok(Target::Session { session, seq, qos, retain, packet_id, group, identifiers })
     }
 
-    fn kept(&mut self) -> Result<Kept, FormatError> {
+    /// A message that was accepted at that time.
+    fn kept(&mut self, at: Time) -> Result<Kept, FormatError> {
         Ok(match self.bits(1, "place of a message")? {
-            0 => Kept::Here(self.content()?),
+            0 => Kept::Here(self.content(at)?),
             _ => Kept::Earlier(Lsn(self.number()?)),
         })
     }
 
-    fn content(&mut self) -> Result<Arc<Content>, FormatError> {
+    fn content(&mut self, at: Time) -> Result<Arc<Content>, FormatError> {
+        let mut message = self.parts()?;
+        message.accept(at);
+        Ok(Arc::new(message))
+    }
+
+    fn parts(&mut self) -> Result<Content, FormatError> {
         let bits = self.bits(0b1111, "flags of a message")?;
         let topic = self.topic()?;
         let payload = Bytes::copy_from_slice(self.bytes()?);
@@ -320,6 +345,6 @@ impl<'a> Fields<'a> {
             read.ok().filter(|read| !read.is_empty()).ok_or(FormatError::Value("properties"))?
         };
         let (qos, retain) = (qos(bits)?, bits & 1 << 2 != 0);
-        Ok(Arc::new(Content { topic, payload, qos, retain, properties }))
+        Ok(Content { topic, payload, qos, retain, properties, at: Time::ZERO })
     }
 }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::codec;
 use crate::id::Lsn;
 use crate::id::PacketId;
+use crate::identifiers::Identifiers;
 use crate::log::pending::Pending;
 use crate::log::record::{Kept, Record, Retained, Seq, SessionKey, Target};
 use crate::message::Content;
@@ -33,6 +34,7 @@ pub(super) mod kind {
     pub(in crate::log) const GROUP_HOLDS: u8 = 18;
     pub(in crate::log) const GROUP_REMOVED: u8 = 19;
     pub(in crate::log) const ALIVE: u8 = 20;
+    pub(in crate::log) const SESSION_EXPIRES: u8 = 21;
 }
 
 impl Pending {
@@ -88,6 +90,10 @@ pub fn encode(record: &Record, out: &mut Vec<u8>) {
         Record::SessionLeft { session, at } => {
             begin(out, kind::SESSION_LEFT, *session);
             number(out, at.as_nanos());
+        }
+        Record::SessionExpires { session, expiry } => {
+            begin(out, kind::SESSION_EXPIRES, *session);
+            optional(out, expiry.map(u64::from));
         }
         Record::SessionEnded { session } => begin(out, kind::SESSION_ENDED, *session),
         Record::WillSet { session, client, will, delay } => {
@@ -165,15 +171,7 @@ fn encode_about_messages(record: &Record, out: &mut Vec<u8>) {
             begin(out, kind::REPLAYED, *session);
             text(out, filter.as_str());
         }
-        Record::Holds { session, seq, message, at, qos, retain, packet_id, released, group } => {
-            begin(out, kind::HOLDS, *session);
-            number(out, seq.0);
-            out.push(*qos as u8 | u8::from(*retain) << 2 | u8::from(*released) << 3);
-            optional(out, packet_id.map(|id| u64::from(id.get())));
-            optional_text(out, group.as_ref().map(|group| group.as_str()));
-            number(out, at.as_nanos());
-            kept(out, message);
-        }
+        Record::Holds { .. } => holds(record, out),
         Record::GroupHolds { group, seq, message, at } => {
             out.push(kind::GROUP_HOLDS);
             text(out, group.as_str());
@@ -189,6 +187,34 @@ fn encode_about_messages(record: &Record, out: &mut Vec<u8>) {
         Record::Alive => out.push(kind::ALIVE),
         _ => {}
     }
+}
+
+fn holds(record: &Record, out: &mut Vec<u8>) {
+    let Record::Holds {
+        session,
+        seq,
+        message,
+        at,
+        qos,
+        retain,
+        packet_id,
+        released,
+        group,
+        identifiers: of,
+    } = record
+    else {
+        return;
+    };
+    begin(out, kind::HOLDS, *session);
+    number(out, seq.0);
+    let has_identifiers = u8::from(*of != Identifiers::NONE);
+    let flags = u8::from(*retain) << 2 | u8::from(*released) << 3 | has_identifiers << 4;
+    out.push(*qos as u8 | flags);
+    optional(out, packet_id.map(|id| u64::from(id.get())));
+    optional_text(out, group.as_ref().map(|group| group.as_str()));
+    number(out, at.as_nanos());
+    identifiers(out, of);
+    kept(out, message);
 }
 
 fn begin(out: &mut Vec<u8>, kind: u8, session: SessionKey) {
@@ -214,20 +240,32 @@ fn arrival(out: &mut Vec<u8>, address: SocketAddr, at: Time, expiry: Option<u32>
 
 fn target(out: &mut Vec<u8>, target: &Target) {
     match target {
-        Target::Session { session, seq, qos, retain, packet_id, group } => {
-            out.push(*qos as u8 | u8::from(*retain) << 2 | u8::from(group.is_some()) << 3);
+        Target::Session { session, seq, qos, retain, packet_id, group, identifiers: of } => {
+            let has_identifiers = u8::from(*of != Identifiers::NONE);
+            let flags = u8::from(group.is_some()) << 3 | has_identifiers << 5;
+            out.push(*qos as u8 | u8::from(*retain) << 2 | flags);
             number(out, session.0);
             number(out, seq.0);
             number(out, packet_id.map_or(0, |id| u64::from(id.get())));
             if let Some(group) = group {
                 text(out, group.as_str());
             }
+            identifiers(out, of);
         }
         Target::Group { group, seq: Seq(seq) } => {
             out.push(1 << 4);
             text(out, group.as_str());
             number(out, *seq);
         }
+    }
+}
+
+/// Nothing if there is none: a flag of the record says so.
+fn identifiers(out: &mut Vec<u8>, identifiers: &Identifiers) {
+    let list = identifiers.as_slice();
+    if !list.is_empty() {
+        number(out, list.len() as u64);
+        list.iter().for_each(|identifier| number(out, u64::from(*identifier)));
     }
 }
 

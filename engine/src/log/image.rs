@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::id::{ClientId, Lsn, PacketId};
+use crate::identifiers::Identifiers;
 use crate::log::record::{Kept, Record, Retained, Seq, SessionKey, Target};
 use crate::message::Content;
 use crate::packet::{QoS, SubscribeOptions};
@@ -69,6 +70,7 @@ pub(crate) struct HeldImage {
     pub(crate) qos: QoS,
     pub(crate) retain: bool,
     pub(crate) group: Option<TopicFilter>,
+    pub(crate) identifiers: Identifiers,
     pub(crate) progress: Progress,
 }
 
@@ -78,6 +80,7 @@ impl PartialEq for HeldImage {
         self.message == other.message
             && self.qos == other.qos
             && self.retain == other.retain
+            && self.identifiers == other.identifiers
             && self.progress == other.progress
     }
 }
@@ -144,6 +147,9 @@ impl Image {
                 });
             }
             Record::SessionLeft { session, at } => self.with(session, |s| s.left_at = Some(at)),
+            Record::SessionExpires { session, expiry } => {
+                self.with(session, |s| s.expiry = expiry);
+            }
             Record::SessionEnded { session } => {
                 self.sessions.remove(&session);
                 self.wills.remove(&session);
@@ -205,6 +211,7 @@ impl Image {
                 packet_id,
                 released,
                 group,
+                identifiers,
                 ..
             } => {
                 let Some(message) = self.find(lsn, message) else { return };
@@ -213,7 +220,7 @@ impl Image {
                     Some(id) if released => Progress::Released(id),
                     Some(id) => Progress::Sent(id),
                 };
-                let held = HeldImage { message, qos, retain, group, progress };
+                let held = HeldImage { message, qos, retain, group, identifiers, progress };
                 self.with(session, |s| {
                     s.held.insert(seq, held);
                 });
@@ -278,9 +285,9 @@ impl Image {
         for target in to {
             let message = Arc::clone(&message);
             match target {
-                Target::Session { session, seq, qos, retain, packet_id, group } => {
+                Target::Session { session, seq, qos, retain, packet_id, group, identifiers } => {
                     let progress = packet_id.map_or(Progress::Queued, Progress::Sent);
-                    let held = HeldImage { message, qos, retain, group, progress };
+                    let held = HeldImage { message, qos, retain, group, identifiers, progress };
                     self.with(session, |s| {
                         s.held.insert(seq, held);
                     });

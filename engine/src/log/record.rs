@@ -7,6 +7,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::id::{ClientId, Lsn, PacketId};
+use crate::identifiers::Identifiers;
 use crate::message::Content;
 use crate::packet::{QoS, SubscribeOptions};
 use crate::time::Time;
@@ -54,6 +55,13 @@ pub enum Record {
         session: SessionKey,
         /// When, which is where its expiry counts from.
         at: Time,
+    },
+    /// The session is to live for another time than it was to (DISCONNECT of 5.0).
+    SessionExpires {
+        /// Which.
+        session: SessionKey,
+        /// As for `SessionBegan`.
+        expiry: Option<u32>,
     },
     /// The session, and all it held, is gone.
     SessionEnded {
@@ -188,6 +196,8 @@ pub enum Record {
         released: bool,
         /// The share group it came by.
         group: Option<TopicFilter>,
+        /// Of the subscriptions that it matched.
+        identifiers: Identifiers,
     },
     /// A share group still holds a message: written anew when the log is cleaned.
     GroupHolds {
@@ -261,6 +271,8 @@ pub enum Target {
         packet_id: Option<PacketId>,
         /// The share group it came by.
         group: Option<TopicFilter>,
+        /// Of the subscriptions that it matched.
+        identifiers: Identifiers,
     },
     /// A share group none of whose members is connected.
     Group {

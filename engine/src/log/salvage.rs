@@ -316,6 +316,7 @@ fn sessions(record: &Record) -> Concerns {
         Record::SessionEnded { session } => Concerns::Ends(*session),
         Record::SessionResumed { session, .. }
         | Record::SessionLeft { session, .. }
+        | Record::SessionExpires { session, .. }
         | Record::Subscribed { session, .. }
         | Record::Unsubscribed { session, .. }
         | Record::Advanced { session, .. }

@@ -28,6 +28,19 @@ impl Properties {
         self.0.as_deref().unwrap_or(&NONE)
     }
 
+    /// Bytes that they take in memory.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.0.as_ref().map_or(0, |set| size_of::<PropertySet>() + set.text_len())
+    }
+
+    /// Changes the set; what is left empty owns nothing.
+    pub fn edit(&mut self, change: impl FnOnce(&mut PropertySet)) {
+        let mut set = self.0.take().unwrap_or_default();
+        change(&mut set);
+        self.0 = (*set != PropertySet::NONE).then_some(set);
+    }
+
     /// A copy that pins no read buffer: text and data in allocations of their own.
     #[must_use]
     pub fn detached(&self) -> Self {
@@ -113,6 +126,17 @@ impl PropertySet {
         subscription_identifier_available: None,
         shared_subscription_available: None,
     };
+
+    /// Bytes of the texts and data that a message can carry, and of what holds them.
+    fn text_len(&self) -> usize {
+        let pairs = self.user_properties.iter().map(|(name, value)| name.len() + value.len());
+        let holders = self.user_properties.len() * size_of::<(ByteString, ByteString)>();
+        self.content_type.as_deref().map_or(0, str::len)
+            + self.response_topic.as_ref().map_or(0, |topic| topic.as_str().len())
+            + self.correlation_data.as_ref().map_or(0, Bytes::len)
+            + pairs.sum::<usize>()
+            + holders
+    }
 
     fn detached(&self) -> Self {
         Self {

@@ -4,10 +4,11 @@
 use super::{GroupName, GroupNameRef, Subscriptions, place};
 use crate::log::record::Seq;
 use crate::queue::Queue;
+use crate::time::Time;
 use crate::topic::TopicFilter;
 
 /// A share group: its slot, and a number that tells it from others that had the slot before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct GroupId {
     pub(crate) slot: u32,
     number: u64,
@@ -29,6 +30,8 @@ pub(crate) struct Group {
     turn: usize,
     pub(crate) backlog: Queue,
     pub(crate) next_seq: Seq,
+    /// When a timer looks at the backlog for messages that have expired.
+    pub(crate) expiry_set: Option<Time>,
 }
 
 impl Group {
@@ -113,6 +116,7 @@ impl Subscriptions {
             turn: 0,
             backlog: Queue::default(),
             next_seq: Seq::default(),
+            expiry_set: None,
         });
         self.group_names.insert(GroupName { pattern, name: name.into() }, group);
         if let Some(pattern) = self.patterns.get_mut(pattern) {

@@ -107,18 +107,6 @@ fn an_unknown_protocol_level_is_answered_with_return_code_1() {
     assert_eq!(bench.sizes().sessions, 0);
 }
 
-// Contract: MQTT 5.0 is refused in its own form until it is served.
-#[test]
-fn mqtt_5_is_refused_in_its_own_form() {
-    let bench = Bench::new();
-    let client = bench.open(Connect { version: Version::V5, ..connect("id") });
-    let packets = client.take();
-    let [Packet::Connack(connack)] = packets.as_slice() else { panic!("{packets:?}") };
-    assert_eq!((connack.code.byte(), connack.session_present), (0x84, false));
-    assert!(!client.is_open());
-    assert_eq!(bench.sizes().sessions, 0);
-}
-
 // Contract: MQTT 3.1 is served.
 #[test]
 fn mqtt_3_1_is_served() {

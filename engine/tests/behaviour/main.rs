@@ -42,5 +42,6 @@ mod system;
 mod takeover;
 mod topics;
 mod unsubscribe;
+mod v5;
 mod will;
 mod window;

@@ -6,7 +6,7 @@ use surewire_engine::answer::{Answer, Obstacle, Outcome};
 use surewire_engine::event::{Event, Storage};
 use surewire_engine::log::record::Retained;
 use surewire_engine::notice::{CloseReason, Notice, PublishRefusal, Refusal, SubscribeRefusal};
-use surewire_engine::packet::{Connect, Packet, QoS, ReasonCode, Version};
+use surewire_engine::packet::{Connect, QoS, Version};
 use surewire_engine::request::Command;
 
 const NOTHING: [&str; 0] = [];
@@ -310,13 +310,4 @@ fn explain_names_it() {
     assert_eq!(stored.outcome, Outcome::NotRouted);
     assert_eq!(stored.obstacles, [Obstacle::Refused(PublishRefusal::StorageFull)]);
     assert_eq!(bench.explain("c", "t", 0).outcome, Outcome::Sent(QoS::AtMostOnce));
-}
-
-#[test]
-fn version_5_is_refused_for_being_version_5() {
-    let bench = Bench::new();
-    full(&bench);
-    let client = bench.open(persistent(Version::V5, "c"));
-    let Some(Packet::Connack(connack)) = client.take().pop() else { panic!("no CONNACK") };
-    assert_eq!(connack.code, ReasonCode::UnsupportedProtocolVersion);
 }

@@ -172,9 +172,9 @@ fn a_qos_2_message_that_never_left_the_gate_is_handed_on() {
     assert_eq!(heir.ack_all(), ["t/x=0 q2"]);
 }
 
-// README: what is in flight to a persistent member stays with it
+// README: what is in flight at QoS 1 to a member that goes offline goes to one that is connected
 #[test]
-fn a_persistent_member_keeps_what_it_has_when_it_goes_offline() {
+fn what_a_leaving_member_has_not_acknowledged_goes_to_another() {
     let bench = Bench::new();
     let member = bench.connect_persistent("a", false);
     member.subscribe(FILTER, 1);
@@ -182,10 +182,33 @@ fn a_persistent_member_keeps_what_it_has_when_it_goes_offline() {
     let other = bench.connect("b");
     other.subscribe(FILTER, 1);
     member.lose();
-    assert_eq!(other.ack_all(), [""; 0]);
-    publish(&bench, 1, 1..2);
-    assert_eq!(other.ack_all(), ["t/x=1 q1"]);
+    assert_eq!(other.ack_all(), ["t/x=0 q1"]);
+    assert_eq!(bench.connect_persistent("a", true).ack_all(), [""; 0]);
+}
+
+// README: while nobody else is connected it stays with the member
+#[test]
+fn a_persistent_member_keeps_what_it_has_while_it_is_the_only_one() {
+    let bench = Bench::new();
+    let member = bench.connect_persistent("a", false);
+    member.subscribe(FILTER, 1);
+    publish(&bench, 1, 0..1);
+    member.lose();
     assert_eq!(bench.connect_persistent("a", true).ack_all(), ["t/x=0 q1 dup"]);
+}
+
+// conformance: v5 MQTT-4.8.2-5
+#[test]
+fn a_qos_2_message_whose_publish_was_sent_stays_with_the_member() {
+    let bench = Bench::new();
+    let member = bench.connect_persistent("a", false);
+    member.subscribe(FILTER, 2);
+    publish(&bench, 2, 0..1);
+    let other = bench.connect("b");
+    other.subscribe(FILTER, 2);
+    member.lose();
+    assert_eq!(other.ack_all(), [""; 0]);
+    assert_eq!(bench.connect_persistent("a", true).ack_all(), ["t/x=0 q2 dup"]);
 }
 
 // README: a group is a name and a filter
@@ -269,12 +292,25 @@ fn without_a_group_left_nothing_can_be_handed_on() {
 fn subscribing_again_adds_no_weight() {
     let bench = Bench::new();
     let members = members(&bench, 2, 0);
-    members[0].subscribe(FILTER, 1);
-    members[0].subscribe(FILTER, 1);
-    publish(&bench, 1, 0..10);
-    assert_eq!(members[0].ack_all().len(), 5);
-    assert_eq!(members[1].ack_all().len(), 5);
+    members[0].subscribe(FILTER, 0);
+    members[0].subscribe(FILTER, 0);
+    publish(&bench, 0, 0..10);
+    assert_eq!(members[0].messages().len(), 5);
+    assert_eq!(members[1].messages().len(), 5);
     assert_eq!(bench.sizes().subscriptions, 2);
+}
+
+// README: the least busy of the connected members is next
+#[test]
+fn a_message_goes_to_the_member_with_the_least_in_flight() {
+    let bench = Bench::new();
+    let members = members(&bench, 3, 1);
+    publish(&bench, 1, 0..3);
+    members[1].ack_all();
+    publish(&bench, 1, 3..4);
+    assert_eq!(members[1].ack_all(), ["t/x=3 q1"]);
+    publish(&bench, 1, 4..5);
+    assert_eq!(members[1].ack_all(), ["t/x=4 q1"]);
 }
 
 // conformance: v3.1.1 MQTT-4.7.2-1

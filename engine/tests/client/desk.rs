@@ -85,6 +85,7 @@ pub(crate) fn content(qos: QoS, payload: &'static str) -> Content {
         qos,
         retain: false,
         properties: Properties::NONE,
+        at: Time::ZERO,
     }
 }
 

@@ -4,10 +4,11 @@ use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use surewire_engine::action::{Delivery, Outgoing};
+use surewire_engine::action::{Delivery, Outgoing, TopicAlias};
 use surewire_engine::codec;
 use surewire_engine::message::{Content, Message};
 use surewire_engine::packet::{Packet, Publish, Version};
+use surewire_engine::time::Time;
 
 use crate::packets::{packet, version};
 use crate::tables::{ALL, LIMITS, all_rows, read, written};
@@ -98,6 +99,17 @@ fn delivery(publish: &Publish) -> Option<Delivery> {
         qos,
         retain,
         properties: publish.properties.clone(),
+        at: Time::ZERO,
     };
-    Some(Delivery { message: Message::passing(content), qos, dup, retain, packet_id })
+    let set = publish.properties.get();
+    Some(Delivery {
+        message: Message::passing(content),
+        qos,
+        dup,
+        retain,
+        packet_id,
+        expiry: set.message_expiry_interval,
+        identifiers: set.subscription_identifiers.iter().copied().collect(),
+        alias: set.topic_alias.map_or(TopicAlias::None, TopicAlias::Set),
+    })
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use surewire_engine::codec::{self, Limits};
-use surewire_engine::packet::{Packet, Version};
+use surewire_engine::packet::{Connect, Packet, Version};
 use surewire_engine::violation::Violation;
 
 use crate::tables::{
@@ -36,7 +36,7 @@ fn fixed_headers() {
 fn connects() {
     check(connect::refused());
     for row in connect::refused() {
-        let found = codec::decode_connect(row.bytes.clone(), &LIMITS);
+        let found = decode_connect(row.bytes.clone());
         assert_eq!(found, Err(row.violation), "{}", what(&row));
     }
 }
@@ -84,7 +84,7 @@ fn the_first_packet_must_be_a_connect() {
         let not_connect = Violation::NotConnect { found: first >> 4 };
         let expected = if first == 0x10 { Ok(()) } else { Err(not_connect) };
         assert_eq!(codec::check_first_byte(first), expected);
-        let found = codec::decode_connect(row.bytes.clone(), &LIMITS);
+        let found = decode_connect(row.bytes.clone());
         if let Packet::Connect(connect) = row.packet {
             assert_eq!(found, Ok(connect));
         } else {
@@ -96,7 +96,7 @@ fn the_first_packet_must_be_a_connect() {
         assert_eq!(codec::check_first_byte(0x10 | flags), wrong);
     }
     assert_eq!(codec::check_first_byte(b'G'), Err(Violation::NotConnect { found: 4 }));
-    assert_eq!(codec::decode_connect(Bytes::new(), &LIMITS), Err(Violation::Truncated));
+    assert_eq!(decode_connect(Bytes::new()), Err(Violation::Truncated));
 }
 
 #[test]
@@ -157,4 +157,8 @@ fn check(rows: Vec<Refused>) {
 
 fn what(row: &Refused) -> String {
     format!("{} in {:?}: {:02x?}", row.name, row.version, &row.bytes[..])
+}
+
+fn decode_connect(frame: Bytes) -> Result<Box<Connect>, Violation> {
+    codec::decode_connect(frame, &LIMITS).map_err(|bad| bad.violation)
 }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use surewire_engine::Engine;
 use surewire_engine::config::Config;
 use surewire_engine::id::{ClientId, Lsn, PacketId};
+use surewire_engine::identifiers::Identifiers;
 use surewire_engine::log::disk::Op;
 use surewire_engine::log::image::Image;
 use surewire_engine::log::pending::Pending;
@@ -36,8 +37,8 @@ const OPTIONS: Options = Options {
 const OUTDATED: usize = 2;
 
 /// The record that brings a message to which others point, and the last one.
-const HELD: Lsn = Lsn(31);
-const LAST: Lsn = Lsn(35);
+const HELD: Lsn = Lsn(32);
+const LAST: Lsn = Lsn(36);
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/log/v1")
@@ -62,7 +63,14 @@ pub(crate) fn filter(text: &str) -> TopicFilter {
 fn content(topic: &str, payload: &'static str, qos: QoS) -> Arc<Content> {
     let topic = TopicName::new(topic.into()).unwrap();
     let payload = Bytes::from_static(payload.as_bytes());
-    Arc::new(Content { topic, payload, qos, retain: false, properties: Properties::NONE })
+    Arc::new(Content {
+        topic,
+        payload,
+        qos,
+        retain: false,
+        properties: Properties::NONE,
+        at: Time::ZERO,
+    })
 }
 
 pub(crate) fn began(session: u64, client: &str, seconds: u64) -> Record {
@@ -91,6 +99,7 @@ pub(crate) fn to(session: u64, seq: u64, packet_id: Option<u16>) -> Target {
         retain: false,
         packet_id: packet_id.map(id),
         group: None,
+        identifiers: Identifiers::NONE,
     }
 }
 
@@ -110,6 +119,7 @@ pub(crate) fn holds(session: u64, seq: u64, message: Kept, released: Option<u16>
         packet_id: released.map(id),
         released: released.is_some(),
         group: Some(filter("$share/g/a/#")),
+        identifiers: Identifiers::NONE,
     }
 }
 
@@ -168,7 +178,10 @@ fn story() -> Vec<Vec<Record>> {
         vec![Record::WillCleared { session: key(4) }],
         vec![Record::SessionLeft { session: key(1), at: at(10) }],
         vec![Record::SessionResumed { session: key(1), address, at: at(11), expiry: None }],
-        vec![Record::SessionLeft { session: key(2), at: at(12) }],
+        vec![
+            Record::SessionExpires { session: key(2), expiry: Some(7_200) },
+            Record::SessionLeft { session: key(2), at: at(12) },
+        ],
         vec![
             holds(1, 10, Kept::Here(with_properties), Some(6)),
             holds(2, 11, Kept::Earlier(HELD), None),
@@ -257,7 +270,7 @@ fn what_ended_before_the_base_comes_back_only_where_it_may_be_needed() {
     // The batch with the news that what is before record 3 is outdated, and one behind it.
     assert_eq!(start(1, 250), (Lsn(3), Some(Lsn(4)), Lsn(1)));
     assert_eq!(start(2, 250), (Lsn(14), Some(Lsn(14)), Lsn(3)));
-    assert_eq!(start(4, 100), (Lsn(31), None, Lsn(3)));
+    assert_eq!(start(4, 100), (Lsn(32), None, Lsn(3)));
 }
 
 /// What is in the directory: which kinds of records are there, and the image.
@@ -291,7 +304,7 @@ fn lines(image: &Image) -> String {
 #[test]
 fn a_directory_of_version_1_is_read_as_what_it_was() {
     let (kinds, image) = read();
-    assert_eq!(kinds, (1..=20).collect(), "every kind of record is in it");
+    assert_eq!(kinds, (1..=21).collect(), "every kind of record is in it");
     assert_eq!(lines(&image), include_str!("v1/image.txt"));
     Engine::restore(Config::default(), [0; 32], image, LAST, at(23)).check();
 }

@@ -43,6 +43,7 @@ impl Client {
     pub fn send(&self, packet: Packet) {
         let mut bytes = Vec::new();
         codec::encode(self.version(), &packet, &mut bytes);
+        self.bench.with_wire(self.conn, |wire| wire.terms.sent(&packet));
         self.raw(&bytes);
     }
 
@@ -74,8 +75,14 @@ impl Client {
                 Err(violation) => Event::Broken { conn, violation },
             }
         } else {
-            let first = frame.and_then(|frame| codec::decode_connect(frame, &LIMITS));
-            let version = first.as_ref().map_or(Version::V3_1_1, |connect| connect.version);
+            let first = match frame {
+                Ok(frame) => codec::decode_connect(frame, &LIMITS),
+                Err(violation) => Err(violation.into()),
+            };
+            let version = match &first {
+                Ok(connect) => connect.version,
+                Err(bad) => bad.version.unwrap_or(Version::V3_1_1),
+            };
             self.bench.with_wire(conn, |wire| {
                 wire.opened = true;
                 wire.version = Some(version);
@@ -148,10 +155,7 @@ impl Client {
     pub fn subscribe_many(&self, filters: &[(&str, u8)]) -> Vec<u8> {
         let id = self.bench.next_packet_id();
         self.subscribe_as(id, filters);
-        let first = self
-            .bench
-            .with_wire(self.conn, |wire| (!wire.inbox.is_empty()).then(|| wire.inbox.remove(0)));
-        match first {
+        match self.next() {
             Some(Packet::Suback(suback)) => {
                 assert_eq!(suback.packet_id.get(), id, "packet id of the SUBACK");
                 suback.codes.iter().map(|code| code.byte()).collect()
@@ -215,6 +219,22 @@ impl Client {
         self.bench.with_wire(self.conn, |wire| std::mem::take(&mut wire.inbox))
     }
 
+    /// Takes the first of what came.
+    pub fn next(&self) -> Option<Packet> {
+        let first = |inbox: &mut Vec<Packet>| (!inbox.is_empty()).then(|| inbox.remove(0));
+        self.bench.with_wire(self.conn, |wire| first(&mut wire.inbox))
+    }
+
+    /// Takes the last of what came.
+    pub fn pop(&self) -> Option<Packet> {
+        self.bench.with_wire(self.conn, |wire| wire.inbox.pop())
+    }
+
+    /// A packet identifier that no other client uses.
+    pub fn fresh_id(&self) -> u16 {
+        self.bench.next_packet_id()
+    }
+
     /// Every byte that ever came.
     pub fn bytes(&self) -> Vec<u8> {
         self.bench.with_wire(self.conn, |wire| wire.sent.clone())
@@ -262,10 +282,7 @@ impl Client {
     /// Takes the CONNACK, which must be the first packet, accept, and say this of the session.
     #[track_caller]
     pub fn expect_connack(&self, session_present: bool) {
-        let first = self
-            .bench
-            .with_wire(self.conn, |wire| (!wire.inbox.is_empty()).then(|| wire.inbox.remove(0)));
-        match first {
+        match self.next() {
             Some(Packet::Connack(connack)) => {
                 assert_eq!(connack.code, ReasonCode::Success, "CONNACK");
                 assert_eq!(connack.session_present, session_present, "Session Present");
@@ -326,10 +343,13 @@ impl Client {
     }
 }
 
-/// A PUBLISH as `topic=payload qN[ dup][ retain]`.
+/// A PUBLISH as `topic=payload qN[ dup][ retain]`; with `@alias` behind the topic if it has one.
 pub fn show(packet: &Packet) -> String {
     let Packet::Publish(publish) = packet else { panic!("expected PUBLISH, got {packet:?}") };
-    let topic = publish.topic.as_ref().map_or("", TopicName::as_str);
+    let mut topic = publish.topic.as_ref().map_or("", TopicName::as_str).to_owned();
+    if let Some(alias) = publish.properties.get().topic_alias {
+        topic += &format!("@{alias}");
+    }
     let payload = String::from_utf8_lossy(&publish.payload);
     let dup = if publish.dup { " dup" } else { "" };
     let retain = if publish.retain { " retain" } else { "" };

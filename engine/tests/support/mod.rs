@@ -18,6 +18,7 @@
 mod client;
 pub mod raw;
 pub mod requests;
+mod v5;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +44,7 @@ use surewire_engine::violation::Violation;
 use surewire_engine::{Engine, engine::Sizes};
 
 pub use client::{Client, describe, puback, pubcomp, pubrec, pubrel, show, will};
+pub use v5::{NEVER, connect5, connect5_with, messages_among, options, props, resume5, will5};
 
 /// One second of virtual time.
 pub const SECOND: Duration = Duration::from_secs(1);
@@ -91,6 +93,7 @@ struct World {
 #[derive(Default)]
 struct Wire {
     version: Option<Version>,
+    terms: v5::Terms,
     /// Everything the server sent, as bytes.
     sent: Vec<u8>,
     /// The same, decoded; taken by the test.
@@ -466,8 +469,11 @@ impl World {
                 assert_eq!(bytes.len(), outgoing.encoded_len(version), "encoded_len");
                 wire.untaken += bytes.len() as u64;
                 wire.sent.extend_from_slice(&bytes);
+                let len = bytes.len();
                 let packet = codec::decode(version, Bytes::from(bytes), &LIMITS);
-                wire.inbox.push(packet.expect("what we send decodes"));
+                let packet = packet.expect("what we send decodes");
+                wire.terms.came(&packet, len);
+                wire.inbox.push(packet);
             }
             Action::Report { conn } => self.wires.get_mut(&conn).unwrap().report = true,
             Action::Read { conn, on } => self.wires.get_mut(&conn).unwrap().paused = !on,

@@ -6,6 +6,7 @@ use surewire_engine::id::ClientId;
 use surewire_engine::message::Content;
 use surewire_engine::packet::{Properties, QoS};
 use surewire_engine::request::{Command, Query, Start, SubscriptionsOf};
+use surewire_engine::time::Time;
 use surewire_engine::topic::{TopicFilter, TopicName};
 
 use super::Bench;
@@ -34,6 +35,7 @@ pub fn publish(name: &str, bits: u8, retain: bool, payload: &str) -> Command {
         qos: qos(bits),
         retain,
         properties: Properties::NONE,
+        at: Time::ZERO,
     }))
 }
 

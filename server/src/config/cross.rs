@@ -92,11 +92,7 @@ pub(crate) fn config(config: &Config, reader: &mut Reader, _: &Place) {
 /// because the defaults themselves are read by those.
 pub(crate) fn without_function(config: &Config) -> impl Iterator<Item = Warning> {
     let default = Config::default();
-    let keys = [
-        ("memory_limit", config.memory_limit != default.memory_limit),
-        ("receive_maximum_policy", config.receive_maximum_policy != default.receive_maximum_policy),
-        ("topic_alias_maximum", config.topic_alias_maximum != default.topic_alias_maximum),
-    ];
+    let keys = [("memory_limit", config.memory_limit != default.memory_limit)];
     let set = keys.into_iter().filter(|(_, is_set)| *is_set);
     set.map(|(key, _)| Warning { path: key.to_owned(), concern: Concern::NoFunctionYet })
 }

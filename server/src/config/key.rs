@@ -28,12 +28,22 @@ pub(crate) enum Preset {
 pub(crate) enum Kind {
     Bool,
     Integer(Integer),
-    Decimal { min: Multiplier, max: Multiplier },
+    Decimal {
+        min: Multiplier,
+        max: Multiplier,
+    },
     Duration(Duration),
-    Size { min: ByteSize, max: ByteSize },
-    Memory { min: ByteSize },
+    Size {
+        min: ByteSize,
+        max: ByteSize,
+    },
+    Memory {
+        min: ByteSize,
+    },
     Address,
     Path,
+    /// At most so many bytes.
+    Text(usize),
     Choice(&'static [&'static str]),
     Accounts,
     Section(&'static [Key]),
@@ -79,6 +89,9 @@ impl Kind {
                     .to_owned()
             }
             Self::Path => "a path".to_owned(),
+            Self::Text(most) => {
+                format!("a text of at most {most} bytes without control characters")
+            }
             Self::Choice(words) => format!("one of {}", words.join(", ")),
             Self::Accounts => "a map of user names to passwords".to_owned(),
             Self::Section(_) => "a map of keys".to_owned(),

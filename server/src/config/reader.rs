@@ -316,6 +316,7 @@ pub(crate) fn paths_of(keys: &[Key], prefix: &str, paths: &mut Vec<String>) {
             | Kind::Memory { .. }
             | Kind::Address
             | Kind::Path
+            | Kind::Text(_)
             | Kind::Choice(_)
             | Kind::Accounts => {}
         }

@@ -210,6 +210,17 @@ impl Scalar for ListenAddress {
     }
 }
 
+impl Scalar for String {
+    fn parse(text: &Text, kind: &Kind) -> Result<Self, Reject> {
+        let fits = matches!(kind, Kind::Text(most) if text.text.len() <= *most);
+        in_range(text.text.clone(), fits && !text.text.contains(char::is_control))
+    }
+
+    fn show(&self, _: &Kind) -> String {
+        self.clone()
+    }
+}
+
 impl Scalar for PathBuf {
     fn parse(text: &Text, _: &Kind) -> Result<Self, Reject> {
         Ok(Self::from(&text.text))
@@ -261,7 +272,7 @@ fn says_none(text: &Text, kind: &Kind) -> bool {
             let is_zero = || TimeSpan::parse(&text.text).is_ok_and(|span| span.as_millis() == 0);
             Some(text.text.trim()) == word_for_none(kind) || (range.zero_is_none && is_zero())
         }
-        Kind::Path | Kind::Address => text.text.is_empty(),
+        Kind::Path | Kind::Text(_) | Kind::Address => text.text.is_empty(),
         Kind::Bool
         | Kind::Decimal { .. }
         | Kind::Size { .. }
@@ -283,6 +294,7 @@ fn word_for_none(kind: &Kind) -> Option<&'static str> {
         | Kind::Memory { .. }
         | Kind::Address
         | Kind::Path
+        | Kind::Text(_)
         | Kind::Choice(_)
         | Kind::Accounts
         | Kind::Section(_)

@@ -69,6 +69,9 @@ fn values_of(kind: &Kind) -> Value {
         }),
         Kind::Address => json!({ "type": ["string", "null"], "pattern": "^$|:[0-9]{1,5}$" }),
         Kind::Path => json!({ "type": ["string", "number", "boolean", "null"] }),
+        Kind::Text(most) => json!({
+            "type": ["string", "number", "boolean", "null"], "maxLength": most,
+        }),
         Kind::Choice(words) => json!({ "enum": words }),
         Kind::Accounts => json!({
             "type": ["object", "null"],
@@ -110,6 +113,7 @@ fn default_value(text: &str, kind: &Kind) -> Value {
         | Kind::Memory { .. }
         | Kind::Address
         | Kind::Path
+        | Kind::Text(_)
         | Kind::Choice(_)
         | Kind::Accounts
         | Kind::Section(_) => text.into(),

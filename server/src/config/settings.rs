@@ -144,11 +144,19 @@ section! {
         /// QoS 1 and 2 messages of one publisher that the broker has not answered yet with PUBACK
         /// or PUBREC.
         receive_maximum: u16 = Text("256"), integer(1, 65_535, "messages");
-        /// What happens to a publisher that exceeds `receive_maximum`.
+        /// What happens to a publisher that exceeds `receive_maximum`. Where it is disconnected, a
+        /// QoS 2 message counts until its PUBREL, as MQTT 5 has it.
         receive_maximum_policy: ReceiveMaximumPolicy =
             Text("default"), Kind::Choice(ReceiveMaximumPolicy::WORDS);
         /// Topic aliases per connection and direction. 0 turns them off.
         topic_alias_maximum: u16 = Text("64"), integer(0, 65_535, "aliases");
+        /// Whether an MQTT 5 message that says its payload is UTF-8 is refused if it is not.
+        check_payload_format: bool = Text("false"), Kind::Bool;
+        /// Where MQTT 5 clients are sent when the broker stops, such as `other.example:1883`.
+        server_reference: Option<String> = NotGiven, Kind::Text(1_000);
+        /// What an MQTT 5 client that asks for Response Information is told, followed by its client
+        /// identifier: by custom the beginning of the topics that it is to be answered on.
+        response_information: Option<String> = NotGiven, Kind::Text(1_000);
         /// Levels of a topic name or filter.
         max_topic_levels: u16 = Text("128"), integer(1, 65_535, "levels");
         /// Bytes of a topic name or filter.

@@ -119,6 +119,7 @@ fn resolve(name: &str) -> Option<(Vec<Step>, bool)> {
             | Kind::Memory { .. }
             | Kind::Address
             | Kind::Path
+            | Kind::Text(_)
             | Kind::Choice(_) => return segments.next().is_none().then_some((path, false)),
         }
     }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use bytes::{BufMut, Bytes};
-use surewire_engine::codec::{self, Limits};
+use surewire_engine::codec::{self, BadConnect, Limits};
 use surewire_engine::event::Peer;
 use surewire_engine::packet::{Connect, Version};
 use surewire_engine::violation::Violation;
@@ -30,7 +30,7 @@ const FIRST_READ: usize = 512;
 
 /// The first packet, and what came behind it.
 struct First {
-    packet: Result<Box<Connect>, Violation>,
+    packet: Result<Box<Connect>, BadConnect>,
     /// Bytes read, `rest` included.
     read: usize,
     rest: Vec<u8>,
@@ -90,7 +90,11 @@ async fn read_first(stream: &mut Box<dyn Stream>, limits: &Limits) -> io::Result
         }
         match first_len(&buf, &limits) {
             Err(violation) => {
-                return Ok(First { packet: Err(violation), read: buf.len(), rest: Vec::new() });
+                return Ok(First {
+                    packet: Err(violation.into()),
+                    read: buf.len(),
+                    rest: Vec::new(),
+                });
             }
             Ok(Some(len)) if len <= buf.len() => {
                 let read = buf.len();
@@ -126,7 +130,10 @@ fn begin(
         logging::received_connect(peer.address, connect);
     }
     worker.count_received(first.read);
-    let version = first.packet.as_ref().map_or(Version::V3_1_1, |connect| connect.version);
+    let version = match &first.packet {
+        Ok(connect) => connect.version,
+        Err(bad) => bad.version.unwrap_or(Version::V3_1_1),
+    };
     let connection = Connection::new(Rc::clone(worker), stream, version, seat);
     connection.reader.borrow_mut().keep(first.rest);
     worker.submit(Input::Open {

@@ -96,6 +96,7 @@ fn closed(why: CloseReason) -> String {
         | CloseReason::TakenOver
         | CloseReason::Stalled
         | CloseReason::QueueFull
+        | CloseReason::AnswerTooLarge
         | CloseReason::StorageFull
         | CloseReason::Administrative
         | CloseReason::Stopping => words::closed(why).reason.to_owned(),
@@ -105,7 +106,6 @@ fn closed(why: CloseReason) -> String {
 fn refusal(why: Refusal) -> String {
     match why {
         Refusal::Violation(violation) => format!("protocol violated: {violation}"),
-        Refusal::Version(version) => format!("{} is not served yet", version_in_words(version)),
         Refusal::EmptyClientId
         | Refusal::ClientIdTooLong
         | Refusal::NotAuthenticated
@@ -113,6 +113,9 @@ fn refusal(why: Refusal) -> String {
         | Refusal::MemoryLimit
         | Refusal::StorageFull
         | Refusal::WillTopic
+        | Refusal::AuthenticationMethod
+        | Refusal::WillPayloadFormat
+        | Refusal::MaximumPacketSize
         | Refusal::Stopping => words::connect(why).reason.to_owned(),
     }
 }

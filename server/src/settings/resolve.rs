@@ -5,11 +5,17 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use surewire_engine::codec::Limits;
-use surewire_engine::config::{Config as EngineConfig, QueueFullPolicy as EnginePolicy};
+use surewire_engine::config::{
+    Config as EngineConfig, QueueFullPolicy as EnginePolicy,
+    ReceiveMaximumPolicy as EngineReceiveMaximumPolicy,
+};
 use surewire_engine::planted::Planted;
 
 use super::{Carrier, HttpSettings, ListenerSettings, Settings, TlsFiles};
-use crate::config::{ByteSize, Config, HttpServer, Listener, Protocol, QueueFullPolicy, TimeSpan};
+use crate::config::{
+    ByteSize, Config, HttpServer, Listener, Protocol, QueueFullPolicy, ReceiveMaximumPolicy,
+    TimeSpan,
+};
 
 /// File descriptors that are not for connections: listeners, log, runtimes, and a reserve.
 const RESERVED_FILES: u64 = 128;
@@ -70,6 +76,9 @@ fn engine(config: &Config, machine: Machine) -> EngineConfig {
         queue_full_policy: policy(config.queue_full_policy),
         max_connections: max_connections(config, machine),
         receive_maximum: config.receive_maximum,
+        receive_maximum_policy: publishers(config.receive_maximum_policy),
+        max_packet_size: u32::try_from(config.max_packet_size.get()).unwrap_or(u32::MAX),
+        topic_alias_maximum: config.topic_alias_maximum,
         max_unsent_bytes: config.max_unsent_bytes.get(),
         stall_timeout: STALL_TIMEOUT,
         max_topic_levels: config.max_topic_levels.into(),
@@ -82,6 +91,12 @@ fn engine(config: &Config, machine: Machine) -> EngineConfig {
         max_keepalive: config.max_keepalive.map(whole_seconds),
         keepalive_multiplier_milli: config.keepalive_multiplier.thousandths(),
         session_expiry_interval: session_expiry(config),
+        max_session_expiry_interval: config
+            .max_session_expiry_interval
+            .map(|most| u32::try_from(most.as_secs()).unwrap_or(u32::MAX)),
+        check_payload_format: config.check_payload_format,
+        server_reference: config.server_reference.clone(),
+        response_information: config.response_information.clone(),
         planted: Planted::NONE,
     }
 }
@@ -123,6 +138,14 @@ fn policy(policy: QueueFullPolicy) -> EnginePolicy {
         QueueFullPolicy::DropOldest => EnginePolicy::DropOldest,
         QueueFullPolicy::DropNewest => EnginePolicy::DropNewest,
         QueueFullPolicy::Disconnect => EnginePolicy::Disconnect,
+    }
+}
+
+fn publishers(policy: ReceiveMaximumPolicy) -> EngineReceiveMaximumPolicy {
+    match policy {
+        ReceiveMaximumPolicy::Default => EngineReceiveMaximumPolicy::ByVersion,
+        ReceiveMaximumPolicy::Strict => EngineReceiveMaximumPolicy::Strict,
+        ReceiveMaximumPolicy::Backpressure => EngineReceiveMaximumPolicy::Backpressure,
     }
 }
 

@@ -216,6 +216,8 @@ fn is_want_of_room(why: DropReason) -> bool {
         DropReason::OfflineQoS0
         | DropReason::SessionEnded
         | DropReason::ConnectionClosed
-        | DropReason::GroupEnded => false,
+        | DropReason::GroupEnded
+        | DropReason::Expired
+        | DropReason::RefusedByClient => false,
     }
 }

@@ -12,7 +12,6 @@ use crate::log::image::{HeldImage, Image, Progress, SessionImage};
 use crate::log::record::{Kept, Record, Retained, Seq, SessionKey};
 use crate::log::weigh;
 use crate::message::Content;
-use crate::time::Time;
 
 impl Image {
     /// Tells records, in order, that stand for this image and nothing else; the first of them has
@@ -31,8 +30,8 @@ impl Image {
         }
         for (group, held) in &self.groups {
             for (seq, message) in held {
+                let (group, seq, at) = (group.clone(), *seq, message.at);
                 let message = walk.kept(message);
-                let (group, seq, at) = (group.clone(), *seq, Time::ZERO);
                 walk.tell(Record::GroupHolds { group, seq, message, at });
             }
         }
@@ -70,7 +69,7 @@ impl<F: FnMut(Lsn, Record)> Walk<F> {
         self.written.insert(Arc::as_ptr(message).addr(), self.next);
         self.tell(Record::Published {
             message: Arc::clone(message),
-            at: Time::ZERO,
+            at: message.at,
             received: None,
             retained: Retained::Stored,
             to: Vec::new(),
@@ -103,14 +102,15 @@ impl<F: FnMut(Lsn, Record)> Walk<F> {
     }
 
     fn held(&mut self, session: SessionKey, seq: Seq, image: &HeldImage) {
-        let HeldImage { message, qos, retain, group, progress } = image;
+        let HeldImage { message, qos, retain, group, identifiers, progress } = image;
         let (packet_id, released) = match *progress {
             Progress::Queued => (None, false),
             Progress::Sent(id) => (Some(id), false),
             Progress::Released(id) => (Some(id), true),
         };
+        let (qos, retain, at) = (*qos, *retain, message.at);
+        let (group, identifiers) = (group.clone(), identifiers.clone());
         let message = self.kept(message);
-        let (qos, retain, group, at) = (*qos, *retain, group.clone(), Time::ZERO);
         self.tell(Record::Holds {
             session,
             seq,
@@ -121,6 +121,7 @@ impl<F: FnMut(Lsn, Record)> Walk<F> {
             packet_id,
             released,
             group,
+            identifiers,
         });
     }
 

@@ -31,6 +31,7 @@ pub(super) async fn publish(
     let Answer::PublishRefused(why) = answer else { return Ok(done()) };
     Err(match why {
         PublishRefusal::DollarTopic | PublishRefusal::TopicLimit => Refused::Invalid(checks::TOPIC),
+        PublishRefusal::PayloadFormat => Refused::Invalid("the payload is not UTF-8"),
         PublishRefusal::RetainedLimit => Refused::Invalid("no more messages can be retained"),
         PublishRefusal::StorageFull => Refused::Full,
     })

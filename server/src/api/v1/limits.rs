@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use surewire_engine::codec;
-use surewire_engine::config::{Config, QueueFullPolicy};
+use surewire_engine::config::{Config, QueueFullPolicy, ReceiveMaximumPolicy};
 use utoipa::ToSchema;
 
 use crate::settings::Settings;
@@ -22,6 +22,8 @@ pub(super) struct Limits {
     keepalive_multiplier: f64,
     #[schema(required = true)]
     session_expiry_interval: Option<f64>,
+    #[schema(required = true)]
+    max_session_expiry_interval: Option<u32>,
     max_subscriptions_per_client: usize,
     max_filters_per_subscribe: usize,
     max_inflight_messages: u16,
@@ -37,6 +39,10 @@ pub(super) struct Limits {
     stall_timeout: f64,
     max_packet_size: usize,
     receive_maximum: u16,
+    /// `default` is `strict` for MQTT 5 and `backpressure` for 3.x.
+    receive_maximum_policy: &'static str,
+    topic_alias_maximum: u16,
+    check_payload_format: bool,
     max_topic_levels: usize,
     max_topic_length: usize,
     max_client_id_length: usize,
@@ -61,6 +67,10 @@ impl From<&Settings> for Limits {
             queue_full_policy,
             max_connections,
             receive_maximum,
+            receive_maximum_policy,
+            // The codec's own, which is shown.
+            max_packet_size: _,
+            topic_alias_maximum,
             max_unsent_bytes,
             stall_timeout,
             max_topic_levels,
@@ -73,6 +83,11 @@ impl From<&Settings> for Limits {
             max_keepalive,
             keepalive_multiplier_milli,
             session_expiry_interval,
+            max_session_expiry_interval,
+            check_payload_format,
+            // Not limits.
+            server_reference: _,
+            response_information: _,
             planted: _,
         } = settings.engine;
         let codec::Limits { max_packet_size, max_user_properties, reject_control_chars } =
@@ -84,22 +99,22 @@ impl From<&Settings> for Limits {
             max_keepalive,
             keepalive_multiplier: f64::from(keepalive_multiplier_milli) / 1_000.0,
             session_expiry_interval: session_expiry_interval.as_ref().map(Duration::as_secs_f64),
+            max_session_expiry_interval,
             max_subscriptions_per_client,
             max_filters_per_subscribe,
             max_inflight_messages,
             max_msgqueue_messages,
             max_queued_bytes,
             queue_qos0_messages,
-            queue_full_policy: match queue_full_policy {
-                QueueFullPolicy::DropOldest => "drop_oldest",
-                QueueFullPolicy::DropNewest => "drop_newest",
-                QueueFullPolicy::Disconnect => "disconnect",
-            },
+            queue_full_policy: full_queue(queue_full_policy),
             delivery_retry_interval: delivery_retry_interval.as_secs_f64(),
             max_unsent_bytes,
             stall_timeout: stall_timeout.as_secs_f64(),
             max_packet_size,
             receive_maximum,
+            receive_maximum_policy: publishers(receive_maximum_policy),
+            topic_alias_maximum,
+            check_payload_format,
             max_topic_levels,
             max_topic_length,
             max_client_id_length,
@@ -109,5 +124,21 @@ impl From<&Settings> for Limits {
             retained_max_bytes: max_retained_bytes,
             workers: settings.workers,
         }
+    }
+}
+
+fn full_queue(policy: QueueFullPolicy) -> &'static str {
+    match policy {
+        QueueFullPolicy::DropOldest => "drop_oldest",
+        QueueFullPolicy::DropNewest => "drop_newest",
+        QueueFullPolicy::Disconnect => "disconnect",
+    }
+}
+
+fn publishers(policy: ReceiveMaximumPolicy) -> &'static str {
+    match policy {
+        ReceiveMaximumPolicy::ByVersion => "default",
+        ReceiveMaximumPolicy::Strict => "strict",
+        ReceiveMaximumPolicy::Backpressure => "backpressure",
     }
 }

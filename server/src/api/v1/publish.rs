@@ -12,6 +12,7 @@ use surewire_engine::message::Content;
 use surewire_engine::notice::PublishRefusal;
 use surewire_engine::packet::{Properties, PropertySet, QoS};
 use surewire_engine::request::Command;
+use surewire_engine::time::Time;
 use surewire_engine::topic::TopicName;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -112,6 +113,7 @@ fn status(why: PublishRefusal) -> StatusCode {
         PublishRefusal::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
         PublishRefusal::DollarTopic
         | PublishRefusal::TopicLimit
+        | PublishRefusal::PayloadFormat
         | PublishRefusal::RetainedLimit => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
@@ -141,7 +143,7 @@ fn content(message: Message, limits: &Limits) -> Result<Content, Problem> {
         )));
     }
     let properties = Properties::from(set);
-    Ok(Content { topic, payload, qos, retain: message.retain, properties })
+    Ok(Content { topic, payload, qos, retain: message.retain, properties, at: Time::ZERO })
 }
 
 /// Bytes around topic, payload and properties in a PUBLISH, at most.
@@ -278,6 +280,7 @@ mod tests {
             qos: QoS::ExactlyOnce,
             retain: true,
             properties: Properties::from(set),
+            at: Time::ZERO,
         };
         assert_eq!(made(json), Ok(expected));
     }

@@ -41,6 +41,11 @@ pub(crate) fn closed(why: CloseReason) -> Words {
             "The queue of the session was full, and queue_full_policy is disconnect. Raise \
              max_msgqueue_messages or max_queued_bytes, or choose another policy.",
         ),
+        CloseReason::AnswerTooLarge => words(
+            "answer_too_large",
+            "An answer to the client was larger than its Maximum Packet Size, so it could not be \
+             served. Let the client announce more, or ask for less in one packet.",
+        ),
         CloseReason::StorageFull => words(
             "storage_full",
             "The client published at QoS 1 or 2 and nothing new can be stored: the disk that data_dir \
@@ -119,6 +124,7 @@ mod tests {
             CloseReason::TakenOver,
             CloseReason::Stalled,
             CloseReason::QueueFull,
+            CloseReason::AnswerTooLarge,
             CloseReason::StorageFull,
             CloseReason::Administrative,
             CloseReason::Stopping,

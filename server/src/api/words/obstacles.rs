@@ -68,7 +68,9 @@ fn queue(why: DropReason) -> &'static str {
         | DropReason::ConnectionClosed
         | DropReason::GroupEnded
         | DropReason::PacketTooLarge
-        | DropReason::MemoryLimit => dropped(why).reason,
+        | DropReason::MemoryLimit
+        | DropReason::Expired
+        | DropReason::RefusedByClient => dropped(why).reason,
     }
 }
 
@@ -87,6 +89,7 @@ mod tests {
                 Obstacle::NoMatchingSubscription,
                 Obstacle::Refused(PublishRefusal::DollarTopic),
                 Obstacle::Refused(PublishRefusal::TopicLimit),
+                Obstacle::Refused(PublishRefusal::PayloadFormat),
                 Obstacle::NotItsTurn,
                 Obstacle::Offline,
                 Obstacle::WindowFull,

@@ -10,9 +10,10 @@ use super::{Words, words};
 pub(crate) fn connect(why: Refusal) -> Words {
     match why {
         Refusal::Violation(broken) => violation(broken),
-        Refusal::Version(_) => words(
-            "version",
-            "This version of MQTT is not served yet. Let the client speak MQTT 3.1.1.",
+        Refusal::AuthenticationMethod => words(
+            "authentication_method",
+            "The client asks for enhanced authentication, and no method is configured. Let it connect \
+             without Authentication Method.",
         ),
         Refusal::EmptyClientId => words(
             "empty_client_id",
@@ -49,6 +50,16 @@ pub(crate) fn connect(why: Refusal) -> Words {
             "The topic of the Will starts with $, which is for the broker alone. Choose another \
              topic.",
         ),
+        Refusal::WillPayloadFormat => words(
+            "will_payload_format",
+            "The Will says that its payload is UTF-8 and it is not (check_payload_format). The mistake \
+             is in the client's program.",
+        ),
+        Refusal::MaximumPacketSize => words(
+            "maximum_packet_size",
+            "The client's Maximum Packet Size is too small for the answer to its CONNECT. Let it \
+             announce more.",
+        ),
         Refusal::Stopping => words("stopping", "The broker was stopping, so nobody came in."),
     }
 }
@@ -68,7 +79,12 @@ pub(crate) fn publish(why: PublishRefusal) -> Words {
         PublishRefusal::RetainedLimit => words(
             "retained_limit",
             "The store of retained messages is full (retained.max_messages, retained.max_bytes): \
-             the message was delivered, but not retained. Remove some, or raise the limit.",
+             the message was not retained. Remove some, or raise the limit.",
+        ),
+        PublishRefusal::PayloadFormat => words(
+            "payload_format",
+            "The message says that its payload is UTF-8 and it is not (check_payload_format). The \
+             mistake is in the client's program.",
         ),
         PublishRefusal::StorageFull => words(
             "storage_full",
@@ -126,8 +142,6 @@ fn invalid(error: FilterError) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use surewire_engine::packet::Version;
-
     use super::super::tests::check;
     use super::super::violations::tests::every_violation;
     use super::*;
@@ -135,7 +149,9 @@ mod tests {
     #[test]
     fn every_refusal_has_words_of_its_own() {
         let plain = [
-            Refusal::Version(Version::V5),
+            Refusal::AuthenticationMethod,
+            Refusal::WillPayloadFormat,
+            Refusal::MaximumPacketSize,
             Refusal::EmptyClientId,
             Refusal::ClientIdTooLong,
             Refusal::NotAuthenticated,
@@ -152,6 +168,7 @@ mod tests {
                 PublishRefusal::DollarTopic,
                 PublishRefusal::TopicLimit,
                 PublishRefusal::RetainedLimit,
+                PublishRefusal::PayloadFormat,
                 PublishRefusal::StorageFull,
             ]
             .map(publish),

@@ -22,7 +22,13 @@ fn cure(broken: Violation) -> &'static str {
             "Let the client wait for acknowledgements, or raise receive_maximum."
         }
         Violation::ProtocolLevel { .. } | Violation::ProtocolName => {
-            "Let the client speak MQTT 3.1.1."
+            "Let the client speak MQTT 5 or 3.1.1."
+        }
+        Violation::TopicAlias { .. } => {
+            "Let the client keep to the Topic Alias Maximum, or raise topic_alias_maximum."
+        }
+        Violation::SessionExpiryRaised => {
+            "Let the client ask for a Session Expiry Interval when it connects."
         }
         Violation::NotConnect { .. } => {
             "Something that speaks another protocol may have come to this port."
@@ -58,6 +64,7 @@ fn cure(broken: Violation) -> &'static str {
         | Violation::PropertyValue { .. }
         | Violation::ServerProperty { .. }
         | Violation::AuthenticationData
+        | Violation::UnknownTopicAlias { .. }
         | Violation::UnexpectedAuth => "The mistake is in the client's program.",
     }
 }
@@ -102,6 +109,9 @@ fn code(broken: Violation) -> &'static str {
         Violation::TooManyUserProperties { .. } => "too_many_user_properties",
         Violation::AuthenticationData => "authentication_data",
         Violation::ReceiveMaximum { .. } => "receive_maximum",
+        Violation::TopicAlias { .. } => "topic_alias",
+        Violation::UnknownTopicAlias { .. } => "unknown_topic_alias",
+        Violation::SessionExpiryRaised => "session_expiry_raised",
         Violation::UnexpectedAuth => "unexpected_auth",
     }
 }
@@ -110,7 +120,7 @@ fn code(broken: Violation) -> &'static str {
 pub(super) mod tests {
     use super::*;
 
-    pub(in super::super) fn every_violation() -> [Violation; 39] {
+    pub(in super::super) fn every_violation() -> [Violation; 42] {
         [
             Violation::NotConnect { found: 3 },
             Violation::SecondConnect,
@@ -150,6 +160,9 @@ pub(super) mod tests {
             Violation::TooManyUserProperties { limit: 1_000 },
             Violation::AuthenticationData,
             Violation::ReceiveMaximum { limit: 256 },
+            Violation::TopicAlias { alias: 65, limit: 64 },
+            Violation::UnknownTopicAlias { alias: 3 },
+            Violation::SessionExpiryRaised,
             Violation::UnexpectedAuth,
         ]
     }

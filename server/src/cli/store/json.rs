@@ -27,6 +27,7 @@ pub(super) fn kind(record: &Record) -> &'static str {
         Record::SessionBegan { .. } => "session_began",
         Record::SessionResumed { .. } => "session_resumed",
         Record::SessionLeft { .. } => "session_left",
+        Record::SessionExpires { .. } => "session_expires",
         Record::SessionEnded { .. } => "session_ended",
         Record::WillSet { .. } => "will_set",
         Record::WillCleared { .. } => "will_cleared",
@@ -61,6 +62,9 @@ pub(super) fn fields(record: &Record) -> Value {
         }),
         Record::SessionLeft { session, at } => {
             json!({ "session": session.0, "at": time(*at) })
+        }
+        Record::SessionExpires { session, expiry } => {
+            json!({ "session": session.0, "expiry_seconds": expiry })
         }
         Record::SessionEnded { session } => json!({ "session": session.0 }),
         Record::WillSet { session, client, will, delay } => json!({
@@ -132,8 +136,18 @@ fn about_messages(record: &Record) -> Value {
 }
 
 fn holds(record: &Record) -> Value {
-    let Record::Holds { session, seq, message, at, qos, retain, packet_id, released, group } =
-        record
+    let Record::Holds {
+        session,
+        seq,
+        message,
+        at,
+        qos,
+        retain,
+        packet_id,
+        released,
+        group,
+        identifiers,
+    } = record
     else {
         return Value::Null;
     };
@@ -141,7 +155,7 @@ fn holds(record: &Record) -> Value {
         "session": session.0, "place": seq.0, "qos": *qos as u8, "retain": retain,
         "packet_id": packet_id.map(PacketId::get), "released": released,
         "group": group.as_ref().map(|group| group.as_str()), "at": time(*at),
-        "message": kept(message),
+        "subscription_identifiers": identifiers.as_slice(), "message": kept(message),
     })
 }
 
@@ -155,13 +169,20 @@ fn retained(retained: Retained) -> &'static str {
 
 fn target(target: &Target) -> Value {
     match target {
-        Target::Session { session: SessionKey(session), seq, qos, retain, packet_id, group } => {
-            json!({
-                "session": session, "place": seq.0, "qos": *qos as u8, "retain": retain,
-                "packet_id": packet_id.map(PacketId::get),
-                "group": group.as_ref().map(|group| group.as_str()),
-            })
-        }
+        Target::Session {
+            session: SessionKey(session),
+            seq,
+            qos,
+            retain,
+            packet_id,
+            group,
+            identifiers,
+        } => json!({
+            "session": session, "place": seq.0, "qos": *qos as u8, "retain": retain,
+            "packet_id": packet_id.map(PacketId::get),
+            "group": group.as_ref().map(|group| group.as_str()),
+            "subscription_identifiers": identifiers.as_slice(),
+        }),
         Target::Group { group, seq } => json!({ "group": group.as_str(), "place": seq.0 }),
     }
 }
@@ -175,7 +196,7 @@ fn kept(kept: &Kept) -> Value {
 
 /// The payload is there in base64, and as text as well where it is some.
 fn content(message: &Content) -> Value {
-    let Content { topic, payload, qos, retain, properties } = message;
+    let Content { topic, payload, qos, retain, properties, .. } = message;
     let mut value = json!({
         "topic": topic.as_str(), "qos": *qos as u8, "retain": retain, "payload": base64(payload),
     });

@@ -7,6 +7,7 @@ use surewire_engine::message::Content;
 use surewire_engine::packet::{
     Packet, Properties, QoS, SubscribeFilter, SubscribeOptions, Version,
 };
+use surewire_engine::time::Time;
 use surewire_engine::topic::TopicName;
 
 use super::{Happening, MS, World, nanos};
@@ -165,7 +166,8 @@ impl World {
             &[],
         );
         let token = self.token(client, Asked::Publish { number, qos });
-        let content = Content { topic, payload, qos, retain, properties: Properties::NONE };
+        let content =
+            Content { topic, payload, qos, retain, properties: Properties::NONE, at: Time::ZERO };
         self.client_hands_in(client, Input::Publish { token, content });
     }
 

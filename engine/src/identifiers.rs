@@ -1,0 +1,50 @@
+//! The Subscription Identifiers of one client's copy of a message (MQTT 5.0 section 3.3.4).
+
+use std::sync::Arc;
+
+/// One for each of the client's subscriptions that the message matches and that has one, in no
+/// order that means anything. Without any, which is the common case, it owns nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identifiers(Option<Arc<[u32]>>);
+
+impl Identifiers {
+    /// None at all.
+    pub const NONE: Self = Self(None);
+
+    /// As numbers, 1 to 268,435,455.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u32] {
+        self.0.as_deref().unwrap_or_default()
+    }
+
+    /// Adds one more; the same may come twice.
+    pub fn add(&mut self, identifier: u32) {
+        *self = self.as_slice().iter().copied().chain([identifier]).collect();
+    }
+}
+
+impl FromIterator<u32> for Identifiers {
+    fn from_iter<I: IntoIterator<Item = u32>>(identifiers: I) -> Self {
+        let list: Arc<[u32]> = identifiers.into_iter().collect();
+        Self((!list.is_empty()).then_some(list))
+    }
+}
+
+impl From<Option<u32>> for Identifiers {
+    fn from(identifier: Option<u32>) -> Self {
+        identifier.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn they_are_kept_in_the_order_they_came() {
+        let mut identifiers = Identifiers::from(None);
+        assert_eq!(identifiers, Identifiers::NONE);
+        [7, 3, 7].into_iter().for_each(|identifier| identifiers.add(identifier));
+        assert_eq!(identifiers.as_slice(), [7, 3, 7]);
+    }
+}

@@ -20,6 +20,18 @@ pub enum Action {
         /// What.
         outgoing: Outgoing,
     },
+    /// Ask the method of enhanced authentication what to make of this, and answer with
+    /// [`Event::Authenticated`](crate::event::Event). The connection may be gone by then.
+    Authenticate {
+        /// On which connection.
+        conn: ConnId,
+        /// One of those that the configuration names.
+        method: String,
+        /// Authentication Data.
+        data: Option<Vec<u8>>,
+        /// Whether an exchange begins.
+        first: bool,
+    },
     /// Stop or go on reading from the connection.
     Read {
         /// Of which connection.

@@ -22,6 +22,7 @@ mod outbox;
 mod output;
 mod receive;
 mod requests;
+mod topics;
 
 pub use backoff::Backoff;
 pub use fault::Fault;
@@ -38,6 +39,7 @@ use crate::client::inbox::Inbox;
 use crate::client::link::{Due, Link};
 use crate::client::outbox::Outbox;
 use crate::client::requests::{Kind, Requests};
+use crate::client::topics::Topics;
 use crate::id::PacketId;
 use crate::message::Content;
 use crate::packet::{
@@ -55,6 +57,7 @@ pub struct Client {
     outbox: Outbox,
     inbox: Inbox,
     requests: Requests,
+    topics: Topics,
     /// Connections that failed or were lost since the last accepted CONNECT.
     failures: u32,
 }
@@ -69,6 +72,7 @@ impl Client {
             ids: PacketIds::default(),
             inbox: Inbox::default(),
             requests: Requests::default(),
+            topics: Topics::default(),
             failures: 0,
             options,
         }
@@ -90,8 +94,13 @@ impl Client {
             Input::Unsubscribe { token, filters } => self.unsubscribe(token, filters, out),
             Input::Disconnect => self.disconnect(out),
         }
-        if out.iter().skip(before).any(|output| matches!(output, Output::Send(_))) {
+        for output in out.iter_mut().skip(before) {
+            let Output::Send(packet) = output else { continue };
             self.link.sent(now);
+            // In the order in which they leave: an alias must be set before it is used.
+            if let Packet::Publish(publish) = packet {
+                self.topics.name(publish);
+            }
         }
     }
 
@@ -157,6 +166,7 @@ impl Client {
     }
 
     fn drop_connection(&mut self, out: &mut Vec<Output>) {
+        self.topics = Topics::default();
         self.link.closed();
         self.outbox.suspend();
         for (id, token) in self.requests.drain() {

@@ -61,6 +61,10 @@ pub struct Config {
     pub max_session_expiry_interval: Option<u32>,
     /// Whether a payload that is said to be UTF-8 is refused if it is not (5.0).
     pub check_payload_format: bool,
+    /// Methods of enhanced authentication that there is somebody to ask for (5.0).
+    pub authentication_methods: Vec<String>,
+    /// How long such an exchange may take before the client is accepted.
+    pub authentication_timeout: Duration,
     /// Where 5.0 clients are sent when the broker stops, by Server Reference.
     pub server_reference: Option<String>,
     /// What a 5.0 client that asks for Response Information is told, with its Client Identifier
@@ -134,6 +138,8 @@ impl Default for Config {
             session_expiry_interval: None,
             max_session_expiry_interval: None,
             check_payload_format: false,
+            authentication_methods: Vec::new(),
+            authentication_timeout: Duration::from_secs(10),
             server_reference: None,
             response_information: None,
             planted: Planted::NONE,

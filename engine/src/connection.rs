@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::action::TopicAlias;
 use crate::alias::{Inbound, Outbound};
+use crate::engine::Method;
 use crate::gate::Gate;
 use crate::id::ConnId;
 use crate::packet::Version;
@@ -32,6 +33,8 @@ pub(crate) struct Connection {
     pub(crate) aliases: Option<Box<Aliases>>,
     /// Messages of the client whose PUBACK or PUBREC waits in the gate.
     pub(crate) unanswered: u16,
+    /// How it has authenticated itself, if by an exchange.
+    pub(crate) method: Option<Box<Method>>,
     /// The User Name of its CONNECT.
     pub(crate) user_name: Option<Arc<str>>,
     /// The Keep Alive that the client asked for, in seconds.

@@ -3,6 +3,7 @@
 mod ack;
 mod alive;
 mod answer;
+mod authenticate;
 mod check;
 mod clean;
 mod close;
@@ -41,12 +42,12 @@ use crate::codec;
 use crate::config::Config;
 use crate::connection::Connections;
 use crate::counters::Counters;
-use crate::event::{Event, Storage};
+use crate::event::{Event, Lost, Storage};
 use crate::history::History;
 use crate::id::{ClientId, ConnId, Lsn};
 use crate::log::record::{Record, SessionKey};
 use crate::map::Map;
-use crate::notice::{CloseReason, Notice};
+use crate::notice::{CloseReason, Notice, Refusal};
 use crate::packet::Packet;
 use crate::request::RequestId;
 use crate::retained::Retained;
@@ -59,6 +60,8 @@ use crate::violation::Violation;
 use crate::waiting::Waiting;
 use crate::watch::Watch;
 use alive::Alive;
+use authenticate::Authenticating;
+pub(crate) use authenticate::Method;
 
 /// The broker: events in, actions out.
 ///
@@ -75,6 +78,7 @@ pub struct Engine {
     /// The actions of the event at hand.
     out: Vec<Action>,
     connections: Connections,
+    authenticating: Authenticating,
     sessions: Table<Session>,
     by_client: Map<ClientId, u32>,
     /// Slots of the sessions whose client is connected, by the time it connected.
@@ -135,6 +139,7 @@ impl Engine {
             grace_until: Time::ZERO,
             out: Vec::new(),
             connections: Connections::default(),
+            authenticating: Authenticating::default(),
             sessions: Table::default(),
             by_client,
             clients: Arrivals::default(),
@@ -178,8 +183,9 @@ impl Engine {
             Event::Durable { upto } => self.durable(upto),
             Event::Timeout => self.timeout(),
             Event::Opened { conn, peer, first } => self.opened(conn, peer, first),
-            Event::Broken { conn, violation } => self.violated(conn, violation),
-            Event::Closed { conn, why } => self.depart(conn, CloseReason::Lost(why)),
+            Event::Broken { conn, violation } => self.broken(conn, violation),
+            Event::Closed { conn, why } => self.closed(conn, why),
+            Event::Authenticated { conn, verdict } => self.authenticated(conn, verdict),
             Event::Request { id, request } => self.request(id, *request),
             Event::Clean { step, owed } => self.clean_log(step, owed),
             Event::Storage(storage) => self.storage(storage),
@@ -215,8 +221,23 @@ impl Engine {
         }
     }
 
+    fn broken(&mut self, conn: ConnId, violation: Violation) {
+        if !self.refuse_candidate(conn, Refusal::Violation(violation)) {
+            self.violated(conn, violation);
+        }
+    }
+
+    fn closed(&mut self, conn: ConnId, why: Lost) {
+        if !self.candidate_left(conn) {
+            self.depart(conn, CloseReason::Lost(why));
+        }
+    }
+
     fn received(&mut self, conn: ConnId, packet: Packet) {
-        let Some(connection) = self.connections.get_mut(conn) else { return };
+        let Some(connection) = self.connections.get_mut(conn) else {
+            self.candidate_sent(conn, &packet);
+            return;
+        };
         connection.heard = self.now;
         self.counters.packets_received.count(packet.packet_type());
         if let Err(violation) = codec::check_from_client(&packet) {
@@ -233,7 +254,7 @@ impl Engine {
             Packet::Pingreq => self.answer(conn, Packet::Pingresp, Lsn::NONE),
             Packet::Disconnect(disconnect) => self.disconnected(conn, &disconnect),
             Packet::Connect(_) => self.violated(conn, Violation::SecondConnect),
-            Packet::Auth(_) => self.violated(conn, Violation::UnexpectedAuth),
+            Packet::Auth(auth) => self.auth(conn, &auth),
             // Only servers send these: refused above.
             Packet::Connack(_) | Packet::Suback(_) | Packet::Unsuback(_) | Packet::Pingresp => {}
         }

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use bytes::Bytes;
+
 use crate::codec::BadConnect;
 use crate::id::{ConnId, Lsn};
 use crate::packet::{Connect, Packet};
@@ -34,6 +36,14 @@ pub enum Event {
         conn: ConnId,
         /// What is wrong with them.
         violation: Violation,
+    },
+    /// What a method of enhanced authentication makes of what a client sent, after
+    /// [`Action::Authenticate`](crate::action::Action).
+    Authenticated {
+        /// Which connection.
+        conn: ConnId,
+        /// What it comes to.
+        verdict: Verdict,
     },
     /// Bytes of the connection's output that the transport has taken since the last such event.
     /// It may be told late, with whatever else there is, except after
@@ -81,6 +91,17 @@ pub enum Event {
     Storage(Storage),
     /// The broker is about to stop: end every connection, keep every promise.
     Stop,
+}
+
+/// Where an exchange of enhanced authentication has come to (5.0 section 4.12).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The client is to answer this.
+    Continue(Bytes),
+    /// The client is who it says, and is perhaps told something last.
+    Accepted(Option<Bytes>),
+    /// It is not.
+    Refused,
 }
 
 /// Whether the log takes more. While it does not, what would store something new is refused.

@@ -128,6 +128,7 @@ impl Notice {
                 | CloseReason::TakenOver
                 | CloseReason::Stalled
                 | CloseReason::QueueFull
+                | CloseReason::AuthenticationFailed
                 | CloseReason::AnswerTooLarge
                 | CloseReason::StorageFull
                 | CloseReason::Administrative => true,
@@ -213,6 +214,8 @@ pub enum CloseReason {
     Stalled,
     /// `queue_full_policy: disconnect` and the queue was full.
     QueueFull,
+    /// It authenticated itself again and failed (5.0).
+    AuthenticationFailed,
     /// A packet that it has to get is larger than its Maximum Packet Size (5.0).
     AnswerTooLarge,
     /// It published what cannot be stored, and its version knows no other answer.
@@ -230,6 +233,8 @@ pub enum Refusal {
     Violation(Violation),
     /// It asks for enhanced authentication by a method that is not configured (5.0).
     AuthenticationMethod,
+    /// It did not prove who it is, or not in time (5.0).
+    AuthenticationFailed,
     /// No id and no Clean Session, so there is nothing to keep the session by.
     EmptyClientId,
     /// The id is longer than `max_client_id_length` bytes.

@@ -22,6 +22,8 @@ pub(crate) enum Timer {
     Replay(SessionRef),
     /// A client that may be silent for too long.
     KeepAlive(ConnId),
+    /// An exchange of authentication that takes too long.
+    Authentication(ConnId),
     /// A connection that takes no output.
     Stall(ConnId),
     /// Messages to send again, if they are still unacknowledged.

@@ -186,9 +186,18 @@ pub enum Violation {
     /// A DISCONNECT that would keep a session which was to end with its connection.
     #[error("the Session Expiry Interval was 0 in CONNECT and cannot be raised in DISCONNECT")]
     SessionExpiryRaised,
-    /// An AUTH where no exchange was agreed on.
-    #[error("an AUTH without an Authentication Method in CONNECT")]
+    /// An AUTH where no exchange was agreed on, or where it is not the client's turn.
+    #[error("an AUTH that no Authentication Method in CONNECT, or its exchange, leads to expect")]
     UnexpectedAuth,
+    /// An AUTH of another method than the CONNECT's.
+    #[error("an AUTH with another Authentication Method than in CONNECT")]
+    AuthenticationMethod,
+    /// Another packet before the exchange was over.
+    #[error("packet type {packet} before the authentication was over")]
+    NotAuthenticated {
+        /// The packet type.
+        packet: u8,
+    },
 }
 
 impl Violation {
@@ -242,6 +251,8 @@ impl Violation {
             | Self::TopicAlias { .. }
             | Self::UnknownTopicAlias { .. }
             | Self::SessionExpiryRaised
+            | Self::AuthenticationMethod
+            | Self::NotAuthenticated { .. }
             | Self::UnexpectedAuth => return None,
         })
     }
@@ -273,6 +284,8 @@ impl Violation {
             Self::TopicAlias { alias: 0, .. } => "MQTT-3.3.2-8",
             Self::TopicAlias { .. } => "MQTT-3.3.2-9",
             Self::UnexpectedAuth => "MQTT-4.12.0-7",
+            Self::AuthenticationMethod => "MQTT-4.12.0-5",
+            Self::NotAuthenticated { .. } => "MQTT-3.1.2-30",
             Self::PasswordWithoutUserName
             | Self::SubscribeQoS3
             | Self::WrongAck { .. }
@@ -324,6 +337,8 @@ impl Violation {
             | Self::AuthenticationData
             | Self::UnknownTopicAlias { .. }
             | Self::SessionExpiryRaised
+            | Self::AuthenticationMethod
+            | Self::NotAuthenticated { .. }
             | Self::UnexpectedAuth => ReasonCode::ProtocolError,
             Self::ReservedConnectFlag
             | Self::WillFlags

@@ -21,7 +21,7 @@ use surewire_engine::Engine;
 use surewire_engine::action::Action;
 use surewire_engine::answer::Answer;
 use surewire_engine::codec::BadConnect;
-use surewire_engine::event::{Event, Peer};
+use surewire_engine::event::{Event, Peer, Verdict};
 use surewire_engine::id::ConnId;
 use surewire_engine::packet::{Connect, Version};
 use surewire_engine::request::Request;
@@ -102,6 +102,7 @@ struct State {
     requests: Requests,
     /// Workers whose outbox was empty and is not any more.
     woken: Vec<usize>,
+    unasked: Vec<ConnId>,
     lock_wait: Histogram,
     lock_held: Histogram,
     step: Histogram,
@@ -130,6 +131,7 @@ impl Core {
             report: Report::new(log_packets),
             requests: Requests::default(),
             woken: Vec::new(),
+            unasked: Vec::new(),
             lock_wait: Histogram::new(),
             lock_held: Histogram::new(),
             step: Histogram::new(),
@@ -349,6 +351,11 @@ impl State {
 
     /// Tells the engine what has become durable, and whether more can.
     fn settle(&mut self, now: Time) {
+        while let Some(conn) = self.unasked.pop() {
+            let refused = Event::Authenticated { conn, verdict: Verdict::Refused };
+            self.engine.handle(now, refused, &mut self.actions);
+            self.perform(now);
+        }
         if let Some(storage) = self.store.storage() {
             self.engine.handle(now, Event::Storage(storage), &mut self.actions);
             self.perform(now);
@@ -377,6 +384,7 @@ impl State {
             report: &mut self.report,
             requests: &mut self.requests,
             woken: &mut self.woken,
+            unasked: &mut self.unasked,
             now,
         };
         for action in self.actions.drain(..) {

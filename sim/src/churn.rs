@@ -386,6 +386,7 @@ impl Broker {
             Action::Close { conn, reason } => panic!("{conn:?} is closed: {reason:?}"),
             Action::Read { .. }
             | Action::Report { .. }
+            | Action::Authenticate { .. }
             | Action::Answer { .. }
             | Action::Notice(_) => {}
         }

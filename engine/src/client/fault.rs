@@ -41,6 +41,12 @@ pub enum Fault {
     /// A PUBLISH without a topic: no Topic Alias was agreed on.
     #[error("a PUBLISH without a topic")]
     NoTopic,
+    /// A Topic Alias that was not allowed, or that stands for nothing.
+    #[error("Topic Alias {alias}, which was not allowed or stands for nothing")]
+    TopicAlias {
+        /// As sent.
+        alias: u16,
+    },
     /// A PUBLISH of QoS 1 or 2 without a packet id.
     #[error("a PUBLISH without a packet id")]
     NoPacketId,
@@ -52,6 +58,7 @@ impl Fault {
     pub const fn code(&self) -> ReasonCode {
         match self {
             Self::Malformed(violation) => violation.code(),
+            Self::TopicAlias { .. } => ReasonCode::TopicAliasInvalid,
             Self::Unexpected { .. }
             | Self::SessionPresent
             | Self::SessionPresentRefused

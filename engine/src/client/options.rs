@@ -28,8 +28,10 @@ pub struct Options {
     /// What the server publishes when the connection ends badly.
     pub will: Option<Box<Will>>,
     /// Connect Properties (5.0). Without a Session Expiry Interval a session that is not clean is
-    /// asked to last for ever, as in 3.1.1. A Topic Alias Maximum must not be among them.
+    /// asked to last for ever, as in 3.1.1.
     pub properties: Properties,
+    /// Topic Aliases that the client uses at most, as far as the server takes them (5.0); 0 is none.
+    pub topic_aliases: u16,
     /// QoS 1 and 2 messages in flight at a time, 1 to 65,535; 0 is taken as 1. A 5.0 server's
     /// Receive Maximum may lower it.
     pub max_inflight: u16,
@@ -56,6 +58,7 @@ impl Options {
             password: None,
             will: None,
             properties: Properties::NONE,
+            topic_aliases: 0,
             max_inflight: 20,
             max_queued: 65_535,
             response_timeout: Duration::from_secs(15),

@@ -2,6 +2,7 @@
 
 use super::exchange::Answer;
 use super::requests::Kind;
+use super::topics::Topics;
 use super::{Client, CloseReason, Fault, Output};
 use crate::id::PacketId;
 use crate::message::Content;
@@ -78,6 +79,9 @@ impl Client {
         }
         self.failures = 0;
         out.push(Output::Connected { session_present: connack.session_present });
+        let allowed = self.options.properties.get().topic_alias_maximum.unwrap_or(0);
+        let taken = properties.topic_alias_maximum.unwrap_or(0);
+        self.topics = Topics::new(allowed, taken.min(self.options.topic_aliases));
         let receive_maximum = properties.receive_maximum.unwrap_or(u16::MAX);
         if self.is_resumed(connack.session_present) {
             self.outbox.resume(receive_maximum);
@@ -95,8 +99,8 @@ impl Client {
     }
 
     /// A PUBLISH: the application has the message before the server learns that it came.
-    fn message(&mut self, publish: Publish, out: &mut Vec<Output>) -> Result<(), Fault> {
-        let topic = publish.topic.ok_or(Fault::NoTopic)?;
+    fn message(&mut self, mut publish: Publish, out: &mut Vec<Output>) -> Result<(), Fault> {
+        let topic = self.topics.resolve(&mut publish)?;
         let qos = publish.qos;
         let content = Content {
             topic,

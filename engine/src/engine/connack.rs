@@ -103,6 +103,7 @@ impl Engine {
             }
             Refusal::NotAuthenticated | Refusal::WillTopic => ReasonCode::NotAuthorized,
             Refusal::AuthenticationMethod => ReasonCode::BadAuthenticationMethod,
+            Refusal::AuthenticationFailed => ReasonCode::NotAuthorized,
             Refusal::WillPayloadFormat => ReasonCode::PayloadFormatInvalid,
             Refusal::MaximumPacketSize => ReasonCode::PacketTooLarge,
             Refusal::ConnectionLimit | Refusal::StorageFull => ReasonCode::QuotaExceeded,
@@ -137,9 +138,16 @@ impl Engine {
             }
             Refusal::NotAuthenticated => "this listener lets in authenticated clients only".into(),
             Refusal::AuthenticationMethod => {
-                "no enhanced authentication is configured; connect without Authentication Method"
-                    .into()
+                let known = config.authentication_methods.join(", ");
+                if known.is_empty() {
+                    "no enhanced authentication is configured; connect without Authentication \
+                     Method"
+                        .into()
+                } else {
+                    format!("the Authentication Method is none of: {known}").into()
+                }
             }
+            Refusal::AuthenticationFailed => "the authentication failed".into(),
             Refusal::WillTopic => {
                 "the Will Topic begins with $, or is longer than this broker allows".into()
             }
@@ -174,6 +182,7 @@ fn refusal_code_v3(why: Refusal) -> Option<ReasonCode> {
         // The others are of 5.0 alone.
         Refusal::Violation(_)
         | Refusal::AuthenticationMethod
+        | Refusal::AuthenticationFailed
         | Refusal::WillPayloadFormat
         | Refusal::MaximumPacketSize => return None,
     })

@@ -19,11 +19,11 @@ use crate::session::{Arrival, Lifetime, Presence, Session};
 use crate::timers::Timer;
 
 /// A client that may come in.
-struct Admitted {
+pub(super) struct Admitted {
     client: ClientId,
     lifetime: Lifetime,
     /// What the CONNACK is to say (5.0).
-    properties: Properties,
+    pub(super) properties: Properties,
 }
 
 impl Engine {
@@ -41,18 +41,24 @@ impl Engine {
                 return self.refuse(conn, peer, version, None, why);
             }
         };
-        match self.admit(&connect, peer) {
+        let method = connect.properties.get().authentication_method.as_deref();
+        // Whoever can prove who it is need not be let in without.
+        let proves = method.is_some_and(|method| self.knows_method(method));
+        let known = Peer { anonymous: peer.anonymous || proves, ..peer };
+        match self.admit(&connect, known) {
+            Ok(_) if proves => self.authenticate(conn, peer, connect),
             Ok(admitted) => self.accept(conn, peer, &admitted, *connect),
             Err(why) => self.refuse(conn, peer, Some(connect.version), Some(&connect), why),
         }
     }
 
     /// Whether the client may come in, and as what.
-    fn admit(&mut self, connect: &Connect, peer: Peer) -> Result<Admitted, Refusal> {
+    pub(super) fn admit(&mut self, connect: &Connect, peer: Peer) -> Result<Admitted, Refusal> {
         if self.stopping {
             return Err(Refusal::Stopping);
         }
-        if connect.properties.get().authentication_method.is_some() {
+        let method = connect.properties.get().authentication_method.as_deref();
+        if method.is_some_and(|method| !self.knows_method(method)) {
             return Err(Refusal::AuthenticationMethod);
         }
         if !peer.anonymous {
@@ -70,7 +76,8 @@ impl Engine {
             None => (self.assign_client_id(), true),
         };
         let replaces = self.session_by_client(&client).is_some_and(|s| s.connection().is_some());
-        if self.connections.len() >= self.config.max_connections && !replaces {
+        let connections = self.connections.len() + self.authenticating.len();
+        if connections >= self.config.max_connections && !replaces {
             return Err(Refusal::ConnectionLimit);
         }
         if self.cannot_store_session(&client, connect) {
@@ -102,7 +109,13 @@ impl Engine {
         }
     }
 
-    fn accept(&mut self, conn: ConnId, peer: Peer, admitted: &Admitted, connect: Connect) {
+    pub(super) fn accept(
+        &mut self,
+        conn: ConnId,
+        peer: Peer,
+        admitted: &Admitted,
+        connect: Connect,
+    ) {
         let before = self.lsn;
         let client = admitted.client.clone();
         self.see_to_restored_client(&client);
@@ -246,6 +259,7 @@ impl Engine {
             alias_maximum: alias_maximum.min(self.config.topic_alias_maximum),
             aliases: None,
             unanswered: 0,
+            method: None,
             user_name: connect.user_name.as_deref().map(Arc::from),
             keep_alive: connect.keep_alive,
             patience,

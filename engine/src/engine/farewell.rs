@@ -41,6 +41,7 @@ impl Engine {
             CloseReason::Stalled | CloseReason::QueueFull | CloseReason::StorageFull => {
                 ReasonCode::QuotaExceeded
             }
+            CloseReason::AuthenticationFailed => ReasonCode::NotAuthorized,
             CloseReason::AnswerTooLarge => ReasonCode::PacketTooLarge,
             CloseReason::Administrative => ReasonCode::AdministrativeAction,
             CloseReason::Stopping if self.config.server_reference.is_some() => {
@@ -79,6 +80,7 @@ impl Engine {
                     .into()
             }
             CloseReason::StorageFull => "the broker cannot store more: no room".into(),
+            CloseReason::AuthenticationFailed => "the authentication failed".into(),
             CloseReason::AnswerTooLarge => {
                 "an answer is larger than the client's Maximum Packet Size".into()
             }

@@ -47,6 +47,7 @@ impl Engine {
                 Timer::Restored => return self.see_to_restored(),
                 Timer::Replay(session) => return self.go_on_replaying(session),
                 Timer::KeepAlive(conn) => self.keep_alive(conn),
+                Timer::Authentication(conn) => self.authentication_timeout(conn),
                 Timer::Stall(conn) => self.stalled(conn),
                 Timer::Redeliver(session) => self.redeliver(session),
                 Timer::Will(session) => self.will_is_due(session),
@@ -63,6 +64,7 @@ impl Engine {
     /// The broker stops: ends every connection, some in each step.
     pub(super) fn stop(&mut self) {
         self.stopping = true;
+        self.refuse_candidates();
         for _ in 0..STOP_BUDGET {
             let Some(conn) = self.connections.first_from(self.stop_from) else { return };
             self.stop_from = conn.slot;

@@ -14,3 +14,4 @@ mod loss;
 mod publishing;
 mod requests;
 mod tiny_server;
+mod topics;

@@ -75,6 +75,7 @@ impl Broker {
                 Action::Send { .. }
                 | Action::Read { .. }
                 | Action::Report { .. }
+                | Action::Authenticate { .. }
                 | Action::Close { .. }
                 | Action::Answer { .. }
                 | Action::Notice(_) => {}

@@ -31,7 +31,7 @@ use surewire_engine::answer::Answer;
 use surewire_engine::codec::{self, Limits};
 use surewire_engine::config::Config;
 use surewire_engine::counters::Counters;
-use surewire_engine::event::{Event, Lost, Peer};
+use surewire_engine::event::{Event, Lost, Peer, Verdict};
 use surewire_engine::id::{ConnId, Lsn};
 use surewire_engine::log::record::Record;
 use surewire_engine::log::salvage::Rebuild;
@@ -79,6 +79,8 @@ struct World {
     trimmed: u64,
     config: Config,
     notices: Vec<Notice>,
+    /// What a method of authentication is asked.
+    asked_methods: Vec<(ConnId, String, Option<String>, bool)>,
     asked: u64,
     answers: BTreeMap<RequestId, Answer>,
     next_packet_id: u16,
@@ -137,6 +139,7 @@ impl Bench {
             trimmed: 0,
             config,
             notices: Vec::new(),
+            asked_methods: Vec::new(),
             asked: 0,
             answers: BTreeMap::new(),
             next_packet_id: 0,
@@ -255,6 +258,19 @@ impl Bench {
         }
         world.now = world.now + downtime;
         world.store_holds = false;
+    }
+
+    /// What the method of authentication was asked last of this client: its name, what the client
+    /// sent, and whether an exchange begins.
+    pub fn asked(&self, client: &Client) -> Option<(String, Option<String>, bool)> {
+        let (conn, method, data, first) = self.0.borrow_mut().asked_methods.pop()?;
+        assert_eq!(conn, client.conn());
+        Some((method, data, first))
+    }
+
+    /// The method's verdict.
+    pub fn verdict(&self, client: &Client, verdict: Verdict) {
+        self.event(Event::Authenticated { conn: client.conn(), verdict });
     }
 
     /// The notices since the last call.
@@ -474,6 +490,10 @@ impl World {
                 let packet = packet.expect("what we send decodes");
                 wire.terms.came(&packet, len);
                 wire.inbox.push(packet);
+            }
+            Action::Authenticate { conn, method, data, first } => {
+                let data = data.map(|data| String::from_utf8(data).unwrap());
+                self.asked_methods.push((conn, method, data, first));
             }
             Action::Report { conn } => self.wires.get_mut(&conn).unwrap().report = true,
             Action::Read { conn, on } => self.wires.get_mut(&conn).unwrap().paused = !on,

@@ -22,6 +22,8 @@ pub(super) struct Performer<'a> {
     pub(super) report: &'a mut Report,
     pub(super) requests: &'a mut Requests,
     pub(super) woken: &'a mut Vec<usize>,
+    /// Connections whose method of authentication there is nobody to ask for.
+    pub(super) unasked: &'a mut Vec<ConnId>,
     /// The time of the event that the actions are of.
     pub(super) now: Time,
 }
@@ -30,6 +32,8 @@ impl Performer<'_> {
     pub(super) fn perform(&mut self, action: Action) {
         match action {
             Action::Send { conn, outgoing } => self.send(conn, &outgoing),
+            // No method is built in: nobody is there to ask.
+            Action::Authenticate { conn, .. } => self.unasked.push(conn),
             Action::Read { conn, on } => {
                 self.entry(conn, |entry, _| entry.read = Some(on));
             }
@@ -68,8 +72,11 @@ impl Performer<'_> {
     }
 }
 
+/// Whether more is to be read from the client: it is accepted, or to prove who it is.
 fn is_acceptance(outgoing: &Outgoing) -> bool {
-    matches!(outgoing, Outgoing::Packet(Packet::Connack(ack)) if ack.code == ReasonCode::Success)
+    let Outgoing::Packet(packet) = outgoing else { return false };
+    matches!(packet, Packet::Connack(connack) if connack.code == ReasonCode::Success)
+        || matches!(packet, Packet::Auth(_))
 }
 
 /// Small packets are copied, which is cheaper than a slice of a vectored write; large payloads are

@@ -96,6 +96,7 @@ fn closed(why: CloseReason) -> String {
         | CloseReason::TakenOver
         | CloseReason::Stalled
         | CloseReason::QueueFull
+        | CloseReason::AuthenticationFailed
         | CloseReason::AnswerTooLarge
         | CloseReason::StorageFull
         | CloseReason::Administrative
@@ -114,6 +115,7 @@ fn refusal(why: Refusal) -> String {
         | Refusal::StorageFull
         | Refusal::WillTopic
         | Refusal::AuthenticationMethod
+        | Refusal::AuthenticationFailed
         | Refusal::WillPayloadFormat
         | Refusal::MaximumPacketSize
         | Refusal::Stopping => words::connect(why).reason.to_owned(),

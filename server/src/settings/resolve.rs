@@ -95,6 +95,9 @@ fn engine(config: &Config, machine: Machine) -> EngineConfig {
             .max_session_expiry_interval
             .map(|most| u32::try_from(most.as_secs()).unwrap_or(u32::MAX)),
         check_payload_format: config.check_payload_format,
+        // None is built in yet.
+        authentication_methods: Vec::new(),
+        authentication_timeout: config.connect_timeout.get(),
         server_reference: config.server_reference.clone(),
         response_information: config.response_information.clone(),
         planted: Planted::NONE,

@@ -345,7 +345,7 @@ impl Broker {
                 (self.fresh.trim, self.fresh.live) = (Some(before), Some(live));
                 self.rounds += 1;
             }
-            Action::Answer { .. } => {}
+            Action::Answer { .. } | Action::Authenticate { .. } => {}
             Action::Notice(notice) => self.deeds.push(Deed::Told(notice)),
         }
     }

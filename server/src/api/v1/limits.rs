@@ -86,6 +86,8 @@ impl From<&Settings> for Limits {
             max_session_expiry_interval,
             check_payload_format,
             // Not limits.
+            authentication_methods: _,
+            authentication_timeout: _,
             server_reference: _,
             response_information: _,
             planted: _,

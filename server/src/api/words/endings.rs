@@ -41,6 +41,10 @@ pub(crate) fn closed(why: CloseReason) -> Words {
             "The queue of the session was full, and queue_full_policy is disconnect. Raise \
              max_msgqueue_messages or max_queued_bytes, or choose another policy.",
         ),
+        CloseReason::AuthenticationFailed => words(
+            "authentication_failed",
+            "The client was to prove again who it is by its Authentication Method, and did not.",
+        ),
         CloseReason::AnswerTooLarge => words(
             "answer_too_large",
             "An answer to the client was larger than its Maximum Packet Size, so it could not be \
@@ -124,6 +128,7 @@ mod tests {
             CloseReason::TakenOver,
             CloseReason::Stalled,
             CloseReason::QueueFull,
+            CloseReason::AuthenticationFailed,
             CloseReason::AnswerTooLarge,
             CloseReason::StorageFull,
             CloseReason::Administrative,

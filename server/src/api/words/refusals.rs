@@ -50,6 +50,10 @@ pub(crate) fn connect(why: Refusal) -> Words {
             "The topic of the Will starts with $, which is for the broker alone. Choose another \
              topic.",
         ),
+        Refusal::AuthenticationFailed => words(
+            "authentication_failed",
+            "The client did not prove who it is by its Authentication Method, or not in time.",
+        ),
         Refusal::WillPayloadFormat => words(
             "will_payload_format",
             "The Will says that its payload is UTF-8 and it is not (check_payload_format). The mistake \
@@ -150,6 +154,7 @@ mod tests {
     fn every_refusal_has_words_of_its_own() {
         let plain = [
             Refusal::AuthenticationMethod,
+            Refusal::AuthenticationFailed,
             Refusal::WillPayloadFormat,
             Refusal::MaximumPacketSize,
             Refusal::EmptyClientId,

@@ -65,6 +65,8 @@ fn cure(broken: Violation) -> &'static str {
         | Violation::ServerProperty { .. }
         | Violation::AuthenticationData
         | Violation::UnknownTopicAlias { .. }
+        | Violation::AuthenticationMethod
+        | Violation::NotAuthenticated { .. }
         | Violation::UnexpectedAuth => "The mistake is in the client's program.",
     }
 }
@@ -113,6 +115,8 @@ fn code(broken: Violation) -> &'static str {
         Violation::UnknownTopicAlias { .. } => "unknown_topic_alias",
         Violation::SessionExpiryRaised => "session_expiry_raised",
         Violation::UnexpectedAuth => "unexpected_auth",
+        Violation::AuthenticationMethod => "authentication_method_changed",
+        Violation::NotAuthenticated { .. } => "authentication_not_over",
     }
 }
 
@@ -120,7 +124,7 @@ fn code(broken: Violation) -> &'static str {
 pub(super) mod tests {
     use super::*;
 
-    pub(in super::super) fn every_violation() -> [Violation; 42] {
+    pub(in super::super) fn every_violation() -> [Violation; 44] {
         [
             Violation::NotConnect { found: 3 },
             Violation::SecondConnect,
@@ -164,6 +168,8 @@ pub(super) mod tests {
             Violation::UnknownTopicAlias { alias: 3 },
             Violation::SessionExpiryRaised,
             Violation::UnexpectedAuth,
+            Violation::AuthenticationMethod,
+            Violation::NotAuthenticated { packet: 3 },
         ]
     }
 }

@@ -20,6 +20,7 @@ pub mod metrics;
 pub mod pages;
 pub mod process;
 pub mod relay;
+pub mod replay;
 pub mod restart;
 pub mod slow;
 pub mod stats;

@@ -89,6 +89,16 @@ bugs! {
     SilenceExpires = "silence-expires";
     /// No session expires.
     NothingExpires = "nothing-expires";
+    /// What has expired is delivered all the same.
+    ExpiredDelivered = "expired-delivered";
+    /// A Topic Alias is chosen before the packet can leave, so that another may leave first.
+    AliasBeforeGate = "alias-before-gate";
+    /// A client's Receive Maximum does not matter.
+    ReceiveMaximumIgnored = "receive-maximum-ignored";
+    /// A Will that is to wait is never published.
+    DelayedWillForgotten = "delayed-will-forgotten";
+    /// What is unacknowledged is sent again by timer to clients of 5.0 too.
+    ResentToVersion5 = "resent-to-version-5";
     /// Nobody hears of messages for which a queue has no room.
     SilentDrop = "silent-drop";
 }

@@ -48,8 +48,19 @@ impl Engine {
     }
 
     /// The same for a packet whose length in bytes is known already.
-    pub(super) fn send_sized(&mut self, conn: ConnId, outgoing: Outgoing, len: u64, after: Lsn) {
+    pub(super) fn send_sized(
+        &mut self,
+        conn: ConnId,
+        mut outgoing: Outgoing,
+        len: u64,
+        after: Lsn,
+    ) {
         let Some(connection) = self.connections.get_mut(conn) else { return };
+        if let Outgoing::Publish(delivery) = &mut outgoing
+            && self.config.planted.is(Bug::AliasBeforeGate)
+        {
+            delivery.alias = connection.name_topic(&delivery.message.content().topic, len);
+        }
         let was_empty = connection.gate.is_empty();
         let is_puback = is_puback(&outgoing);
         match connection.gate.offer(outgoing, after, self.durable) {
@@ -68,7 +79,9 @@ impl Engine {
     fn send_now(&mut self, conn: ConnId, mut outgoing: Outgoing, mut len: u64) {
         let Some(connection) = self.connections.get_mut(conn) else { return };
         // Not before it leaves: an alias must be set by the packet that leaves first.
-        if let Outgoing::Publish(delivery) = &mut outgoing {
+        if let Outgoing::Publish(delivery) = &mut outgoing
+            && !self.config.planted.is(Bug::AliasBeforeGate)
+        {
             delivery.alias = connection.name_topic(&delivery.message.content().topic, len);
             if delivery.alias != TopicAlias::None {
                 len = delivery.encoded_len(connection.version) as u64;

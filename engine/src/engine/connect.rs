@@ -248,6 +248,9 @@ impl Engine {
         if let Some(session) = self.sessions.get_mut(slot) {
             session.version = connect.version;
             session.window = window.min(self.config.max_inflight_messages);
+            if self.config.planted.is(Bug::ReceiveMaximumIgnored) {
+                session.window = self.config.max_inflight_messages;
+            }
         }
         let alias_maximum = asked.topic_alias_maximum.unwrap_or(0);
         self.connections.insert(Connection {

@@ -7,6 +7,7 @@ use crate::engine::Engine;
 use crate::log::record::Record;
 use crate::notice::DropReason;
 use crate::packet::QoS;
+use crate::planted::Bug;
 use crate::subscriptions::GroupId;
 use crate::timers::{SessionRef, Timer};
 
@@ -33,6 +34,9 @@ impl Engine {
 
     /// Drops what has expired in the session's backlog.
     pub(super) fn expire_messages(&mut self, reference: SessionRef) {
+        if self.config.planted.is(Bug::ExpiredDelivered) {
+            return;
+        }
         let (now, slot) = (self.now, reference.slot);
         let Some(session) = self.session_by_reference(reference) else { return };
         let durable = session.is_durable();

@@ -11,7 +11,7 @@ use crate::engine::deliver::{Copy, Room};
 use crate::id::{ClientId, ConnId, PacketId};
 use crate::identifiers::Identifiers;
 use crate::message::{Content, Message};
-use crate::notice::PublishRefusal;
+use crate::notice::{DropReason, PublishRefusal};
 use crate::packet::{Properties, QoS};
 use crate::queue::{Push, Queue};
 use crate::session::{Presence, Session};
@@ -106,6 +106,12 @@ impl Engine {
             properties: Properties::NONE,
             at: Time::ZERO,
         });
+        if let Some(conn) = session.connection()
+            && self.room_on(conn, &content) == Room::TooLarge
+        {
+            let why = DropReason::PacketTooLarge;
+            return (Outcome::Dropped(why), vec![Obstacle::Dropped(why)]);
+        }
         let mut obstacles = match session.connection() {
             Some(conn) => self.in_the_way(slot, session, conn, &content),
             None => vec![Obstacle::Offline],
@@ -117,7 +123,7 @@ impl Engine {
             && qos == QoS::AtMostOnce
             && !self.config.queue_qos0_messages
         {
-            Push::Rejects(crate::notice::DropReason::OfflineQoS0)
+            Push::Rejects(DropReason::OfflineQoS0)
         } else {
             let nothing = Queue::default();
             let queue = session.outbox.as_ref().map_or(&nothing, |outbox| &outbox.queue);
@@ -152,15 +158,19 @@ impl Engine {
         } else {
             session.outbox.as_ref().is_none_or(|outbox| !outbox.queue.has_qos0())
         };
-        let copy = Copy { qos, retain: false, group: None, identifiers: Identifiers::NONE };
-        let message = Message::Kept(Arc::clone(content));
-        let packet_id = needs_window.then_some(PacketId::FIRST);
-        let delivery = self.delivery(message, &copy, packet_id, false);
         let checks = [
             (in_turn, Obstacle::BehindBacklog),
             (!needs_window || self.window_has_room(slot), Obstacle::WindowFull),
-            (self.room_for(conn, &delivery) != Room::Congested, Obstacle::Congested),
+            (self.room_on(conn, content) != Room::Congested, Obstacle::Congested),
         ];
         checks.into_iter().filter(|(free, _)| !free).map(|(_, obstacle)| obstacle).collect()
+    }
+
+    fn room_on(&self, conn: ConnId, content: &Arc<Content>) -> Room {
+        let qos = content.qos;
+        let copy = Copy { qos, retain: false, group: None, identifiers: Identifiers::NONE };
+        let packet_id = (qos != QoS::AtMostOnce).then_some(PacketId::FIRST);
+        let message = Message::Kept(Arc::clone(content));
+        self.room_for(conn, &self.delivery(message, &copy, packet_id, false))
     }
 }

@@ -156,6 +156,11 @@ impl Engine {
             let topic = entry.message.topic.clone();
             return self.dropped(None, topic, entry.qos, DropReason::GroupEnded);
         }
+        if entry.message.is_expired(self.now) {
+            self.counters.routed += 1;
+            let topic = entry.message.topic.clone();
+            return self.dropped(None, topic, entry.qos, DropReason::Expired);
+        }
         let mut message = Message::Kept(entry.message);
         self.deliver_to_group(group.slot, &mut message);
         self.record_route(&mut message, Retained::Untouched, None);
@@ -189,10 +194,15 @@ impl Engine {
             }
             let Some(entry) = group.backlog.pop() else { return };
             let (filter, seq) = (group.filter.clone(), entry.seq);
-            self.counters.routed -= 1;
-            let mut message = Message::Kept(entry.message);
-            self.deliver_to_group(slot, &mut message);
-            self.record_route(&mut message, Retained::Untouched, None);
+            if entry.message.is_expired(self.now) {
+                let topic = entry.message.topic.clone();
+                self.dropped(None, topic, entry.qos, DropReason::Expired);
+            } else {
+                self.counters.routed -= 1;
+                let mut message = Message::Kept(entry.message);
+                self.deliver_to_group(slot, &mut message);
+                self.record_route(&mut message, Retained::Untouched, None);
+            }
             if entry.qos != QoS::AtMostOnce {
                 self.append(Record::GroupRemoved { group: filter, seq });
             }

@@ -201,7 +201,9 @@ impl Engine {
         let outbox = self.sessions.get(slot)?.outbox.as_ref()?;
         let next = outbox.queue.next(window_open)?;
         let packet_id = (next.qos != QoS::AtMostOnce).then_some(PacketId::FIRST);
-        let mut why = next.message.is_expired(self.now).then_some(DropReason::Expired);
+        let expired = next.message.is_expired(self.now);
+        let expired = expired && !self.config.planted.is(Bug::ExpiredDelivered);
+        let mut why = expired.then_some(DropReason::Expired);
         if why.is_none() {
             match self.room_for(conn, &self.copy_of(next, packet_id, false)) {
                 Room::For(_) => {}

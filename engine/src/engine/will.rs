@@ -95,6 +95,9 @@ impl Engine {
     pub(super) fn delay_will(&mut self, slot: u32, delay: Duration) {
         let due = self.now + delay;
         let Some(session) = self.sessions.get_mut(slot) else { return };
+        if self.config.planted.is(Bug::DelayedWillForgotten) {
+            return;
+        }
         let reference = session.reference(slot);
         if let Some(will) = &mut session.will {
             will.due = Some(due);

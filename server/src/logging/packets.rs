@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use surewire_engine::action::{Delivery, Outgoing};
+use surewire_engine::action::{Delivery, Outgoing, TopicAlias};
 use surewire_engine::id::PacketId;
 use surewire_engine::packet::{
-    Ack, Connack, Connect, Packet, Publish, QoS, ReasonCode, Suback, Subscribe, SubscribeFilter,
+    Ack, Connack, Connect, Packet, Properties, Publish, QoS, ReasonCode, Suback, Subscribe,
+    SubscribeFilter,
 };
 use surewire_engine::topic::TopicName;
 
@@ -25,6 +26,7 @@ pub(super) struct Summary {
 #[derive(Debug)]
 struct PublishSummary {
     topic: Option<TopicName>,
+    alias: Option<u16>,
     qos: QoS,
     dup: bool,
     retain: bool,
@@ -57,9 +59,9 @@ impl Summary {
             Packet::Unsuback(ack) => Self::of_suback("UNSUBACK", ack),
             Packet::Pingreq => Self::named("PINGREQ"),
             Packet::Pingresp => Self::named("PINGRESP"),
-            Packet::Disconnect(disconnect) => {
-                Self::named("DISCONNECT").unless_success(disconnect.code)
-            }
+            Packet::Disconnect(disconnect) => Self::named("DISCONNECT")
+                .unless_success(disconnect.code)
+                .reason(&disconnect.properties),
             Packet::Auth(auth) => Self::named("AUTH").unless_success(auth.code),
         }
     }
@@ -67,6 +69,7 @@ impl Summary {
     fn of_publish(publish: &Publish) -> Self {
         let summary = PublishSummary {
             topic: publish.topic.clone(),
+            alias: publish.properties.get().topic_alias,
             qos: publish.qos,
             dup: publish.dup,
             retain: publish.retain,
@@ -78,8 +81,14 @@ impl Summary {
 
     fn of_delivery(delivery: &Delivery) -> Self {
         let content = delivery.message.content();
+        let (named, alias) = match delivery.alias {
+            TopicAlias::None => (true, None),
+            TopicAlias::Set(alias) => (true, Some(alias)),
+            TopicAlias::Instead(alias) => (false, Some(alias)),
+        };
         let summary = PublishSummary {
-            topic: Some(content.topic.clone()),
+            topic: named.then(|| content.topic.clone()),
+            alias,
             qos: delivery.qos,
             dup: delivery.dup,
             retain: delivery.retain,
@@ -95,11 +104,11 @@ impl Summary {
             (ReasonCode::Success, false) => Cow::from("accepted"),
             (code, _) => format!("refused: {}", code_in_words(code)).into(),
         };
-        Self { words: vec![word], ..Self::named("CONNACK") }
+        Self { words: vec![word], ..Self::named("CONNACK") }.reason(&ack.properties)
     }
 
     fn of_ack(name: &'static str, ack: &Ack) -> Self {
-        Self::named(name).id(ack.packet_id).unless_success(ack.code)
+        Self::named(name).id(ack.packet_id).unless_success(ack.code).reason(&ack.properties)
     }
 
     fn of_subscribe(subscribe: &Subscribe) -> Self {
@@ -116,7 +125,14 @@ impl Summary {
             (_, code) => code_in_words(code).into(),
         };
         let words = ack.codes.iter().map(word).collect();
-        Self { words, ..Self::named(name).id(ack.packet_id) }
+        Self { words, ..Self::named(name).id(ack.packet_id) }.reason(&ack.properties)
+    }
+
+    /// With the Reason String, if there is one.
+    fn reason(mut self, properties: &Properties) -> Self {
+        let reason = properties.get().reason_string.as_ref();
+        self.words.extend(reason.map(|reason| Cow::from(quoted(reason))));
+        self
     }
 
     fn named(name: &'static str) -> Self {
@@ -175,6 +191,9 @@ impl fmt::Display for PublishSummary {
         if let Some(topic) = &self.topic {
             write!(f, " {}", quoted(topic.as_str()))?;
         }
+        if let Some(alias) = self.alias {
+            write!(f, " alias {alias}")?;
+        }
         write!(f, " QoS {}", self.qos as u8)?;
         f.write_str(if self.dup { " DUP" } else { "" })?;
         f.write_str(if self.retain { " RETAIN" } else { "" })?;
@@ -187,7 +206,7 @@ mod tests {
     use super::*;
     use bytes::Bytes;
     use bytestring::ByteString;
-    use surewire_engine::packet::Properties;
+    use surewire_engine::packet::PropertySet;
 
     #[test]
     fn a_publish_shows_no_payload_and_forges_no_line() {
@@ -210,6 +229,9 @@ mod tests {
         let refused = Ack { code: ReasonCode::QuotaExceeded, ..ack.clone() };
         let shown = |ack| Summary::of_packet(&Packet::Puback(ack)).to_string();
         assert_eq!(shown(ack), "PUBACK id 1");
-        assert_eq!(shown(refused), "PUBACK id 1 quota exceeded");
+        assert_eq!(shown(refused.clone()), "PUBACK id 1 quota exceeded");
+        let set = PropertySet { reason_string: Some("no\nroom".into()), ..PropertySet::NONE };
+        let told = Ack { properties: set.into(), ..refused };
+        assert_eq!(shown(told), "PUBACK id 1 quota exceeded \"no\\nroom\"");
     }
 }

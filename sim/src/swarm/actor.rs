@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use bytestring::ByteString;
 use surewire_engine::client::{Backoff, Client, Options};
-use surewire_engine::packet::{Properties, QoS, Will};
+use surewire_engine::packet::{PropertySet, QoS, Will};
 use surewire_engine::topic::TopicName;
 
 use super::plan::Role;
@@ -97,6 +97,11 @@ impl Actor {
         })
     }
 
+    /// Whether the broker waits for it before it publishes its Will.
+    pub(crate) fn delays_will(&self) -> bool {
+        self.role.will.is_some() && self.role.terms.will_delay > 0 && !self.clean
+    }
+
     pub(crate) fn is_idle(&self) -> bool {
         self.machine.is_connected() && self.machine.unacknowledged() == 0 && self.asked.is_empty()
     }
@@ -104,16 +109,28 @@ impl Actor {
 
 fn machine(index: usize, role: &Role, clean_start: bool) -> Client {
     let topic = TopicName::new(format!("w/{index}").into()).expect("a topic");
+    let terms = role.terms;
     let will = role.will.map(|qos| {
         let payload = Bytes::from((WILLS + index as u64).to_string());
-        Box::new(Will { topic, payload, qos, retain: false, properties: Properties::NONE })
+        let delay = Some(terms.will_delay).filter(|delay| *delay > 0);
+        let properties = PropertySet { will_delay_interval: delay, ..PropertySet::NONE }.into();
+        Box::new(Will { topic, payload, qos, retain: false, properties })
     });
+    let most = |number: u16| Some(number).filter(|number| *number > 0);
+    let properties = PropertySet {
+        session_expiry_interval: terms.session_expiry.filter(|_| !clean_start),
+        receive_maximum: most(terms.receive_maximum),
+        topic_alias_maximum: most(terms.topic_aliases),
+        ..PropertySet::NONE
+    };
     Client::new(Options {
         version: role.version,
         clean_start,
         keep_alive: role.keep_alive,
         max_inflight: role.max_inflight,
         will,
+        properties: properties.into(),
+        topic_aliases: terms.topic_aliases,
         response_timeout: Duration::from_secs(5),
         backoff: Backoff { first: Duration::from_millis(1), max: Duration::from_millis(50) },
         seed: index as u64,

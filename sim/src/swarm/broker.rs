@@ -143,6 +143,11 @@ impl Broker {
         let Some(there) = self.conns.get_mut(&conn) else { return };
         there.partial.extend_from_slice(bytes);
         self.read(now, conn);
+        self.read_on(now);
+    }
+
+    /// Reads what has come already and may be read again.
+    fn read_on(&mut self, now: Time) {
         while let Some(conn) = self.resumed.pop() {
             self.read(now, conn);
         }
@@ -154,6 +159,7 @@ impl Broker {
             && there.opened
         {
             self.event(now, Event::Closed { conn, why: Lost::ByPeer });
+            self.read_on(now);
         }
     }
 
@@ -163,11 +169,13 @@ impl Broker {
             there.stuck = stuck;
         }
         self.report(now, |_| true);
+        self.read_on(now);
     }
 
     /// The engine's deadline is there.
     pub(crate) fn timeout(&mut self, now: Time) {
         self.event(now, Event::Timeout);
+        self.read_on(now);
     }
 
     /// Tells the engine whether the disk is full, if that is news, and cleans while it is.
@@ -212,6 +220,7 @@ impl Broker {
         if self.log.wants_cleaning() && (progress != Progress::Working || !wanted) {
             self.clean(now);
         }
+        self.read_on(now);
         Ok(())
     }
 

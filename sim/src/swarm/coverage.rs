@@ -76,6 +76,12 @@ coverage! {
     discards: "sessions discarded", floor 200;
     /// Sessions whose client stayed away for too long.
     expired: "sessions expired", floor 50;
+    /// Messages that expired before they could be sent.
+    messages_expired: "messages expired", floor 200;
+    /// Messages whose topic was a number.
+    aliases: "topics named by alias", floor 1_000;
+    /// Wills that waited for their client and were published.
+    delayed_wills: "Wills that were waited for", floor 2;
     /// Connections cut in the middle of a packet or elsewhere.
     cuts: "connections cut", floor 1_000;
 }

@@ -32,6 +32,8 @@ pub(crate) struct Message {
     pub(crate) again: bool,
     /// Its publisher's session ended meanwhile: nobody knows any more whether it is the same.
     pub(crate) loose: bool,
+    /// It may have expired before it came to anybody.
+    pub(crate) expires: bool,
 }
 
 /// How many Wills of a client must have been published, and how many may have.
@@ -93,8 +95,16 @@ impl Oracle {
             acknowledged,
             again,
             loose: false,
+            expires: false,
         });
         self.messages.len() as u64
+    }
+
+    /// The message has an expiry, so that nobody is owed it.
+    pub(crate) fn may_expire(&mut self, number: u64) {
+        if let Some(message) = place(number).and_then(|place| self.messages.get_mut(place)) {
+            message.expires = true;
+        }
     }
 
     /// The publisher was told that it is safe.

@@ -58,6 +58,23 @@ pub(crate) struct Role {
     pub(crate) publishes: bool,
     /// Whether it leaves a Will.
     pub(crate) will: Option<QoS>,
+    /// How it uses what only 5.0 has.
+    pub(crate) terms: Terms,
+}
+
+/// What a client of 5.0 asks for. Older ones ask for nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Terms {
+    /// Seconds for which its session is kept; `None` is for ever.
+    pub(crate) session_expiry: Option<u32>,
+    /// 0 is the standard's.
+    pub(crate) receive_maximum: u16,
+    /// Each way.
+    pub(crate) topic_aliases: u16,
+    /// Whether some of its messages expire, soon.
+    pub(crate) expires: bool,
+    /// Seconds that its Will waits.
+    pub(crate) will_delay: u32,
 }
 
 /// Something that goes wrong.
@@ -132,7 +149,9 @@ impl Plan {
         for index in 0..drawn.between(3, 7) {
             plan.actors.push(role(&mut drawn, index));
         }
-        if plan.config.session_expiry_interval.is_some() {
+        if let Some(expiry) = plan.config.session_expiry_interval {
+            let seconds = u32::try_from(expiry.as_secs()).ok();
+            plan.actors.iter_mut().for_each(|role| role.terms.session_expiry = seconds);
             plan.take_time();
         }
         if let Some(kept) = &cuts.faults {
@@ -147,7 +166,9 @@ impl Plan {
     /// stand still: a session that ends for that is nobody's fault. A client of 3.1 would not be told
     /// that its session is gone.
     fn take_time(&mut self) {
-        self.actors.iter_mut().for_each(|role| role.version = Version::V3_1_1);
+        for role in self.actors.iter_mut().filter(|role| role.version == Version::V3_1) {
+            role.version = Version::V3_1_1;
+        }
         self.pace = self.pace.max(1 << 21) * 16;
         self.faults.retain(|fault| !matches!(fault.what, What::Stall(_)));
         for fault in &mut self.faults {
@@ -174,6 +195,8 @@ fn config(random: &mut Random) -> Config {
         max_unsent_bytes: 1 << random.between(8, 20),
         stall_timeout: Duration::from_secs(random.between(2, 60)),
         session_expiry_interval: expiry,
+        receive_maximum: random.pick(&[256, 256, 3]).unwrap_or(256),
+        topic_alias_maximum: random.pick(&[64, 2]).unwrap_or(64),
         ..Config::default()
     }
 }
@@ -203,8 +226,10 @@ fn role(random: &mut Random, index: u64) -> Role {
     let named = |list: Vec<(&str, Option<QoS>)>| {
         list.into_iter().map(|(filter, qos)| (filter.to_owned(), qos.unwrap_or_default())).collect()
     };
+    let versions = [Version::V3_1, Version::V3_1_1, Version::V5, Version::V5];
+    let version = random.pick(&versions).unwrap_or(Version::V5);
     Role {
-        version: if random.one_in(3) { Version::V3_1 } else { Version::V3_1_1 },
+        version,
         persistent: index == 0 || !random.one_in(5),
         keep_alive: random.pick(&[0, 0, 1, 5, 60]).unwrap_or(0),
         max_inflight: random.pick(&[1, 5, 20]).unwrap_or(20),
@@ -213,6 +238,17 @@ fn role(random: &mut Random, index: u64) -> Role {
         restlessness: random.between(3, 12),
         publishes: index == 0 || !random.one_in(4),
         will: random.one_in(4).then_some(QoS::ExactlyOnce),
+        terms: if version == Version::V5 { terms(random) } else { Terms::default() },
+    }
+}
+
+fn terms(random: &mut Random) -> Terms {
+    Terms {
+        session_expiry: None,
+        receive_maximum: random.pick(&[0, 0, 1, 3]).unwrap_or(0),
+        topic_aliases: random.pick(&[0, 1, 2, 20]).unwrap_or(0),
+        expires: random.one_in(3),
+        will_delay: random.pick(&[0, 0, 1, 5]).unwrap_or(0),
     }
 }
 

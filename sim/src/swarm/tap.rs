@@ -1,14 +1,20 @@
 //! What is seen on the broker's side of the wires, and must always hold there.
 
+mod expiry;
+mod terms;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use surewire_engine::action::{Delivery, Outgoing};
+use surewire_engine::action::{Delivery, Outgoing, TopicAlias};
 use surewire_engine::counters::{ByQoS, Counters};
 use surewire_engine::id::{ConnId, PacketId};
 use surewire_engine::notice::Notice;
 use surewire_engine::packet::{Connect, Packet, QoS, ReasonCode};
+use surewire_engine::time::Time;
 
 use super::broker::Taken;
+use expiry::Expiry;
+use terms::Terms;
 
 /// Wires between one life of the broker and its clients.
 #[derive(Debug, Default)]
@@ -22,6 +28,9 @@ pub(crate) struct Tap {
     released: BTreeSet<(String, u64)>,
     /// Messages that may be others when they are published again.
     loose: BTreeSet<u64>,
+    expiry: Expiry,
+    /// Messages whose topic was a number.
+    pub(crate) aliases: u64,
     max_in_flight: usize,
     received: u64,
     sent: u64,
@@ -33,6 +42,7 @@ struct Wire {
     client: String,
     clean: bool,
     accepted: bool,
+    terms: Terms,
 }
 
 /// Messages from this number on are Wills, whose number is one and the same at every connection.
@@ -51,9 +61,9 @@ impl Tap {
 
     /// The process ended: everything is forgotten but what was promised.
     pub(crate) fn ended(&mut self) {
-        let (released, loose) =
-            (std::mem::take(&mut self.released), std::mem::take(&mut self.loose));
-        *self = Self { released, loose, max_in_flight: self.max_in_flight, ..Self::default() };
+        let before = std::mem::take(self);
+        let Self { released, loose, expiry, aliases, max_in_flight, .. } = before;
+        *self = Self { released, loose, expiry, aliases, max_in_flight, ..Self::default() };
     }
 
     /// These may come again, as others.
@@ -61,13 +71,16 @@ impl Tap {
         self.loose.extend(messages);
     }
 
-    pub(crate) fn took(&mut self, conn: ConnId, packet: &Taken) {
+    /// `now` is the broker's time.
+    pub(crate) fn took(&mut self, now: Time, conn: ConnId, packet: &Taken) {
         match packet {
             Taken::Connect(connect) => self.connecting(conn, connect),
             Taken::Packet(packet) => {
-                let Some(wire) = self.clients.get(&conn) else { return };
-                if let Packet::Publish(_) = packet {
+                let Some(wire) = self.clients.get_mut(&conn) else { return };
+                wire.terms.took(packet);
+                if let Packet::Publish(publish) = packet {
                     self.received += 1;
+                    self.expiry.took(now, publish);
                 }
                 if let Some(window) = self.in_flight.get_mut(&wire.client) {
                     answered(window, packet);
@@ -78,7 +91,8 @@ impl Tap {
 
     fn connecting(&mut self, conn: ConnId, connect: &Connect) {
         let (client, clean) = (connect.client_id.to_string(), connect.clean_start);
-        self.clients.insert(conn, Wire { client, clean, accepted: false });
+        let terms = Terms::of(connect);
+        self.clients.insert(conn, Wire { client, clean, accepted: false, terms });
     }
 
     pub(crate) fn closed(&mut self, conn: ConnId) {
@@ -86,7 +100,12 @@ impl Tap {
     }
 
     /// What is wrong with it, if anything is.
-    pub(crate) fn sent(&mut self, conn: ConnId, outgoing: &Outgoing) -> Result<(), String> {
+    pub(crate) fn sent(
+        &mut self,
+        now: Time,
+        conn: ConnId,
+        outgoing: &Outgoing,
+    ) -> Result<(), String> {
         let Some(wire) = self.clients.get_mut(&conn) else { return Ok(()) };
         let (client, clean) = (wire.client.clone(), wire.clean);
         if let Outgoing::Packet(Packet::Connack(ack)) = outgoing {
@@ -107,7 +126,13 @@ impl Tap {
             return Err(format!("I6: {client} was sent {outgoing:?} on a connection taken over"));
         }
         match outgoing {
-            Outgoing::Publish(delivery) => self.delivered(&client, delivery),
+            Outgoing::Publish(delivery) => {
+                let kept = wire.terms.delivered(delivery);
+                kept.map_err(|what| format!("{client}: {what}"))?;
+                self.expiry.sent(now, delivery).map_err(|what| format!("{what}, to {client}"))?;
+                self.aliases += u64::from(matches!(delivery.alias, TopicAlias::Instead(_)));
+                self.delivered(&client, delivery)
+            }
             Outgoing::Packet(Packet::Pubrel(ack)) => {
                 let window = self.in_flight.get(&client);
                 if let Some((message, _)) = window.and_then(|window| window.get(&ack.packet_id))

@@ -110,6 +110,7 @@ pub(crate) fn run(plan: Plan, shown: usize) -> Outcome {
     let mut coverage = world.coverage;
     coverage.seeds = 1;
     coverage.acts = world.acts;
+    coverage.aliases = world.tap.aliases;
     coverage.acknowledged = world.oracle.acknowledgements();
     let hash = world.trace.hash();
     Outcome { violations: world.oracle.violations, coverage, hash, lines: world.trace.into_lines() }

@@ -118,6 +118,7 @@ impl Oracle {
         (1..)
             .map_while(|number| Some((number, self.messages.get(place(number)?)?)))
             .filter(|(_, message)| message.acknowledged.is_some() && message.qos > QoS::AtMostOnce)
+            .filter(|(_, message)| !message.expires)
     }
 }
 

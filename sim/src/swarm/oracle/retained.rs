@@ -40,7 +40,7 @@ impl Oracle {
                 let never = !writes().any(|write| write.acknowledged.is_some());
                 never
                     || writes()
-                        .filter(|write| write.clears)
+                        .filter(|write| write.clears || write.expires)
                         .any(|write| write.acknowledged.is_none_or(|done| !overwritten(done)))
             }
         }

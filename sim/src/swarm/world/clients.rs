@@ -5,7 +5,7 @@ use surewire_engine::client::{CloseReason, Input, Output, Token};
 use surewire_engine::codec;
 use surewire_engine::message::Content;
 use surewire_engine::packet::{
-    Packet, Properties, QoS, SubscribeFilter, SubscribeOptions, Version,
+    Packet, PropertySet, QoS, SubscribeFilter, SubscribeOptions, Version,
 };
 use surewire_engine::time::Time;
 use surewire_engine::topic::TopicName;
@@ -153,7 +153,13 @@ impl World {
         let qos = self.random.pick(&levels).unwrap_or_default();
         let clears = retain && self.random.one_in(self.plan.removals);
         let topic = TopicName::new(topic.into()).expect("a topic");
+        let expires = self.actors.get(client).is_some_and(|actor| actor.role.terms.expires);
+        let expiry = (expires && self.random.one_in(2)).then(|| self.random.below(3));
+        let expiry = expiry.and_then(|seconds| u32::try_from(seconds).ok());
         let number = self.oracle.publishes(client, topic.clone(), qos, retain, clears);
+        if expiry.is_some() {
+            self.oracle.may_expire(number);
+        }
         let padding = usize::try_from(self.random.below(self.plan.payload)).unwrap_or(0);
         let payload = if clears {
             Bytes::new()
@@ -166,8 +172,9 @@ impl World {
             &[],
         );
         let token = self.token(client, Asked::Publish { number, qos });
-        let content =
-            Content { topic, payload, qos, retain, properties: Properties::NONE, at: Time::ZERO };
+        let set = PropertySet { message_expiry_interval: expiry, ..PropertySet::NONE };
+        let (properties, at) = (set.into(), Time::ZERO);
+        let content = Content { topic, payload, qos, retain, properties, at };
         self.client_hands_in(client, Input::Publish { token, content });
     }
 
@@ -214,9 +221,10 @@ impl World {
             Output::Close { reason } => self.client_closes(client, &reason),
             Output::Connected { session_present } => self.client_is_in(client, session_present),
             Output::Message(content) => self.client_gets(client, &content),
-            Output::Acknowledged { token, .. } => {
+            Output::Acknowledged { token, code } => {
                 if let Some(Asked::Publish { number, qos }) = self.settle(client, token)
                     && qos > QoS::AtMostOnce
+                    && !code.is_error()
                 {
                     self.trace.note(self.now, format_args!("c{client}: {number} is safe"), &[]);
                     self.oracle.acknowledged(number);

@@ -4,7 +4,7 @@ use surewire_engine::packet::{QoS, Version};
 
 use super::{Happening, MS, World};
 use crate::swarm::actor::Actor;
-use crate::swarm::plan::Role;
+use crate::swarm::plan::{Role, Terms};
 
 /// Longer than every waiting time of a plan.
 const PATIENCE: u64 = 1_000_000 * MS;
@@ -20,7 +20,9 @@ impl World {
         self.deadline = self.now + PATIENCE;
         self.trace.note(self.now, format_args!("everything is to come right"), &[8]);
         for client in 0..self.actors.len() {
-            if self.plan.config.session_expiry_interval.is_some() && self.random.one_in(3) {
+            let waits = self.actors.get(client).is_some_and(Actor::delays_will);
+            let expires = self.plan.config.session_expiry_interval.is_some();
+            if (waits || expires) && self.random.one_in(3) {
                 self.stay_away(client);
                 continue;
             }
@@ -31,13 +33,21 @@ impl World {
         self.after(100 * MS, Happening::Check);
     }
 
-    /// A client comes so late that its session must be gone, whatever happened before.
+    /// A client comes so late that its session must be gone, whatever happened before, and that its
+    /// Will must have been published.
     fn stay_away(&mut self, client: usize) {
+        let leaves_will = |actor: &&Actor| {
+            actor.link.is_some() && actor.accepted && !actor.said_bye && actor.delays_will()
+        };
+        if self.actors.get(client).filter(leaves_will).is_some() {
+            self.coverage.delayed_wills += 1;
+            self.oracle.will_due(client);
+        }
         self.cut(client);
         if let Some(actor) = self.actors.get_mut(client) {
             actor.away = true;
         }
-        self.after(60_000 * MS, Happening::ComeBack(client));
+        self.after(100_000 * MS, Happening::ComeBack(client));
     }
 
     pub(super) fn check(&mut self) {
@@ -75,6 +85,7 @@ impl World {
                 restlessness: u64::MAX,
                 publishes: false,
                 will: None,
+                terms: Terms::default(),
             };
             self.judge_room();
             self.actors.push(Actor::new(index, role));

@@ -169,7 +169,9 @@ impl World {
         let accepted = actor.accepted;
         actor.left_at = if accepted { Some(self.now) } else { actor.left_at };
         actor.unread.clear();
-        if actor.accepted && !actor.said_bye && actor.role.will.is_some() {
+        // One that waits is perhaps withdrawn.
+        let due = actor.role.will.is_some() && !actor.delays_will();
+        if actor.accepted && !actor.said_bye && due {
             self.oracle.will_due(client);
         }
         self.oracle.left(client);

@@ -373,17 +373,18 @@ impl World {
     }
 
     fn take_deeds(&mut self) {
+        let now = self.process.time(self.now);
         let Some(broker) = self.process.broker_mut() else { return };
         for deed in broker.deeds() {
             match deed {
                 Deed::Took { conn, packet } => {
                     self.trace.note(self.now, format_args!("link {}: {packet:?}", conn.slot), &[]);
-                    self.tap.took(conn, &packet);
+                    self.tap.took(now, conn, &packet);
                 }
                 Deed::Sent { conn, outgoing, bytes } => {
                     let slot = conn.slot;
                     self.trace.note(self.now, format_args!("link {slot}: {outgoing:?}"), &[]);
-                    if let Err(what) = self.tap.sent(conn, &outgoing) {
+                    if let Err(what) = self.tap.sent(now, conn, &outgoing) {
                         self.oracle.violation(what);
                     }
                     self.send_to_client(u64::from(conn.slot), bytes);
@@ -428,6 +429,7 @@ impl World {
                         | DropReason::QueueFullNewest
                 );
                 self.coverage.overflows += u64::from(full);
+                self.coverage.messages_expired += u64::from(*why == DropReason::Expired);
             }
             Notice::SessionEnded { why: SessionEnd::Expired, .. } => self.coverage.expired += 1,
             Notice::Connected { .. }

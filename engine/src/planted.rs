@@ -97,8 +97,6 @@ bugs! {
     ReceiveMaximumIgnored = "receive-maximum-ignored";
     /// A Will that is to wait is never published.
     DelayedWillForgotten = "delayed-will-forgotten";
-    /// What is unacknowledged is sent again by timer to clients of 5.0 too.
-    ResentToVersion5 = "resent-to-version-5";
     /// Nobody hears of messages for which a queue has no room.
     SilentDrop = "silent-drop";
 }

@@ -52,7 +52,7 @@ impl Engine {
         &mut self,
         conn: ConnId,
         mut outgoing: Outgoing,
-        len: u64,
+        mut len: u64,
         after: Lsn,
     ) {
         let Some(connection) = self.connections.get_mut(conn) else { return };
@@ -60,6 +60,7 @@ impl Engine {
             && self.config.planted.is(Bug::AliasBeforeGate)
         {
             delivery.alias = connection.name_topic(&delivery.message.content().topic, len);
+            len = delivery.encoded_len(connection.version) as u64;
         }
         let was_empty = connection.gate.is_empty();
         let is_puback = is_puback(&outgoing);

@@ -298,9 +298,7 @@ impl Engine {
     pub(super) fn set_redelivery(&mut self, slot: u32, conn: ConnId) {
         let after = self.config.delivery_retry_interval;
         let version = self.connections.get(conn).map(|connection| connection.version);
-        let forbidden =
-            version == Some(Version::V5) && !self.config.planted.is(Bug::ResentToVersion5);
-        if after.is_zero() || forbidden {
+        if after.is_zero() || version == Some(Version::V5) {
             return;
         }
         let Some(session) = self.sessions.get_mut(slot) else { return };

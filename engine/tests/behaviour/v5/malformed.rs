@@ -412,6 +412,18 @@ fn who_does_not_speak_mqtt_is_not_answered() {
     }
 }
 
+// What a second CONNECT holds does not matter: 0x84, its code as the first one, is none that a
+// DISCONNECT can have.
+// conformance: v5 MQTT-3.14.2-1, v5 MQTT-3.1.0-2
+#[test]
+fn a_second_connect_of_another_protocol_is_a_protocol_error_too() {
+    assert_codes(vec![
+        ("of 3.1.1", connect_as("MQTT", 4, CLEAN, &[b"c"]), 0x82),
+        ("of an unknown level", connect_as("MQTT", 6, CLEAN, &[b"c"]), 0x82),
+        ("of an unknown name", connect_as("MQTX", 5, CLEAN, &[b"c"]), 0x82),
+    ]);
+}
+
 // conformance: v5 section 4.9
 #[test]
 fn more_than_the_receive_maximum_at_a_time_has_a_code_of_its_own() {

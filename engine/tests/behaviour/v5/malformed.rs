@@ -424,6 +424,32 @@ fn a_second_connect_of_another_protocol_is_a_protocol_error_too() {
     ]);
 }
 
+// The words of a refusal keep to what the client said of its Maximum Packet Size, also where what
+// it said goes on badly.
+// conformance: v5 MQTT-3.1.2-24, v5 MQTT-3.2.2-19
+#[test]
+fn words_about_a_bad_connect_keep_to_its_maximum_packet_size() {
+    let id = field("c");
+    let small = [0x27, 0, 0, 0, 20];
+    let bad_value = [&small[..], &[0x21, 0, 0]].concat();
+    let will = [list(&[]), field("w/#"), field("x")].concat();
+    let cases = [
+        (connect(CLEAN | WILL, &small, &[&id, &will]), 0x90),
+        (connect(CLEAN, &small, &[&id, b"behind"]), 0x81),
+        (connect(CLEAN, &bad_value, &[&id]), 0x82),
+    ];
+    for (bytes, code) in cases {
+        let client = Bench::new().dial();
+        client.raw(&bytes);
+        assert_eq!(client.bytes(), [0x20, 3, 0, code, 0], "{bytes:02x?}");
+    }
+    // Without such a limit it is told in words.
+    let client = Bench::new().dial();
+    client.raw(&connect(CLEAN | WILL, &[], &[&id, &will]));
+    let words = client.connack().properties.get().reason_string.clone();
+    assert_eq!(words.as_deref(), Some("the Will Topic is empty or has a wildcard"));
+}
+
 // conformance: v5 section 4.9
 #[test]
 fn more_than_the_receive_maximum_at_a_time_has_a_code_of_its_own() {

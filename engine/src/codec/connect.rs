@@ -6,7 +6,7 @@ use super::properties::{self, Carrier};
 use super::reader::Reader;
 use super::writer::{self, Sink};
 use crate::packet::PacketType;
-use crate::packet::{Connect, Password, Properties, QoS, Version, Will};
+use crate::packet::{Connect, Password, Properties, PropertySet, QoS, Version, Will};
 use crate::violation::Violation;
 
 /// The Connect Flags (section 3.1.2.3).
@@ -27,31 +27,45 @@ pub struct BadConnect {
     pub violation: Violation,
     /// What its sender speaks, if that could be read: it may be answered then.
     pub version: Option<Version>,
+    /// Bytes of a whole packet that its sender takes, if it has said so before what is wrong.
+    pub max_packet_size: Option<u32>,
 }
 
 impl From<Violation> for BadConnect {
     fn from(violation: Violation) -> Self {
-        Self { violation, version: None }
+        Self { violation, version: None, max_packet_size: None }
     }
 }
 
 pub(super) fn decode(mut reader: Reader<'_>) -> Result<Connect, BadConnect> {
     let version = decode_version(&mut reader)?;
-    let known = |violation| BadConnect { violation, version: Some(version) };
-    decode_fields(version, reader).map_err(known)
+    let mut set = PropertySet::NONE;
+    match decode_fields(version, &mut set, reader) {
+        Ok(connect) => Ok(Connect { properties: set.into(), ..connect }),
+        Err(violation) => {
+            let max_packet_size = set.maximum_packet_size;
+            Err(BadConnect { violation, version: Some(version), max_packet_size })
+        }
+    }
 }
 
-fn decode_fields(version: Version, mut reader: Reader<'_>) -> Result<Connect, Violation> {
+/// Everything; but the properties are left in `set`, as far as they could be read.
+fn decode_fields(
+    version: Version,
+    set: &mut PropertySet,
+    mut reader: Reader<'_>,
+) -> Result<Connect, Violation> {
     let flags = decode_flags(version, &mut reader)?;
     let keep_alive = reader.u16()?;
-    let properties = properties::decode(version, Carrier::Connect, &mut reader)?;
+    properties::decode_into(set, version, Carrier::Connect, &mut reader)?;
     let client_id = reader.text()?;
     let will = decode_will(version, flags, &mut reader)?;
-    check_user_properties(&properties, will.as_deref(), reader.limits.max_user_properties)?;
+    check_user_properties(set, will.as_deref(), reader.limits.max_user_properties)?;
     let user_name = decode_user_name(version, flags, &mut reader)?;
     let password = decode_password(version, flags, &mut reader)?;
     reader.finish()?;
     let clean_start = flags & flag::CLEAN_START != 0;
+    let properties = Properties::NONE;
     Ok(Connect {
         version,
         clean_start,
@@ -170,12 +184,12 @@ fn decode_will(
 
 /// Each list has been checked alone; the limit is for the packet.
 fn check_user_properties(
-    connect: &Properties,
+    connect: &PropertySet,
     will: Option<&Will>,
     limit: usize,
 ) -> Result<(), Violation> {
     let of_will = will.map_or(0, |will| will.properties.get().user_properties.len());
-    if connect.get().user_properties.len() + of_will > limit {
+    if connect.user_properties.len() + of_will > limit {
         return Err(Violation::TooManyUserProperties { limit });
     }
     Ok(())

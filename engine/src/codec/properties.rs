@@ -59,22 +59,46 @@ pub(super) fn decode(
     carrier: Carrier,
     reader: &mut Reader<'_>,
 ) -> Result<Properties, Violation> {
+    let Some(list) = read_list(version, reader)? else { return Ok(Properties::NONE) };
+    let mut set = PropertySet::NONE;
+    decode_list(&mut set, carrier, list)?;
+    Ok(Properties::from(set))
+}
+
+/// The same into a set, in which what was read before an error is left.
+pub(super) fn decode_into(
+    set: &mut PropertySet,
+    version: Version,
+    carrier: Carrier,
+    reader: &mut Reader<'_>,
+) -> Result<(), Violation> {
+    read_list(version, reader)?.map_or(Ok(()), |list| decode_list(set, carrier, list))
+}
+
+/// The bytes of the properties; `None` if there is none.
+fn read_list<'a>(
+    version: Version,
+    reader: &mut Reader<'a>,
+) -> Result<Option<Reader<'a>>, Violation> {
     if version != Version::V5 {
-        return Ok(Properties::NONE);
+        return Ok(None);
     }
     let len = reader.variable_byte_integer()?;
-    if len == 0 {
-        return Ok(Properties::NONE);
-    }
-    let mut list = reader.part(len)?;
-    let mut set = PropertySet::NONE;
+    if len == 0 { Ok(None) } else { reader.part(len).map(Some) }
+}
+
+fn decode_list(
+    set: &mut PropertySet,
+    carrier: Carrier,
+    mut list: Reader<'_>,
+) -> Result<(), Violation> {
     while !list.is_empty() {
-        decode_one(carrier, &mut set, &mut list)?;
+        decode_one(carrier, set, &mut list)?;
     }
     if set.authentication_data.is_some() && set.authentication_method.is_none() {
         return Err(Violation::AuthenticationData);
     }
-    Ok(Properties::from(set))
+    Ok(())
 }
 
 /// The properties of a PUBLISH: those of its message, and what differs from copy to copy.

@@ -110,7 +110,7 @@ impl Engine {
     pub(super) fn refuse_candidate(&mut self, conn: ConnId, why: Refusal) -> bool {
         let Some(candidate) = self.authenticating.0.remove(&conn) else { return false };
         let Candidate { peer, connect, .. } = candidate;
-        self.refuse(conn, peer, Some(Version::V5), Some(&connect), why);
+        self.refuse(conn, peer, Ok(&connect), why);
         true
     }
 
@@ -175,7 +175,7 @@ impl Engine {
                     connection.method = Some(Box::new(Method { name, again: None }));
                 }
             }
-            Err(why) => self.refuse(conn, peer, Some(Version::V5), Some(&connect), why),
+            Err(why) => self.refuse(conn, peer, Ok(&connect), why),
         }
     }
 

@@ -3,7 +3,7 @@
 use bytestring::ByteString;
 
 use crate::action::{Action, Outgoing};
-use crate::codec;
+use crate::codec::{self, BadConnect};
 use crate::engine::Engine;
 use crate::engine::connect::max_packet_size;
 use crate::event::Peer;
@@ -53,42 +53,39 @@ impl Engine {
         Some(granted).filter(|granted| *granted != asked.session_expiry_interval.unwrap_or(0))
     }
 
-    /// Turns a client away. `connect` is what it sent, where that could be read, and `version` what
-    /// it speaks, where that is known.
+    /// Turns a client away. `connect` is what it sent, or what is known of it if it is a bad one.
     pub(super) fn refuse(
         &mut self,
         conn: ConnId,
         peer: Peer,
-        version: Option<Version>,
-        connect: Option<&Connect>,
+        connect: Result<&Connect, BadConnect>,
         why: Refusal,
     ) {
         self.counters.refused += 1;
-        let connack = self.refusal(version, connect, why);
+        let connack = self.refusal(connect, why);
         if let Some(connack) = connack {
             let outgoing = Outgoing::Packet(Packet::Connack(connack));
             self.out.push(Action::Send { conn, outgoing });
         }
         self.out.push(Action::Close { conn, reason: CloseReason::Refused });
-        let client = connect.and_then(|connect| ClientId::new(&connect.client_id));
+        let client = connect.ok().and_then(|connect| ClientId::new(&connect.client_id));
         self.notice(Notice::Refused { client, address: peer.address, why });
     }
 
     /// What a refused client is told; `None` is nothing at all.
-    fn refusal(
-        &self,
-        version: Option<Version>,
-        connect: Option<&Connect>,
-        why: Refusal,
-    ) -> Option<Connack> {
+    fn refusal(&self, connect: Result<&Connect, BadConnect>, why: Refusal) -> Option<Connack> {
         let refused = |code, properties| Connack { session_present: false, code, properties };
-        let most = connect.map_or(usize::MAX, max_packet_size);
-        let fits = |connack: &Connack| {
-            codec::encoded_len(Version::V5, &Packet::Connack(connack.clone())) <= most
+        let (version, most) = match connect {
+            Ok(connect) => (Some(connect.version), connect.properties.get().maximum_packet_size),
+            Err(bad) => (bad.version, bad.max_packet_size),
         };
         if version != Some(Version::V5) {
             return Some(refused(refusal_code_v3(why)?, Properties::NONE));
         }
+        let most = max_packet_size(most);
+        let fits = |connack: &Connack| {
+            codec::encoded_len(Version::V5, &Packet::Connack(connack.clone())) <= most
+        };
         let code = self.refusal_code(why);
         let full = refused(code, self.refusal_properties(code, why));
         let short = refused(code, Properties::NONE);

@@ -36,9 +36,9 @@ impl Engine {
     ) {
         let connect = match first {
             Ok(connect) => connect,
-            Err(BadConnect { violation, version }) => {
-                let why = Refusal::Violation(violation);
-                return self.refuse(conn, peer, version, None, why);
+            Err(bad) => {
+                let why = Refusal::Violation(bad.violation);
+                return self.refuse(conn, peer, Err(bad), why);
             }
         };
         let method = connect.properties.get().authentication_method.as_deref();
@@ -48,7 +48,7 @@ impl Engine {
         match self.admit(&connect, known) {
             Ok(_) if proves => self.authenticate(conn, peer, connect),
             Ok(admitted) => self.accept(conn, peer, &admitted, *connect),
-            Err(why) => self.refuse(conn, peer, Some(connect.version), Some(&connect), why),
+            Err(why) => self.refuse(conn, peer, Ok(&connect), why),
         }
     }
 
@@ -87,7 +87,7 @@ impl Engine {
         let properties = self.connack_properties(connect, &client, assigned, lifetime);
         let admitted = Admitted { client, lifetime, properties };
         let size = codec::encoded_len(connect.version, &admitted.connack(true));
-        if size > max_packet_size(connect) {
+        if size > max_packet_size(connect.properties.get().maximum_packet_size) {
             return Err(Refusal::MaximumPacketSize);
         }
         Ok(admitted)
@@ -318,8 +318,7 @@ fn needs_client_id(connect: &Connect) -> bool {
     }
 }
 
-/// Bytes of a whole packet that the client takes.
-pub(super) fn max_packet_size(connect: &Connect) -> usize {
-    let most = connect.properties.get().maximum_packet_size;
-    most.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX))
+/// Bytes of a whole packet that a client takes which asks for this Maximum Packet Size.
+pub(super) fn max_packet_size(asked: Option<u32>) -> usize {
+    asked.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX))
 }

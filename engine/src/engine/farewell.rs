@@ -8,6 +8,7 @@ use crate::connection::Connection;
 use crate::engine::Engine;
 use crate::notice::CloseReason;
 use crate::packet::{Disconnect, Packet, Properties, PropertySet, ReasonCode, Version};
+use crate::violation::Violation;
 
 impl Engine {
     /// What the client is told before we end its connection; `None` if it ended that itself, or
@@ -35,6 +36,11 @@ impl Engine {
 
     fn farewell_code(&self, reason: CloseReason) -> Option<ReasonCode> {
         Some(match reason {
+            // Only a CONNECT has these, and the one that was accepted had not. A DISCONNECT cannot
+            // carry their code.
+            CloseReason::Violation(Violation::ProtocolName | Violation::ProtocolLevel { .. }) => {
+                ReasonCode::ProtocolError
+            }
             CloseReason::Violation(violation) => violation.code(),
             CloseReason::KeepAlive => ReasonCode::KeepAliveTimeout,
             CloseReason::TakenOver => ReasonCode::SessionTakenOver,

@@ -88,7 +88,7 @@ fn exchange<S: Read + Write>(socket: WebSocket<S>, cut: usize, payload: usize) {
     client.expect_end();
 }
 
-// conformance: v3.1.1 MQTT-6.0.0-2
+// conformance: v3.1.1 MQTT-6.0.0-2, v5 MQTT-6.0.0-2
 #[test]
 fn frame_borders_mean_nothing() {
     let broker = Broker::start(settings());
@@ -100,7 +100,7 @@ fn frame_borders_mean_nothing() {
     exchange(open(&broker), usize::MAX, 60_000);
 }
 
-// conformance: v3.1.1 MQTT-6.0.0-1
+// conformance: v3.1.1 MQTT-6.0.0-1, v5 MQTT-6.0.0-1
 #[test]
 fn a_text_frame_closes_with_1003() {
     let broker = Broker::start(settings());
@@ -117,7 +117,7 @@ fn a_text_frame_closes_with_1003() {
     }
 }
 
-// conformance: v3.1.1 MQTT-6.0.0-4
+// conformance: v3.1.1 MQTT-6.0.0-4, v5 MQTT-6.0.0-4
 #[test]
 fn the_first_subprotocol_that_is_known_is_selected_and_none_is_accepted() {
     let broker = Broker::start(settings());

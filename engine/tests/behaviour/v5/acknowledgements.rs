@@ -333,6 +333,28 @@ fn nothing_is_sent_again_while_the_connection_lasts() {
     assert_eq!(again.seen(), NOTHING);
 }
 
+// The timer of a 3.1.1 client must not go off for the 5.0 client that its session has now.
+#[test]
+fn nothing_is_sent_again_after_a_change_of_version() {
+    let bench = Bench::with(Config { delivery_retry_interval: 20 * SECOND, ..Config::default() });
+    let old = bench.connect_persistent("r", false);
+    old.subscribe("t", 2);
+    bench.connect5("p").publish("t", 1, "x");
+    assert_eq!(old.seen(), ["t=x q1 #1"]);
+    bench.advance(10 * SECOND);
+    old.lose();
+    let new = back(&bench);
+    assert_eq!(new.seen(), ["t=x q1 dup #1"]);
+    bench.advance(3_600 * SECOND);
+    assert_eq!(new.seen(), NOTHING);
+    // And back again it does.
+    new.lose();
+    let old = bench.connect_persistent("r", true);
+    assert_eq!(old.seen(), ["t=x q1 dup #1"]);
+    bench.advance(20 * SECOND);
+    assert_eq!(old.seen(), ["t=x q1 dup #1"]);
+}
+
 #[test]
 fn a_code_that_an_acknowledgement_cannot_have_is_a_protocol_error() {
     for (first, code) in [(0x40, 0x92), (0x50, 0x01), (0x62, 0x10), (0x62, 0x80), (0x70, 0x97)] {

@@ -220,6 +220,18 @@ fn a_message_that_never_left_the_gate_expires() {
     assert_eq!(back(&bench).messages(), ["t=y q2 dup"]);
 }
 
+// conformance: v5 MQTT-3.3.2-6
+#[test]
+fn the_time_in_the_gate_counts() {
+    let bench = Bench::new();
+    let (client, publisher) = (reader(&bench), bench.connect5("p"));
+    bench.hold_store();
+    publisher.publish5("t", 2, "x", expires(10));
+    bench.advance(3 * SECOND);
+    bench.sync();
+    assert_eq!(expiry_of_delivery(&client), Some(7));
+}
+
 #[test]
 fn interval_0_is_for_those_who_can_have_it_at_once() {
     let bench = one_at_a_time();

@@ -147,15 +147,17 @@ impl Engine {
         queue.is_none_or(|queue| queue.has_spare_room(&self.config))
     }
 
-    /// A message that a member leaves behind goes to another one, or waits.
+    /// A message that a member leaves behind goes to another one, or waits. For another it is a
+    /// delivery that has not begun, which its expiry forbids.
     pub(super) fn hand_on(&mut self, group: GroupId, entry: Entry) {
+        let group_ended = self.subscriptions.group_by_id(group).is_none();
+        let expired = entry.message.is_expired(self.now);
+        if group_ended || expired {
+            let why = if group_ended { DropReason::GroupEnded } else { DropReason::Expired };
+            return self.dropped(None, entry.message.topic.clone(), entry.qos, why);
+        }
         // It was counted when it was brought to the member that left.
         self.counters.routed -= 1;
-        if self.subscriptions.group_by_id(group).is_none() {
-            self.counters.routed += 1;
-            let topic = entry.message.topic.clone();
-            return self.dropped(None, topic, entry.qos, DropReason::GroupEnded);
-        }
         let mut message = Message::Kept(entry.message);
         self.deliver_to_group(group.slot, &mut message);
         self.record_route(&mut message, Retained::Untouched, None);
@@ -189,10 +191,15 @@ impl Engine {
             }
             let Some(entry) = group.backlog.pop() else { return };
             let (filter, seq) = (group.filter.clone(), entry.seq);
-            self.counters.routed -= 1;
-            let mut message = Message::Kept(entry.message);
-            self.deliver_to_group(slot, &mut message);
-            self.record_route(&mut message, Retained::Untouched, None);
+            if entry.message.is_expired(self.now) {
+                let topic = entry.message.topic.clone();
+                self.dropped(None, topic, entry.qos, DropReason::Expired);
+            } else {
+                self.counters.routed -= 1;
+                let mut message = Message::Kept(entry.message);
+                self.deliver_to_group(slot, &mut message);
+                self.record_route(&mut message, Retained::Untouched, None);
+            }
             if entry.qos != QoS::AtMostOnce {
                 self.append(Record::GroupRemoved { group: filter, seq });
             }

@@ -176,6 +176,57 @@ fn what_waits_in_a_share_group_expires_too() {
     }
 }
 
+// conformance: v5 MQTT-3.3.2-5
+#[test]
+fn what_has_expired_in_a_share_group_goes_to_nobody_before_it_is_cleared_away() {
+    for crashes in [false, true] {
+        let bench = Bench::new();
+        offline_member(&bench);
+        let publisher = bench.connect5("p");
+        publisher.publish5("t", 1, "x", expires(5));
+        publisher.publish5("t", 0, "y", expires(5));
+        bench.notices();
+        if crashes {
+            bench.crash_unsettled(5 * SECOND);
+        } else {
+            bench.stall(5 * SECOND);
+        }
+        let member = bench.resume5("m", NEVER, true);
+        assert_eq!(member.messages(), NOTHING);
+        bench.settle();
+        let gone = drops(&bench);
+        assert_eq!(gone, vec![DropReason::Expired; gone.len()]);
+        assert_eq!(gone.len(), if crashes { 1 } else { 2 });
+        bench.crash(SECOND);
+        assert_eq!(bench.resume5("m", NEVER, true).messages(), NOTHING);
+    }
+}
+
+// conformance: v5 MQTT-3.3.2-5
+#[test]
+fn what_has_expired_in_flight_to_a_leaving_member_is_not_handed_on() {
+    for kept in [false, true] {
+        let bench = Bench::with(Config { max_inflight_messages: 1, ..Config::default() });
+        let expiry = if kept { NEVER } else { 0 };
+        let leaver = bench.resume5("leaver", expiry, false);
+        leaver.subscribe("$share/g/t", 1);
+        let publisher = bench.connect5("p");
+        publisher.publish5("t", 1, "expires", expires(5));
+        publisher.publish5("t", 1, "waits", |_| {});
+        assert_eq!(leaver.messages(), ["t=expires q1"]);
+        let heir = bench.connect5("heir");
+        heir.subscribe("$share/g/t", 1);
+        bench.notices();
+        bench.advance(5 * SECOND);
+        leaver.lose();
+        assert_eq!(heir.ack_all(), ["t=waits q1"]);
+        assert_eq!(drops(&bench), [DropReason::Expired]);
+        if kept {
+            assert_eq!(bench.resume5("leaver", NEVER, true).messages(), NOTHING);
+        }
+    }
+}
+
 // conformance: v5 MQTT-4.3.3-7
 #[test]
 fn a_message_that_was_sent_is_sent_again_after_its_time() {

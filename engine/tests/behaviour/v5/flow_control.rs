@@ -267,6 +267,27 @@ fn a_client_that_comes_back_with_a_smaller_maximum_gets_it_bit_by_bit() {
     }
 }
 
+// A PUBREL is no PUBLISH: it waits for no room.
+// conformance: v5 MQTT-3.3.4-10, v5 MQTT-4.9.0-3, v5 MQTT-4.4.0-1
+#[test]
+fn a_full_window_holds_no_pubrel_back_on_resume() {
+    let bench = Bench::new();
+    let client = reader(&bench, 4);
+    publish_all(&bench, &[(1, "a"), (1, "b"), (2, "c"), (2, "d"), (1, "e")]);
+    client.send(pubrec(3));
+    client.send(pubrec(4));
+    assert_eq!(client.take().len(), 6);
+    client.lose();
+    let client = back(&bench, 1);
+    assert_eq!(client.seen(), ["t=a q1 dup #1", "pubrel 3", "pubrel 4"]);
+    client.send(pubcomp(4));
+    client.send(pubcomp(3));
+    client.send(puback(1));
+    assert_eq!(client.seen(), ["t=b q1 dup #2"]);
+    client.send(puback(2));
+    assert_eq!(client.seen(), ["t=e q1 #5"]);
+}
+
 #[test]
 fn retained_messages_keep_to_the_window() {
     let bench = Bench::new();

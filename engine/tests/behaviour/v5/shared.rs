@@ -234,6 +234,23 @@ fn nothing_is_lost_when_the_other_members_are_full() {
     assert_eq!(drops(&bench), []);
 }
 
+// Nor while one of several has room.
+#[test]
+fn nothing_is_lost_while_another_member_has_room() {
+    let config =
+        Config { max_inflight_messages: 1, max_msgqueue_messages: Some(4), ..Config::default() };
+    let bench = Bench::with(config);
+    let first = member(&bench, "first", 1, NEVER);
+    publish(&bench, 1, 0..4);
+    let second = member(&bench, "second", 1, NEVER);
+    // Room is for five each: in the window and behind it.
+    publish(&bench, 1, 4..10);
+    assert_eq!(drops(&bench), []);
+    let mut came = first.ack_all();
+    came.extend(second.ack_all());
+    assert_eq!(sorted(&came), (0..10).collect::<Vec<u32>>());
+}
+
 #[test]
 fn the_end_of_a_members_session_hands_on_what_it_held() {
     let bench = Bench::with(Config { max_inflight_messages: 1, ..Config::default() });

@@ -197,9 +197,12 @@ impl Inflight {
         }
     }
 
-    /// The first exchange that is to be sent again, in the order of first sending.
-    pub(crate) fn first_due(&self) -> Option<&Exchange> {
-        self.exchanges.iter().filter(|_| self.due > 0).find(|exchange| exchange.due)
+    /// The first exchange that is to be sent again, in the order of first sending. While the
+    /// client takes no more messages that is one past its PUBREC: a PUBREL is held back for no
+    /// window (5.0 section 4.9).
+    pub(crate) fn first_due(&self, window_open: bool) -> Option<&Exchange> {
+        let may_go = |e: &&Exchange| e.due && (window_open || e.awaiting == Awaiting::Pubcomp);
+        self.exchanges.iter().filter(|_| self.due > 0).find(may_go)
     }
 
     /// The exchange's latest packet is being sent at `now`.

@@ -125,8 +125,11 @@ impl Engine {
                 self.gated.push(conn);
             }
             let slot = connection.session;
-            for outgoing in released {
+            for mut outgoing in released {
                 let len = len(&outgoing);
+                if let Outgoing::Publish(delivery) = &mut outgoing {
+                    delivery.expiry = delivery.message.content().expiry_left(self.now);
+                }
                 if let Outgoing::Packet(Packet::Pubrec(ack)) = &outgoing
                     && self.config.planted.is(Bug::IdStoredApart)
                 {

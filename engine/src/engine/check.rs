@@ -97,9 +97,8 @@ impl Engine {
         }
         // Nothing waits without a reason: the window is full or the connection is congested.
         let window_open = outbox.inflight.len() < window;
-        let again = outbox.inflight.first_due().is_some_and(|exchange| {
-            exchange.awaiting == Awaiting::Pubcomp || outbox.inflight.sent_here() < window
-        });
+        let takes_again = outbox.inflight.sent_here() < window;
+        let again = outbox.inflight.first_due(takes_again).is_some();
         let next = !outbox.inflight.has_due() && outbox.queue.next(window_open).is_some();
         let waits = again || next;
         assert!(online.is_some() || !outbox.inflight.has_due(), "sending again to nobody");

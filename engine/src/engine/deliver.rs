@@ -293,12 +293,16 @@ impl Engine {
         used < usize::from(session.window) || self.config.planted.is(Bug::WindowIgnored)
     }
 
-    /// Looks at the window again when its messages may have to be sent again; not for 5.0, which
-    /// forbids that.
+    /// Whether the client is sent again while it is connected what it does not acknowledge: 5.0
+    /// forbids that (section 4.4).
+    pub(super) fn repeats_itself(&self, conn: ConnId) -> bool {
+        self.connections.get(conn).is_some_and(|connection| connection.version != Version::V5)
+    }
+
+    /// Looks at the window again when its messages may have to be sent again.
     pub(super) fn set_redelivery(&mut self, slot: u32, conn: ConnId) {
         let after = self.config.delivery_retry_interval;
-        let version = self.connections.get(conn).map(|connection| connection.version);
-        if after.is_zero() || version == Some(Version::V5) {
+        if after.is_zero() || !self.repeats_itself(conn) {
             return;
         }
         let Some(session) = self.sessions.get_mut(slot) else { return };

@@ -46,14 +46,24 @@ impl Engine {
     }
 
     /// Whom the group's next message goes to: of the connected members that can take one at once
-    /// the one with the least in flight, or else the next in turn. The place among the candidates,
-    /// and the slot of the subscription.
+    /// the one with the least in flight, or else the next in turn whose backlog has room, or else
+    /// the next in turn. The place among the candidates, and the slot of the subscription.
     pub(super) fn next_member(&self, slot: u32) -> Option<(usize, u32)> {
         let group = self.subscriptions.group(slot)?;
-        let asked = group.candidates().take(ASKED).enumerate();
-        let ready = asked.filter_map(|(nth, member)| Some((self.in_flight_of(member)?, nth)));
-        let nth = ready.min().map_or(0, |(_, nth)| nth);
+        let asked = || group.candidates().take(ASKED).enumerate();
+        let ready = asked().filter_map(|(nth, member)| Some((self.in_flight_of(member)?, nth)));
+        let least_busy = ready.min().map(|(_, nth)| nth);
+        let with_room = || asked().find(|(_, member)| self.can_wait_for(*member));
+        let nth = least_busy.or_else(|| with_room().map(|(nth, _)| nth)).unwrap_or(0);
         Some((nth, group.candidates().nth(nth)?))
+    }
+
+    /// Whether the member's backlog takes a message without another being dropped.
+    fn can_wait_for(&self, member: u32) -> bool {
+        let slot = self.subscriptions.get(member).map(|member| member.session);
+        let session = slot.and_then(|slot| self.sessions.get(slot));
+        let queue = session.and_then(|session| session.outbox.as_ref()).map(|o| &o.queue);
+        queue.is_none_or(|queue| queue.has_spare_room(&self.config))
     }
 
     /// How much is in flight to a member, if its client can take a message now.
@@ -138,29 +148,20 @@ impl Engine {
             return false;
         }
         let Some((_, member)) = self.next_member(group.slot) else { return false };
-        if self.in_flight_of(member).is_some() {
-            return true;
-        }
-        let slot = self.subscriptions.get(member).map(|member| member.session);
-        let session = slot.and_then(|slot| self.sessions.get(slot));
-        let queue = session.and_then(|session| session.outbox.as_ref()).map(|o| &o.queue);
-        queue.is_none_or(|queue| queue.has_spare_room(&self.config))
+        self.in_flight_of(member).is_some() || self.can_wait_for(member)
     }
 
-    /// A message that a member leaves behind goes to another one, or waits.
+    /// A message that a member leaves behind goes to another one, or waits. For another it is a
+    /// delivery that has not begun, which its expiry forbids.
     pub(super) fn hand_on(&mut self, group: GroupId, entry: Entry) {
+        let group_ended = self.subscriptions.group_by_id(group).is_none();
+        let expired = entry.message.is_expired(self.now);
+        if group_ended || expired {
+            let why = if group_ended { DropReason::GroupEnded } else { DropReason::Expired };
+            return self.dropped(None, entry.message.topic.clone(), entry.qos, why);
+        }
         // It was counted when it was brought to the member that left.
         self.counters.routed -= 1;
-        if self.subscriptions.group_by_id(group).is_none() {
-            self.counters.routed += 1;
-            let topic = entry.message.topic.clone();
-            return self.dropped(None, topic, entry.qos, DropReason::GroupEnded);
-        }
-        if entry.message.is_expired(self.now) {
-            self.counters.routed += 1;
-            let topic = entry.message.topic.clone();
-            return self.dropped(None, topic, entry.qos, DropReason::Expired);
-        }
         let mut message = Message::Kept(entry.message);
         self.deliver_to_group(group.slot, &mut message);
         self.record_route(&mut message, Retained::Untouched, None);

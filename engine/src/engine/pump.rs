@@ -42,9 +42,11 @@ impl Engine {
     /// Goes on sending again; whether all of it is sent.
     fn send_due(&mut self, slot: u32, conn: ConnId) -> bool {
         loop {
+            let window_open = self.window_takes_again(slot);
             let outbox = self.sessions.get(slot).and_then(|session| session.outbox.as_ref());
-            let Some(exchange) = outbox.and_then(|outbox| outbox.inflight.first_due()) else {
-                return true;
+            let Some(inflight) = outbox.map(|outbox| &outbox.inflight) else { return true };
+            let Some(exchange) = inflight.first_due(window_open) else {
+                return !inflight.has_due();
             };
             let (packet_id, after) = (exchange.packet_id, exchange.after);
             if let Some(why) = self.is_pointless(conn, exchange) {
@@ -59,9 +61,6 @@ impl Engine {
             } else {
                 Outgoing::Packet(Packet::Pubrel(Ack::new(packet_id)))
             };
-            if is_publish && !self.window_takes_again(slot) {
-                return false;
-            }
             let Some(connection) = self.connections.get(conn) else { return false };
             let len = outgoing.encoded_len(connection.version) as u64;
             if !connection.fits(len, self.config.max_unsent_bytes) {

@@ -119,7 +119,8 @@ impl Engine {
         let conn = session.connection();
         let Some(outbox) = session.outbox.as_mut() else { return };
         outbox.redelivery_set = false;
-        let Some(conn) = conn else { return };
+        // The timer may be of an earlier connection, of a client that spoke 3.x.
+        let Some(conn) = conn.filter(|conn| self.repeats_itself(*conn)) else { return };
         let (limit, durable) = (self.config.max_unsent_bytes, self.durable);
         let may_send =
             |connection: &Connection| connection.unsent < limit && !connection.gate.has_barrier();

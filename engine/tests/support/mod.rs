@@ -222,6 +222,12 @@ impl Bench {
         self.0.borrow_mut().store_holds = true;
     }
 
+    /// Records become durable by themselves again, those that were held at once.
+    pub fn release_store(&self) {
+        self.0.borrow_mut().store_holds = false;
+        self.sync();
+    }
+
     /// Everything appended so far becomes durable.
     pub fn sync(&self) {
         let upto = self.0.borrow().appended;

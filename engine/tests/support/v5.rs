@@ -263,7 +263,8 @@ impl Terms {
             (None, None) => panic!("no topic: {publish:?}"),
         }
         if let Some(id) = publish.packet_id {
-            self.in_flight.insert(id);
+            let free = self.in_flight.insert(id);
+            assert!(free || publish.dup, "identifier {id} is in use: {publish:?}");
             let most = self.receive_maximum.unwrap_or(usize::from(u16::MAX));
             assert!(self.in_flight.len() <= most, "{} in flight", self.in_flight.len());
         }

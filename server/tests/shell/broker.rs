@@ -194,12 +194,18 @@ impl<S: Read + Write> Client<S> {
     /// The next packet.
     #[track_caller]
     pub(crate) fn packet(&mut self) -> Packet {
+        self.packet_of(Version::V3_1_1)
+    }
+
+    /// The next packet on a connection of this version.
+    #[track_caller]
+    pub(crate) fn packet_of(&mut self, version: Version) -> Packet {
         loop {
             let len = codec::frame_len(&self.buf, LIMITS.max_packet_size).unwrap();
             if let Some(len) = len.filter(|len| *len <= self.buf.len()) {
                 let rest = self.buf.split_off(len);
                 let frame = Bytes::from(std::mem::replace(&mut self.buf, rest));
-                return codec::decode(Version::V3_1_1, frame, &LIMITS).unwrap();
+                return codec::decode(version, frame, &LIMITS).unwrap();
             }
             let more = self.read();
             assert!(!more.is_empty(), "the end came inside a packet");

@@ -1,6 +1,6 @@
 //! MQTT over plain TCP: packets in, packets out, however they are cut.
 
-use surewire_engine::packet::QoS;
+use surewire_engine::packet::{Connack, Packet, QoS, ReasonCode, Version};
 
 use crate::broker::{Broker, connect_bytes, plain, publish_bytes, subscribe_bytes};
 
@@ -31,6 +31,41 @@ fn a_message_crosses_workers_at_every_qos() {
     subscriber.send(&[0x70, 2, 0, 2]);
     subscriber.send(&[0xC0, 0]);
     subscriber.expect(&[0xD0, 0]);
+}
+
+// conformance: v5 MQTT-4.2.0-1
+#[test]
+fn version_5_is_served_over_tcp_at_every_qos() {
+    let broker = Broker::start(plain());
+    let mut client = broker.connect();
+    client.send(b"\x10\x0e\0\x04MQTT\x05\x02\0\0\0\0\x01c");
+    let connack = client.packet_of(Version::V5);
+    let accepted = |connack: &Connack| connack.code == ReasonCode::Success;
+    assert!(matches!(&connack, Packet::Connack(connack) if accepted(connack)), "{connack:?}");
+
+    client.send(b"\x82\x09\0\x01\0\0\x03a/#\x02");
+    client.expect(b"\x90\x04\0\x01\0\x02");
+    client.send(b"\x30\x08\0\x03a/0\x02\x01\x01");
+    client.expect(b"\x30\x08\0\x03a/0\x02\x01\x01");
+
+    client.send(b"\x32\x09\0\x03a/1\0\x07\0x");
+    client.expect(b"\x32\x09\0\x03a/1\0\x01\0x");
+    client.expect(b"\x40\x02\0\x07");
+    client.send(b"\x40\x02\0\x01");
+
+    client.send(b"\x34\x09\0\x03a/2\0\x08\0y");
+    client.expect(b"\x34\x09\0\x03a/2\0\x02\0y");
+    client.expect(b"\x50\x02\0\x08");
+    client.send(b"\x62\x02\0\x08");
+    client.expect(b"\x70\x02\0\x08");
+    client.send(b"\x50\x02\0\x02");
+    client.expect(b"\x62\x02\0\x02");
+    client.send(b"\x70\x02\0\x02");
+
+    client.send(b"\x32\x08\0\x01b\0\x09\0xy");
+    client.expect(b"\x40\x03\0\x09\x10");
+    client.send(b"\xe0\0");
+    client.expect_end();
 }
 
 #[test]

@@ -65,15 +65,12 @@ pub(crate) fn dropped(why: DropReason) -> Words {
             "Memory is short, and queued QoS 0 messages go first. Raise memory_limit, or lower \
              max_msgqueue_messages and max_queued_bytes.",
         ),
-        DropReason::Expired => words(
-            "expired",
-            "The message waited for longer than its Message Expiry Interval. Let the publisher give it \
-             more time, or the client take messages faster.",
-        ),
+        DropReason::Expired => {
+            words("expired", "The message waited for longer than its Message Expiry Interval.")
+        }
         DropReason::RefusedByClient => words(
             "refused_by_client",
-            "The client answered the message with a reason code of 0x80 or above, so it does not want \
-             it. The client's own log should say why.",
+            "The client refused the message by a reason code of 0x80 or above: its log says why.",
         ),
     }
 }

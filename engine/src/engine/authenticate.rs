@@ -139,7 +139,8 @@ impl Engine {
                     candidate.turn = Turn::Theirs;
                     let method = candidate.connect.properties.get().authentication_method.clone();
                     let packet = auth(ReasonCode::ContinueAuthentication, method, Some(data));
-                    let most = max_packet_size(&candidate.connect);
+                    let set = candidate.connect.properties.get();
+                    let most = max_packet_size(set.maximum_packet_size);
                     if codec::encoded_len(Version::V5, &packet) > most {
                         self.refuse_candidate(conn, Refusal::MaximumPacketSize);
                         return;

@@ -1,7 +1,7 @@
 //! MQTT 5.0: whatever ends a connection before its CONNACK has left ends it without a word
 //! (section 3.14).
 
-use super::bytes;
+use super::wire;
 use crate::support::raw::field;
 use crate::support::{Bench, Client, SECOND, connect5, resume5};
 use surewire_engine::config::{Config, QueueFullPolicy};
@@ -19,9 +19,9 @@ const PROVOCATIONS: [Provocation; 12] = [
     ("silence", |bench, _| bench.advance(15 * SECOND)),
     ("a malformed packet", |_, client| client.raw(&[0xC0, 1, 0])),
     ("a packet that is too large", |_, client| client.raw(&[0x30, 255, 255, 255, 127])),
-    ("a second CONNECT", |_, client| client.raw(&bytes::connect(2, &[], &[&field("c")]))),
+    ("a second CONNECT", |_, client| client.raw(&wire::connect(2, &[], &[&field("c")]))),
     ("an alias that was not offered", |_, client| {
-        client.raw(&bytes::publish(0x30, b"t", None, &[0x23, 0xFF, 0xFF]));
+        client.raw(&wire::publish(0x30, b"t", None, &[0x23, 0xFF, 0xFF]));
     }),
     ("an operator", |bench, _| {
         let client = ClientId::new("c").unwrap();
@@ -99,7 +99,7 @@ fn a_disconnect_comes_behind_the_connack() {
 fn a_client_that_leaves_before_its_connack_is_told_nothing() {
     for (code, properties) in [(0, &[][..]), (4, &[]), (0, &[0x11, 0, 0, 0, 9]), (0x8B, &[])] {
         let (bench, client) = back(true);
-        client.raw(&crate::support::raw::packet(0xE0, &[&[code], &bytes::list(properties)]));
+        client.raw(&crate::support::raw::packet(0xE0, &[&[code], &wire::list(properties)]));
         assert!(!client.is_open());
         bench.sync();
         assert_eq!(client.bytes(), [0; 0]);

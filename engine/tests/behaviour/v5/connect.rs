@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::bytes::{self, CLEAN};
+use super::wire::{self, CLEAN};
 use crate::support::raw::{connect_as, field, packet};
 use crate::support::{Bench, Client, NEVER, SECOND, connect5, options, resume5, will};
 use surewire_engine::codec;
@@ -196,13 +196,13 @@ fn what_a_refused_client_sends_behind_its_connect_is_ignored() {
     let watcher = bench.connect("w");
     watcher.subscribe("#", 0);
     let behind = [
-        bytes::publish(0x31, b"t", None, &[]),
-        bytes::publish(0x33, b"t", Some(1), &[]),
-        bytes::subscribe(2, &[], b"#", 1),
-        bytes::connect(CLEAN, &[], &[&field("c")]),
+        wire::publish(0x31, b"t", None, &[]),
+        wire::publish(0x33, b"t", Some(1), &[]),
+        wire::subscribe(2, &[], b"#", 1),
+        wire::connect(CLEAN, &[], &[&field("c")]),
         packet(0xE0, &[&[4]]),
     ];
-    let refused = bytes::connect(CLEAN, &[], &[&field("longer than it may be")]);
+    let refused = wire::connect(CLEAN, &[], &[&field("longer than it may be")]);
     let client = bench.dial();
     client.raw(&[refused, behind.concat()].concat());
     // A shell may have read on before it heard of the refusal.
@@ -274,11 +274,11 @@ fn every_field_of_a_connect_lands_where_it_belongs() {
     let watcher = bench.connect5("w");
     watcher.subscribe("topic", 2);
     let set = [0x11, 0, 0, 0, 60];
-    let of_will = bytes::list(&[0x02, 0, 0, 0, 9]);
+    let of_will = wire::list(&[0x02, 0, 0, 0, 9]);
     let fields = [field("id"), of_will, field("topic"), field("payload")].concat();
-    let flags = CLEAN | bytes::WILL | bytes::USER_NAME | bytes::PASSWORD | 0x08;
+    let flags = CLEAN | wire::WILL | wire::USER_NAME | wire::PASSWORD | 0x08;
     let client = bench.dial();
-    client.raw(&bytes::connect(flags, &set, &[&fields, &field("user"), &field("word")]));
+    client.raw(&wire::connect(flags, &set, &[&fields, &field("user"), &field("word")]));
     client.expect_connack(false);
     client.lose();
     let delivery = watcher.delivery();

@@ -1,6 +1,6 @@
 //! MQTT 5.0: text, flags and Packet Identifiers on the wire (chapters 1 and 2).
 
-use super::bytes::{self, frames, text_property, user_property};
+use super::wire::{self, frames, text_property, user_property};
 use crate::support::raw::{field, first_bytes, packet};
 use crate::support::{Bench, connect5, ids, options, puback, pubcomp, pubrec, pubrel};
 use surewire_engine::config::Config;
@@ -20,7 +20,7 @@ fn a_byte_order_mark_is_kept_wherever_it_stands() {
         user_property("\u{feff}n", "v\u{feff}\u{feff}"),
     ]
     .concat();
-    let sent = bytes::publish(0x30, "\u{feff}t".as_bytes(), None, &properties);
+    let sent = wire::publish(0x30, "\u{feff}t".as_bytes(), None, &properties);
     bench.connect5("p").raw(&sent);
     assert_eq!(with.bytes()[before..], sent);
     assert_eq!(without.messages(), [""; 0]);
@@ -78,9 +78,9 @@ fn an_empty_set_of_properties_is_a_zero() {
     let bench = Bench::new();
     let client = bench.connect5("c");
     let before = client.bytes().len();
-    client.raw(&bytes::subscribe(9, &[], b"t", 0));
-    client.raw(&bytes::publish(0x30, b"t", None, &[]));
-    client.raw(&bytes::unsubscribe(8, &[], b"t"));
+    client.raw(&wire::subscribe(9, &[], b"t", 0));
+    client.raw(&wire::publish(0x30, b"t", None, &[]));
+    client.raw(&wire::unsubscribe(8, &[], b"t"));
     let expected = [
         packet(0x90, &[&[0, 9, 0, 0]]),
         packet(0x30, &[&field("t"), &[0], b"x"]),
@@ -88,12 +88,12 @@ fn an_empty_set_of_properties_is_a_zero() {
     ];
     assert_eq!(frames(&client.bytes()[before..]), expected);
     let refused = bench.dial();
-    refused.raw(&bytes::connect(1, &[0x27, 0, 0, 0, 5], &[&field("c")]));
+    refused.raw(&wire::connect(1, &[0x27, 0, 0, 0, 5], &[&field("c")]));
     let unread = refused.bytes();
     assert_eq!(unread[3], 0x81);
     let small = Bench::with(Config { max_client_id_length: 1, ..Config::default() });
     let client = small.dial();
-    client.raw(&bytes::connect(2, &[0x27, 0, 0, 0, 5], &[&field("cc")]));
+    client.raw(&wire::connect(2, &[0x27, 0, 0, 0, 5], &[&field("cc")]));
     assert_eq!(client.bytes(), [0x20, 3, 0, 0x85, 0]);
 }
 
@@ -152,10 +152,10 @@ fn suback_and_unsuback_echo_the_identifiers_of_pipelined_requests() {
     let bench = Bench::new();
     let client = bench.connect5("c");
     let requests = [
-        bytes::subscribe(0x0102, &[], b"a", 1),
-        bytes::unsubscribe(0xFFFF, &[], b"a"),
-        bytes::subscribe(1, &[], b"b", 0),
-        bytes::unsubscribe(0x0203, &[], b"none"),
+        wire::subscribe(0x0102, &[], b"a", 1),
+        wire::unsubscribe(0xFFFF, &[], b"a"),
+        wire::subscribe(1, &[], b"b", 0),
+        wire::unsubscribe(0x0203, &[], b"none"),
     ];
     client.raw(&requests.concat());
     let answer = |packet: &Packet| match packet {

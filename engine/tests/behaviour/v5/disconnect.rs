@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::bytes;
+use super::wire;
 use crate::support::raw::{connect_as, field};
 use crate::support::{Bench, Client, SECOND, connect, connect5, resume5, will, will5};
 use surewire_engine::config::{Config, QueueFullPolicy};
@@ -25,21 +25,21 @@ type End = (&'static str, u8, fn(&Bench, &Client));
 const ENDS: [End; 16] = [
     ("a malformed packet", 0x81, |_, client| client.raw(&[0xC0, 1, 0])),
     ("a protocol error", 0x82, |_, client| client.raw(&[0xD0, 0])),
-    ("a second CONNECT", 0x82, |_, client| client.raw(&bytes::connect(2, &[], &[&field("c")]))),
+    ("a second CONNECT", 0x82, |_, client| client.raw(&wire::connect(2, &[], &[&field("c")]))),
     ("another protocol", 0x82, |_, client| client.raw(&connect_as("MQTT", 9, 2, &[b"c"]))),
     ("a raised expiry", 0x82, |_, client| {
         client.disconnect5(0, |set| set.session_expiry_interval = Some(1));
     }),
     ("a wildcard in a topic", 0x90, |_, client| {
-        client.raw(&bytes::publish(0x30, b"#", None, &[]));
+        client.raw(&wire::publish(0x30, b"#", None, &[]));
     }),
     ("too many messages at a time", 0x93, |_, client| {
         for id in 1..=3 {
-            client.raw(&bytes::publish(0x34, b"x", Some(id), &[]));
+            client.raw(&wire::publish(0x34, b"x", Some(id), &[]));
         }
     }),
     ("an alias that was not offered", 0x94, |_, client| {
-        client.raw(&bytes::publish(0x30, b"t", None, &[0x23, 0xFF, 0xFF]));
+        client.raw(&wire::publish(0x30, b"t", None, &[0x23, 0xFF, 0xFF]));
     }),
     ("a packet that is too large", 0x95, |_, client| client.raw(&[0x30, 255, 255, 255, 127])),
     ("an answer that is too large", 0x95, |_, client| {
@@ -147,7 +147,7 @@ fn what_a_client_sends_behind_its_disconnect_is_ignored() {
     let (bench, watcher, client) = served();
     let conn = client.conn();
     watcher.subscribe("#", 0);
-    let publish = bytes::publish(0x31, b"x", None, &[]);
+    let publish = wire::publish(0x31, b"x", None, &[]);
     client.raw(&[&[0xE0, 0][..], &publish, &[0xF0, 0]].concat());
     bench.event(Event::Received { conn, packet: Packet::Pingreq });
     bench.event(Event::Closed { conn, why: Lost::ByPeer });

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::bytes;
+use super::wire;
 use crate::support::raw::packet;
 use crate::support::{Bench, Client, SECOND, connect5, resume5, will, will5};
 use surewire_engine::config::Config;
@@ -45,11 +45,11 @@ fn a_silent_client_is_closed_at_exactly_one_and_a_half_times_its_keep_alive() {
 fn any_packet_puts_the_deadline_off_and_only_a_packet() {
     let packets = [
         vec![0xC0, 0],
-        bytes::publish(0x30, b"t", None, &[]),
-        bytes::publish(0x32, b"t", Some(1), &[]),
-        bytes::publish(0x34, b"t", Some(2), &[]),
-        bytes::subscribe(3, &[], b"t", 0),
-        bytes::unsubscribe(4, &[], b"t"),
+        wire::publish(0x30, b"t", None, &[]),
+        wire::publish(0x32, b"t", Some(1), &[]),
+        wire::publish(0x34, b"t", Some(2), &[]),
+        wire::subscribe(3, &[], b"t", 0),
+        wire::unsubscribe(4, &[], b"t"),
         packet(0x40, &[&[0, 9]]),
         packet(0x50, &[&[0, 9, 0x80]]),
         packet(0x62, &[&[0, 9]]),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::bytes::frames;
+use super::wire::frames;
 use crate::support::{Bench, Client, NEVER, connect5_with, options, puback, pubcomp, resume5};
 use surewire_engine::config::Config;
 use surewire_engine::notice::{CloseReason, DropReason, Notice};
@@ -165,7 +165,7 @@ const WITH_WORDS: [Question; 5] = [
     }),
     ("SUBACK", 0x90, |client| client.subscribe_as(1, &BAD_FILTERS)),
     ("UNSUBACK", 0xB0, |client| {
-        client.raw(&super::bytes::unsubscribe(1, &[], b"a/#/b"));
+        client.raw(&super::wire::unsubscribe(1, &[], b"a/#/b"));
     }),
     ("DISCONNECT", 0xE0, |client| client.raw(&[0xC0, 1, 0])),
 ];
@@ -369,7 +369,7 @@ fn a_client_that_wants_no_problem_information_gets_no_words_in_acknowledgements(
             assert_eq!((code, told.is_some()), (0x87, words), "QoS {qos}, {wants:?}");
         }
         client.subscribe_as(1, &BAD_FILTERS);
-        client.raw(&super::bytes::unsubscribe(2, &[], b"a+"));
+        client.raw(&super::wire::unsubscribe(2, &[], b"a+"));
         for packet in client.take() {
             let (Packet::Suback(ack) | Packet::Unsuback(ack)) = packet else {
                 panic!("{packet:?}")

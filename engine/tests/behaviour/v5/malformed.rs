@@ -1,7 +1,7 @@
 //! MQTT 5.0: what is malformed, what is a protocol error, and what has a code of its own (section
 //! 4.13 and the sections that it collects).
 
-use super::bytes::{
+use super::wire::{
     CLEAN, PASSWORD, USER_NAME, WILL, WILL_RETAIN, connect, list, publish, subscribe,
     text_property, unsubscribe, user_property,
 };

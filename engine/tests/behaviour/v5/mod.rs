@@ -5,7 +5,7 @@ mod aliases;
 mod auth;
 mod before_connack;
 mod breaches;
-mod bytes;
+
 mod connack;
 mod connect;
 mod data;
@@ -30,6 +30,7 @@ mod takeover;
 mod unsubscribe;
 mod will;
 mod will_restart;
+mod wire;
 
 use bytes::Bytes;
 use surewire_engine::id::PacketId;

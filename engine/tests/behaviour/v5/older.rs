@@ -1,6 +1,6 @@
 //! Older clients see nothing of MQTT 5.0, whatever others do.
 
-use super::bytes::frames;
+use super::wire::frames;
 use crate::support::raw::{field, packet};
 use crate::support::{
     Bench, Client, NEVER, SECOND, connect, connect5, options, props, resume5, will, will5,
@@ -70,7 +70,7 @@ fn messages_from_5_0_reach_an_older_client_in_its_own_form() {
         publisher.publish5("t/live", qos, "x", full);
         // By an alias that stands for the topic.
         publisher.publish5("t/alias", qos, "y", |set| set.topic_alias = Some(1));
-        let aliased = super::bytes::publish(0x30, b"", None, &[0x23, 0, 1]);
+        let aliased = super::wire::publish(0x30, b"", None, &[0x23, 0, 1]);
         publisher.raw(&aliased);
         let first = 0x30 | qos << 1;
         let expected = [
@@ -211,7 +211,7 @@ const ENDS: [End; 12] = [
     ("a packet that is too large", |_, client| client.raw(&[0x30, 255, 255, 255, 127])),
     ("a DISCONNECT of 5.0", |_, client| client.raw(&[0xE0, 1, 4])),
     ("a second CONNECT", |_, client| {
-        client.raw(&super::bytes::connect(2, &[], &[&field("c")]));
+        client.raw(&super::wire::connect(2, &[], &[&field("c")]));
     }),
     ("silence", |bench, _| bench.advance(15 * SECOND)),
     ("a take-over by 5.0", |bench, _| drop(bench.open(resume5("c", NEVER)))),

@@ -68,8 +68,7 @@ impl From<&Settings> for Limits {
             max_connections,
             receive_maximum,
             receive_maximum_policy,
-            // The codec's own, which is shown.
-            max_packet_size: _,
+            max_packet_size: _, // The codec's own is shown.
             topic_alias_maximum,
             max_unsent_bytes,
             stall_timeout,
@@ -85,7 +84,7 @@ impl From<&Settings> for Limits {
             session_expiry_interval,
             max_session_expiry_interval,
             check_payload_format,
-            // Not limits.
+            // No limits.
             authentication_methods: _,
             authentication_timeout: _,
             server_reference: _,

@@ -15,6 +15,8 @@ BACKLOG = 1000
 TRANSPORTS = ("mqtt", "mqtts", "ws", "wss")
 # Whom the REST interface lets in.
 USER, PASSWORD = "operator", "interop"
+# What clients of MQTT 5.0 that ask are told; their id is behind it.
+RESPONSE_INFORMATION = "interop/answers/"
 
 
 class BrokerError(Exception):
@@ -88,6 +90,7 @@ def _surewire(options, folder, ports, rest_port):
     lines = [
         f"logging: {'true' if options.packet_log else 'false'}",
         f"max_msgqueue_messages: {BACKLOG}",
+        f"response_information: '{RESPONSE_INFORMATION}'",
         f"http_server: {{addr: '127.0.0.1:{rest_port}', user: {{{USER}: {PASSWORD}}}}}",
         "listener:",
         f"- {{protocol: mqtt, addr: '127.0.0.1:{ports['mqtt']}'}}",

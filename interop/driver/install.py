@@ -9,12 +9,19 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent.parent
 VENV = HERE / ".venv"
 VENV_PYTHON = VENV / "bin/python"
+RUST = HERE / "rust"
 
 
 def all_clients(with_mosquitto=False):
     _debian_packages(with_mosquitto)
     _python_packages()
     _node_packages()
+    _rust_suites()
+
+
+def rust_suite(name):
+    """The path of a suite in Rust, which is a program of its own."""
+    return str(RUST / "target/debug" / name)
 
 
 def chromium():
@@ -74,6 +81,13 @@ def _node_packages():
         return
     _call(["npm", "install", "--no-audit", "--no-fund", "--loglevel=error"], cwd=HERE)
     shutil.copyfile(wanted, HERE / "node_modules/installed")
+
+
+def _rust_suites():
+    """Cargo sees itself what there is to build, in a folder that does not depend on who asks."""
+    environment = dict(os.environ, CARGO_TARGET_DIR=str(RUST / "target"))
+    cargo = ["cargo", "build", "--quiet", "--locked", "--manifest-path", RUST / "Cargo.toml"]
+    _call(cargo, env=environment)
 
 
 def _is_current(stamp, wanted):

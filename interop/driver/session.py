@@ -35,8 +35,14 @@ _PYTHON = [str(install.VENV_PYTHON), "-u"]
 SUITES = {
     "mosquitto_clients": [*_PYTHON, "-m", "suites.mosquitto_clients"],
     "paho": [*_PYTHON, "-m", "suites.paho_client"],
+    "paho_v5": [*_PYTHON, "-m", "suites.paho_v5"],
     "aiomqtt": [*_PYTHON, "-m", "suites.aiomqtt_client"],
+    "aiomqtt_v5": [*_PYTHON, "-m", "suites.aiomqtt_v5"],
+    "gmqtt": [*_PYTHON, "-m", "suites.gmqtt_client"],
     "mqttjs": ["node", "suites/mqttjs.mjs"],
+    "mqttjs_v5": ["node", "suites/mqttjs_v5.mjs"],
+    "rumqttc": [install.rust_suite("rumqttc")],
+    "mqtt_endpoint": [install.rust_suite("mqtt_endpoint")],
     "chromium": ["node", "suites/chromium.mjs"],
     "dashboard": ["node", "suites/dashboard.mjs"],
 }
@@ -133,6 +139,7 @@ def _environment(suite, options, folder, broker):
         "host": "127.0.0.1",
         "ports": broker.ports,
         "backlog": brokers.BACKLOG,
+        "response_information": brokers.RESPONSE_INFORMATION,
         "rest": {"port": broker.rest_port, "user": brokers.USER, "password": brokers.PASSWORD},
         "ca": str(folder / "ca.pem"),
         "stranger_ca": str(folder / "stranger.pem"),

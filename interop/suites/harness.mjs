@@ -10,6 +10,8 @@ export const env = JSON.parse(process.env.INTEROP)
 /** How long one awaited event may take, in milliseconds. */
 export const PATIENCE = 10_000
 export const MEBIBYTE = Buffer.from(Uint8Array.from({ length: 1 << 20 }, (_, i) => (i * 31) % 251))
+/** In seconds: longer than any test, so that a session, or a Will, ends otherwise. */
+export const LONG = 3600
 
 const SCHEMES = { mqtt: 'mqtt', mqtts: 'mqtts', ws: 'ws', wss: 'wss' }
 export const TRANSPORTS = Object.keys(SCHEMES)
@@ -81,15 +83,16 @@ export class Client {
       ...options,
     })
     scene.atEnd(() => client.mqtt.endAsync(true))
-    client.mqtt.on('message', (topic, payload, packet) =>
-      client.messages.push({ topic, payload, qos: packet.qos, retain: packet.retain }))
+    client.mqtt.on('message', (topic, payload, { qos, retain, properties }) =>
+      client.messages.push({ topic, payload, qos, retain, properties }))
     client.connack = await answerToConnect(client.mqtt)
     return client
   }
 
   /** Subscribes and returns the granted QoS. */
-  async subscribe(topic, qos) {
-    const [grant] = await within(PATIENCE, 'no SUBACK', this.mqtt.subscribeAsync(topic, { qos }))
+  async subscribe(topic, qos, options = {}) {
+    const done = this.mqtt.subscribeAsync(topic, { qos, ...options })
+    const [grant] = await within(PATIENCE, 'no SUBACK', done)
     return grant.qos
   }
 

@@ -29,6 +29,14 @@ TRANSPORTS = tuple(PORTS)
 PATIENCE = 10
 MEBIBYTE = bytes(i * 31 % 251 for i in range(1 << 20))
 
+# What messages of MQTT 5.0 carry. The order is to stay, and so is the name that comes twice.
+USER_PROPERTIES = [("b", "1"), ("a", "2"), ("b", "3"), ("naïve", "")]
+CONTENT_TYPE = "text/plain; charset=utf-8"
+CORRELATION_DATA = b"\x00\xff of no encoding \xc3"
+MESSAGE_EXPIRY = 600
+# Longer than any test, so that a session, or a Will, ends otherwise.
+LONG = 3600
+
 _tests = []
 _scene_numbers = itertools.count(1)
 
@@ -76,6 +84,26 @@ def next_of(events, what):
         return events.get(timeout=PATIENCE)
     except queue.Empty:
         raise AssertionError(f"no {what} within {PATIENCE} s") from None
+
+
+async def until(last, next_payload):
+    """The payloads that come before the last one."""
+    got = []
+    while (payload := await next_payload()) != last:
+        got.append(payload)
+    return got
+
+
+class Stopwatch:
+    """Runs from its making. There is only a least time to hold a broker to: machines stall."""
+
+    def __init__(self):
+        self._start = time.monotonic()
+
+    def assert_at_least(self, seconds):
+        passed = time.monotonic() - self._start
+        # The broker's clock may be another, and coarser.
+        assert passed >= seconds - 0.1, f"after {passed:.3f} s already, not {seconds} s"
 
 
 class Line:

@@ -1,4 +1,4 @@
-"""mosquitto_pub and mosquitto_sub, as people use them in shells and scripts."""
+"""mosquitto_pub, mosquitto_sub and mosquitto_rr, as people use them in shells and scripts."""
 
 import queue
 import signal
@@ -8,7 +8,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from suites import harness
-from suites.harness import MEBIBYTE, PATIENCE, Line, next_of, test
+from suites.harness import LONG, MEBIBYTE, PATIENCE, Line, Stopwatch, next_of, test
 
 # Payloads in hexadecimal: exact, and always one line.
 _MESSAGE_FORMAT = "message %q %r %t %x"
@@ -21,19 +21,21 @@ class Message(NamedTuple):
     payload: bytes
     qos: int
     retain: int
+    properties: tuple = ()
 
 
 class Subscriber:
-    """A running mosquitto_sub; `topics` are acknowledged when the constructor returns."""
+    """A running mosquitto_sub; `topics` are acknowledged when the constructor returns. `shows` are
+    more parts of its output format, for the properties of MQTT 5.0."""
 
-    def __init__(self, scene, topics, *options, listener="mqtt", port=None):
+    def __init__(self, scene, topics, *options, listener="mqtt", port=None, shows=()):
         self.messages = queue.Queue()
         self.codes = queue.Queue()
         self._lines = []
         filters = [word for topic in topics for word in ("-t", topic)]
         self._process = subprocess.Popen(
             [*_LINE_BUFFERED, "mosquitto_sub", *_address(listener, port), *filters, *options,
-             "-d", "-F", _MESSAGE_FORMAT],
+             "-d", "-F", "\t".join([_MESSAGE_FORMAT, *shows])],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         scene.at_end(self.kill)
@@ -94,8 +96,10 @@ def _address(listener, port=None):
 
 
 def _parse(line):
+    line, *properties = line.split("\t")
     _, qos, retain, topic, *rest = line.split(" ")
-    return Message(topic, bytes.fromhex(rest[0] if rest else ""), int(qos), int(retain))
+    payload = bytes.fromhex(rest[0] if rest else "")
+    return Message(topic, payload, int(qos), int(retain), tuple(properties))
 
 
 def _qos_test(version, published, subscribed):
@@ -107,7 +111,7 @@ def _qos_test(version, published, subscribed):
         assert subscriber.next() == Message(topic, b"hello", min(published, subscribed), 0)
 
 
-for _version in ("mqttv311", "mqttv31"):
+for _version in ("mqttv5", "mqttv311", "mqttv31"):
     for _published in range(3):
         for _subscribed in range(3):
             _qos_test(_version, _published, _subscribed)
@@ -367,14 +371,102 @@ def _(scene):
     assert subscriber.next().payload == b"hello"
 
 
-@test("MQTT 5 is served or refused by its own reason code, and never hangs")
+@test("mqttv5: properties of a message arrive as they were sent")
 def _(scene):
-    done = _pub("-V", "mqttv5", "-t", scene.topic(), "-q", "1", "-r", "-m", "five")
-    if done.returncode == 0:
-        late = Subscriber(scene, [scene.topic()], "-q", "1", "-V", "mqttv5")
-        assert late.next() == Message(scene.topic(), b"five", 1, 1)
-    else:
-        assert b"Unsupported Protocol Version" in done.stderr + done.stdout, done
+    shows = ["%F", "%E", "%C", "%R", "%D", "%P"]
+    subscriber = Subscriber(scene, [scene.topic()], "-q", "1", "-V", "mqttv5", shows=shows)
+    properties = [
+        ("payload-format-indicator", "1"),
+        ("message-expiry-interval", "600"),
+        ("content-type", "text/plain"),
+        ("response-topic", "interop/answers"),
+        ("correlation-data", "question 7"),
+        ("user-property", "b", "1"),
+        ("user-property", "a", "2"),
+        ("user-property", "b", "3"),
+    ]
+    options = [word for p in properties for word in ("-D", "publish", *p)]
+    publish(scene.topic(), "-q", "1", "-V", "mqttv5", *options, payload=b"hello")
+    form, expiry, *others = subscriber.next().properties
+    assert form == "1" and 0 < int(expiry) <= 600, (form, expiry)
+    assert others == ["text/plain", "interop/answers", "question 7", "b:1 a:2 b:3"]
+
+
+@test("mqttv5: a message of 5.0 reaches 3.1.1 without properties, and the other way round")
+def _(scene):
+    old = Subscriber(scene, [scene.topic()], "-q", "1", "-V", "mqttv311")
+    new = Subscriber(scene, [scene.topic()], "-q", "1", "-V", "mqttv5", shows=["%C"])
+    content = ["-D", "publish", "content-type", "text/plain"]
+    publish(scene.topic(), "-q", "1", "-V", "mqttv5", *content, payload=b"new")
+    publish(scene.topic(), "-q", "1", "-V", "mqttv311", payload=b"old")
+    assert [old.next().payload for _ in range(2)] == [b"new", b"old"]
+    assert [new.next().properties for _ in range(2)] == [("text/plain",), ("",)]
+
+
+@test("mqttv5: will delay and session expiry of a killed client")
+def _(scene):
+    watcher = Subscriber(scene, [scene.topic("will")], "-q", "2")
+
+    def victim(delay, expiry, name):
+        delayed = ["-D", "will", "will-delay-interval", str(delay)]
+        session = ["-V", "mqttv5", "-c", "-i", scene.client_id(name), "-x", str(expiry)]
+        return Subscriber(scene, [scene.topic()], *session, *_will(scene, qos=1), *delayed)
+
+    # Either at its delay or with its session, whatever ends first.
+    for name, delay, expiry in (("delayed", 1, LONG), ("expired", LONG, 1)):
+        killed, watch = victim(delay, expiry, name), Stopwatch()
+        killed.kill()
+        assert watcher.next().payload == b"gone"
+        watch.assert_at_least(1)
+
+
+@test("mqttv5: a topic alias stands for the topic of many lines")
+def _(scene):
+    lines = [f"line {n}".encode() for n in range(50)]
+    subscriber = Subscriber(scene, [scene.topic()], "-q", "1")
+    alias = ["-D", "publish", "topic-alias", "1"]
+    publish_lines(scene.topic(), lines, "-q", "1", "-V", "mqttv5", *alias)
+    assert [subscriber.next()[:2] for _ in lines] == [(scene.topic(), line) for line in lines]
+
+
+@test("mqttv5: mosquitto_rr gets the answer to its request")
+def _(scene):
+    shows = ["%R", "%D"]
+    responder = Subscriber(scene, [scene.topic()], "-q", "1", "-V", "mqttv5", shows=shows)
+    request = subprocess.Popen(
+        ["mosquitto_rr", *_address("mqtt"), "-t", scene.topic(), "-e", scene.topic("answers"),
+         "-m", "question", "-q", "1", "-W", str(PATIENCE)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    scene.at_end(request.kill)
+    asked = responder.next()
+    assert asked.payload == b"question" and asked.properties[0] == scene.topic("answers"), asked
+    publish(asked.properties[0], "-q", "1", "-V", "mqttv5", payload=b"answer")
+    output, _ = request.communicate(timeout=PATIENCE)
+    assert output == b"answer\n", output
+
+
+@test("mqttv5: PUBACK 0x10 where nobody subscribes")
+def _(scene):
+    done = _pub("-V", "mqttv5", "-t", scene.topic(), "-q", "1", "-m", "for nobody", "-d")
+    assert done.returncode == 0 and b"RC:16" in done.stdout + done.stderr, done
+
+
+@test("mqttv5: SUBACK 0x8F for a filter that is none", not_mosquitto=True)
+def _(scene):
+    # Mosquitto 2.0.11 takes an empty share name.
+    done = _sub("-V", "mqttv5", "-t", "$share//t", "-d", "-E")
+    assert b"Subscribed (mid: 1): 143" in done.stdout + done.stderr, done
+
+
+@test("mqttv5: Retain As Published and Subscription Identifiers")
+def _(scene):
+    options = ["-D", "subscribe", "subscription-identifier", "42", "--retain-as-published"]
+    subscriber = Subscriber(
+        scene, [scene.topic()], "-q", "1", "-V", "mqttv5", *options, shows=["%S"]
+    )
+    publish(scene.topic(), "-r", "-q", "1", payload=b"live")
+    assert subscriber.next() == Message(scene.topic(), b"live", 1, 1, ("42",))
 
 
 if __name__ == "__main__":

@@ -301,17 +301,5 @@ def _(scene):
     assert client.next().payload == b"hello"
 
 
-@test("MQTT 5 is served or refused by its own reason code, and never hangs")
-def _(scene):
-    client = paho.Client(CallbackAPIVersion.VERSION2, scene.client_id(), protocol=paho.MQTTv5)
-    answers = queue.Queue()
-    client.on_connect = lambda _c, _u, _f, code, _p: answers.put(code)
-    client.connect(harness.HOST, harness.PORTS["mqtt"])
-    client.loop_start()
-    scene.at_end(client.loop_stop)
-    code = next_of(answers, "CONNACK")
-    assert code.value in (0, 0x84), code
-
-
 if __name__ == "__main__":
     harness.run()

@@ -13,7 +13,7 @@ use crate::environment::Stream;
 /// How long what was sent may take to leave.
 const FLUSH: Duration = Duration::from_secs(5);
 
-/// Bytes that the peer may send while it does.
+/// Bytes that a stranger may send while it does.
 const DRAIN: usize = 64 * 1024;
 
 /// Ends the connection and frees its number.
@@ -30,12 +30,15 @@ pub(super) async fn close(connection: &Rc<Connection>, end: End) {
     connection.queue.take();
     let stream = connection.stream.take();
     if let (Some(mut stream), true) = (stream, end != End::Abandoned) {
-        linger(&mut stream).await;
+        // Of a packet that is too large the most is yet to come when it is refused, and a client
+        // looks for our answer once it has sent all of it.
+        let largest = connection.worker.shared.settings.limits.max_packet_size;
+        crate::linger::linger(&mut stream, largest.saturating_mul(2).max(DRAIN)).await;
     }
     connection.worker.release(connection);
 }
 
-/// Lets the peer read what was sent last.
+/// Lets a stranger read what was sent last.
 pub(super) async fn linger(stream: &mut Box<dyn Stream>) {
     crate::linger::linger(stream, DRAIN).await;
 }

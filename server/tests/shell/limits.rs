@@ -1,6 +1,6 @@
 //! What a peer can do wrong, and what it can make us hold.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::time::Duration;
 
 use surewire_engine::config::Config as EngineConfig;
@@ -81,6 +81,29 @@ fn the_peer_reads_why_it_was_refused_although_it_sent_more() {
         client.send(&stream);
         client.expect(&[0x20, 2, 0, 2]);
         client.expect_end();
+    }
+}
+
+#[test]
+fn a_peer_can_send_all_of_a_packet_that_is_too_large_and_need_not_hear_why_before() {
+    let broker = Broker::start(plain());
+    for _ in 0..10 {
+        let mut client = broker.connect();
+        client.send(&[0x10, 14, 0, 4, b'M', b'Q', b'T', b'T', 5, 2, 0, 0, 0, 0, 1, b'c']);
+        let mut head = [0; 2];
+        client.stream.read_exact(&mut head).unwrap();
+        assert_eq!(head[0], 0x20, "CONNACK");
+        client.stream.read_exact(&mut vec![0; usize::from(head[1])]).unwrap();
+        let publish = publish_bytes("t", &vec![0; 3 << 20]);
+        let (first, rest) = publish.split_at(1_000);
+        client.send(first);
+        let mut goodbye = [0; 3];
+        client.stream.read_exact(&mut goodbye).unwrap();
+        assert_eq!((goodbye[0], goodbye[2]), (0xE0, 0x95), "DISCONNECT, Packet too large");
+        // Many clients would not look for it once a write has failed.
+        for part in rest.chunks(64 * 1024) {
+            client.stream.write_all(part).expect("the broker reads on");
+        }
     }
 }
 

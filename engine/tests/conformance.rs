@@ -21,9 +21,8 @@ fn needed(version: &str) -> BTreeMap<Statement, String> {
     let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file}: {error}"));
     let rows = text.lines().skip(1).map(fields);
     let excepted = not_applicable();
-    let binding = rows.filter(|row| {
-        row[5] == "yes" && !excepted.contains(&(version.to_owned(), row[0].clone()))
-    });
+    let binding = rows
+        .filter(|row| row[5] == "yes" && !excepted.contains(&(version.to_owned(), row[0].clone())));
     binding.map(|row| ((version.to_owned(), row[0].clone()), row[4].clone())).collect()
 }
 

@@ -49,7 +49,9 @@ impl Engine {
         self.route.to_close.retain(|(other, why)| *other != conn || *why != CloseReason::QueueFull);
         self.touch(slot, routed.after);
         let for_nobody = self.counters.routed == before && routed.retained != Retained::Stored;
-        let code = if for_nobody && version == Version::V5 {
+        // Not in PUBREC: there are clients that take any code but 0 for the end of the exchange.
+        let can_be_told = version == Version::V5 && qos == QoS::AtLeastOnce;
+        let code = if for_nobody && can_be_told {
             ReasonCode::NoMatchingSubscribers
         } else {
             ReasonCode::Success

@@ -183,7 +183,7 @@ fn the_same_identifier_may_be_in_use_in_both_directions() {
     bench.connect5("p").publish5("t", 2, "to the client", |_| {});
     let id = client.delivery().packet_id.unwrap().get();
     client.publish_as("other", 2, false, "from the client", id, false);
-    assert_eq!(client.ack(), ("pubrec", 0x10, None));
+    assert_eq!(client.ack(), ("pubrec", 0x00, None));
     client.send(pubrec(id));
     assert_eq!(client.take(), [pubrel(id)]);
     client.send(pubrel(id));

@@ -213,7 +213,7 @@ fn a_full_window_holds_nothing_back_but_messages() {
     reader.publish_as("u", 1, false, "x", 8, false);
     assert_eq!(reader.ack(), ("puback", 0x10, None));
     reader.publish_as("u", 2, false, "x", 9, false);
-    assert_eq!(reader.ack(), ("pubrec", 0x10, None));
+    assert_eq!(reader.ack(), ("pubrec", 0x00, None));
     reader.send(pubrel(9));
     assert_eq!(reader.ack(), ("pubcomp", 0x00, None));
     reader.subscribe("u", 1);

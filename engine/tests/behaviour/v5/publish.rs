@@ -68,7 +68,7 @@ fn a_qos_2_exchange_for_nobody_goes_its_whole_way() {
     let bench = Bench::new();
     let publisher = bench.connect5("p");
     publisher.publish_as("t", 2, false, "x", 5, false);
-    assert_eq!(publisher.ack(), ("pubrec", 0x10, None));
+    assert_eq!(publisher.ack(), ("pubrec", 0x00, None));
     let reader = bench.connect5("r");
     reader.subscribe("t", 2);
     // The exchange is open: the same identifier is the same message.

@@ -10,7 +10,7 @@ use crate::support::Program;
 #[test]
 fn every_qos_crosses_in_every_version() {
     let broker = Broker::plain();
-    for version in ["mqttv31", "mqttv311"] {
+    for version in ["mqttv31", "mqttv311", "mqttv5"] {
         for qos in ["0", "1", "2"] {
             let flags = ["-t", "a/+", "-q", qos, "-V", version];
             let subscriber = broker.subscriber(&[&flags[..], &["-C", "1", "-v"]].concat());
@@ -25,7 +25,7 @@ fn every_qos_crosses_in_every_version() {
         }
     }
     let log = broker.stop().stderr;
-    for version in ["\"MQTT 3.1\"", "\"MQTT 3.1.1\""] {
+    for version in ["\"MQTT 3.1\"", "\"MQTT 3.1.1\"", "\"MQTT 5.0\""] {
         assert!(log.contains(&format!("version={version}")), "{log}");
     }
 }

@@ -32,7 +32,7 @@ pub(crate) struct Connection {
     /// Those in use, either way.
     pub(crate) aliases: Option<Box<Aliases>>,
     /// Messages of the client whose PUBACK or PUBREC waits in the gate.
-    pub(crate) unanswered: u16,
+    pub(crate) unanswered: u32,
     /// How it has authenticated itself, if by an exchange.
     pub(crate) method: Option<Box<Method>>,
     /// The User Name of its CONNECT.

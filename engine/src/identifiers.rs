@@ -16,11 +16,6 @@ impl Identifiers {
     pub fn as_slice(&self) -> &[u32] {
         self.0.as_deref().unwrap_or_default()
     }
-
-    /// Adds one more; the same may come twice.
-    pub fn add(&mut self, identifier: u32) {
-        *self = self.as_slice().iter().copied().chain([identifier]).collect();
-    }
 }
 
 impl FromIterator<u32> for Identifiers {
@@ -42,9 +37,8 @@ mod tests {
 
     #[test]
     fn they_are_kept_in_the_order_they_came() {
-        let mut identifiers = Identifiers::from(None);
-        assert_eq!(identifiers, Identifiers::NONE);
-        [7, 3, 7].into_iter().for_each(|identifier| identifiers.add(identifier));
+        assert_eq!(Identifiers::from(None), Identifiers::NONE);
+        let identifiers: Identifiers = [7, 3, 7].into_iter().collect();
         assert_eq!(identifiers.as_slice(), [7, 3, 7]);
     }
 }

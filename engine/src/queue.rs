@@ -28,6 +28,13 @@ pub(crate) struct Entry {
     pub(crate) identifiers: Identifiers,
 }
 
+impl Entry {
+    /// Bytes that it counts for: those of its message, and of its identifiers.
+    fn weight(&self) -> usize {
+        self.message.weight() + size_of_val(self.identifiers.as_slice())
+    }
+}
+
 /// Waiting messages, oldest first, in ascending order of `seq`.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
@@ -143,7 +150,7 @@ impl Queue {
     }
 
     fn taken(&mut self, entry: &Entry) {
-        self.bytes -= entry.message.weight();
+        self.bytes -= entry.weight();
         if let Some(due) = entry.message.expires() {
             self.expiring.remove(&(due, entry.seq));
         }
@@ -152,7 +159,7 @@ impl Queue {
     /// Appends the entry by the rules of the queue-full policy and returns what had to go: nothing
     /// as a rule, several where the byte limit counts.
     pub(crate) fn push(&mut self, entry: Entry, config: &Config) -> Vec<Overflow> {
-        let weight = entry.message.weight();
+        let weight = entry.weight();
         let mut outcome = Vec::new();
         if weight > config.max_queued_bytes {
             outcome.push(Overflow::Rejected(entry, DropReason::LargerThanQueue));
@@ -187,7 +194,7 @@ impl Queue {
 
     /// Appends an entry whatever the limits.
     pub(crate) fn append(&mut self, entry: Entry) {
-        self.bytes += entry.message.weight();
+        self.bytes += entry.weight();
         if entry.qos == QoS::AtMostOnce {
             self.qos0.push_back(entry.seq);
         }
@@ -246,7 +253,7 @@ impl Queue {
     pub(crate) fn check(&self) {
         let ascending = self.entries.iter().zip(self.entries.iter().skip(1));
         assert!(ascending.clone().all(|(a, b)| a.seq < b.seq), "backlog out of order");
-        let bytes: usize = self.entries.iter().map(|entry| entry.message.weight()).sum();
+        let bytes: usize = self.entries.iter().map(Entry::weight).sum();
         assert_eq!(bytes, self.bytes, "backlog bytes");
         let qos0 = self.entries.iter().filter(|entry| entry.qos == QoS::AtMostOnce);
         assert!(qos0.map(|entry| entry.seq).eq(self.qos0.iter().copied()), "QoS 0 index");

@@ -128,7 +128,8 @@ impl Session {
             key,
             presence: Presence::Online(conn),
             lifetime,
-            version: Version::V3_1_1,
+            // Until it is known nothing is kept from it.
+            version: Version::V5,
             window: u16::MAX,
             address,
             connected_at: at,

@@ -20,10 +20,10 @@ impl Engine {
         let Some(connection) = self.connections.get(conn) else { return };
         let version = connection.version;
         let mut len = codec::encoded_len(version, &packet) as u64;
-        if !connection.takes(len) {
+        if len == 0 || !connection.takes(len) {
             packet.leave_out_words();
             len = codec::encoded_len(version, &packet) as u64;
-            if !connection.takes(len) {
+            if len == 0 || !connection.takes(len) {
                 return self.route.to_close.push((conn, CloseReason::AnswerTooLarge));
             }
         }
@@ -68,7 +68,7 @@ impl Engine {
             Some(outgoing) => self.send_now(conn, outgoing, len),
             None => {
                 connection.held += len;
-                connection.unanswered += u16::from(is_puback);
+                connection.unanswered += u32::from(is_puback);
                 if was_empty {
                     self.gated.push(conn);
                 }
@@ -120,7 +120,7 @@ impl Engine {
             let len = |outgoing: &Outgoing| outgoing.encoded_len(version) as u64;
             connection.held -= released.iter().map(len).sum::<u64>();
             let answered = released.iter().filter(|outgoing| is_puback(outgoing)).count();
-            connection.unanswered -= u16::try_from(answered).unwrap_or(u16::MAX);
+            connection.unanswered -= u32::try_from(answered).unwrap_or(u32::MAX);
             if !connection.gate.is_empty() {
                 self.gated.push(conn);
             }

@@ -171,6 +171,9 @@ impl Engine {
                     set.authentication_method.clone_from(&method);
                     set.authentication_data = data;
                 });
+                if !admitted.fits(&connect) {
+                    return self.refuse(conn, peer, Ok(&connect), Refusal::MaximumPacketSize);
+                }
                 self.accept(conn, peer, &admitted, *connect);
                 if let (Some(connection), Some(name)) = (self.connections.get_mut(conn), method) {
                     connection.method = Some(Box::new(Method { name, again: None }));

@@ -25,6 +25,13 @@ impl Engine {
         self.restored.forget(slot);
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let outbox = session.outbox.take();
+        let (expiry, will) = (outbox.as_ref().and_then(|o| o.expiry_set), session.will.take());
+        if let Some(due) = expiry {
+            self.timers.cancel(due, Timer::MessageExpiry(session.reference(slot)));
+        }
+        if let Some(due) = will.and_then(|will| will.due) {
+            self.timers.cancel(due, Timer::Will(session.reference(slot)));
+        }
         if let Presence::Offline { expires: Some(due), .. } = session.presence {
             self.timers.cancel(due, Timer::Expiry(session.reference(slot)));
         }

@@ -78,7 +78,10 @@ impl Engine {
         match lifetime {
             Lifetime::Beyond(expiry) if lives_on => {
                 self.leave(slot, expiry);
-                self.hand_on_shared(slot);
+                // At a stop the others are about to leave as well.
+                if reason != CloseReason::Stopping {
+                    self.hand_on_shared(slot);
+                }
                 self.publish_will(Some(slot), will);
             }
             // The session's end comes first: it is not there any more to receive the Will.

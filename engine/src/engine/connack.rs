@@ -30,6 +30,9 @@ impl Engine {
         let keep_alive = self.kept_alive(connect.keep_alive);
         let informs = asked.request_response_information == Some(true);
         let prefix = config.response_information.as_deref().filter(|_| informs);
+        let information = prefix.map(|prefix| format!("{prefix}{}", client.as_str()));
+        // A client may do without it, and a text has an end.
+        let information = information.filter(|text| text.len() <= usize::from(u16::MAX));
         PropertySet {
             session_expiry_interval: self.changed_expiry(asked, lifetime),
             receive_maximum: Some(config.receive_maximum).filter(|most| *most != u16::MAX),
@@ -37,8 +40,7 @@ impl Engine {
             assigned_client_identifier: assigned.then(|| client.as_str().into()),
             topic_alias_maximum: Some(config.topic_alias_maximum).filter(|most| *most != 0),
             server_keep_alive: keep_alive.filter(|seconds| *seconds != connect.keep_alive),
-            response_information: prefix
-                .map(|prefix| format!("{prefix}{}", client.as_str()).into()),
+            response_information: information.map(Into::into),
             ..PropertySet::NONE
         }
         .into()

@@ -86,11 +86,7 @@ impl Engine {
         let lifetime = self.lifetime(connect);
         let properties = self.connack_properties(connect, &client, assigned, lifetime);
         let admitted = Admitted { client, lifetime, properties };
-        let size = codec::encoded_len(connect.version, &admitted.connack(true));
-        if size > max_packet_size(connect.properties.get().maximum_packet_size) {
-            return Err(Refusal::MaximumPacketSize);
-        }
-        Ok(admitted)
+        if admitted.fits(connect) { Ok(admitted) } else { Err(Refusal::MaximumPacketSize) }
     }
 
     /// 22 characters of 62, some 131 bits: nobody guesses it, and every broker would accept it.
@@ -119,6 +115,7 @@ impl Engine {
         let before = self.lsn;
         let client = admitted.client.clone();
         self.see_to_restored_client(&client);
+        self.expire_overdue(&client);
         self.take_over(&client);
         let kept = self.by_client.get(&client).copied();
         if let (Some(slot), true) = (kept, connect.clean_start) {
@@ -167,6 +164,17 @@ impl Engine {
         let old = self.session_by_client(client).and_then(Session::connection);
         if let Some(conn) = old.filter(|_| !self.config.planted.is(Bug::TakeOverLeaves)) {
             self.close(conn, CloseReason::TakenOver);
+        }
+    }
+
+    /// The client's session was to end by now, and its timer has not gone off yet.
+    fn expire_overdue(&mut self, client: &ClientId) {
+        let Some(slot) = self.by_client.get(client).copied() else { return };
+        let Some(session) = self.sessions.get(slot) else { return };
+        if let Presence::Offline { expires: Some(due), .. } = session.presence
+            && due <= self.now
+        {
+            self.expire(session.reference(slot));
         }
     }
 
@@ -302,6 +310,12 @@ impl Engine {
 }
 
 impl Admitted {
+    /// Whether the client takes its CONNACK.
+    pub(super) fn fits(&self, connect: &Connect) -> bool {
+        let most = max_packet_size(connect.properties.get().maximum_packet_size);
+        (1..=most).contains(&codec::encoded_len(connect.version, &self.connack(true)))
+    }
+
     fn connack(&self, session_present: bool) -> Packet {
         let properties = self.properties.clone();
         Packet::Connack(Connack { session_present, code: ReasonCode::Success, properties })

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::action::{Delivery, Outgoing, TopicAlias};
 use crate::engine::Engine;
 use crate::id::{ConnId, Lsn, PacketId};
@@ -43,7 +45,7 @@ struct Receiver {
     /// Whether any of them keeps the RETAIN flag.
     retain_as_published: bool,
     /// Of all of them.
-    identifiers: Identifiers,
+    identifiers: SmallVec<[u32; 2]>,
 }
 
 /// A stored message that went to make room for another.
@@ -117,6 +119,7 @@ impl Engine {
         for receiver in receivers.drain(..) {
             let Receiver { session, granted, retain_as_published, identifiers } = receiver;
             let (qos, retain) = (published.min(granted), retained && retain_as_published);
+            let identifiers = identifiers.into_iter().collect();
             self.deliver(session, message, Copy { qos, retain, group: None, identifiers });
         }
         self.route.receivers = receivers;
@@ -278,7 +281,8 @@ impl Engine {
     pub(super) fn room_for(&self, conn: ConnId, delivery: &Delivery) -> Room {
         let Some(connection) = self.connections.get(conn) else { return Room::Congested };
         let len = delivery.encoded_len(connection.version) as u64;
-        if !connection.takes(len) {
+        // A length of 0: there is no such packet.
+        if len == 0 || !connection.takes(len) {
             Room::TooLarge
         } else if connection.fits(len, self.config.max_unsent_bytes) {
             Room::For(len)
@@ -339,12 +343,12 @@ impl Engine {
                 let receiver = receivers.get_mut(place as usize).expect("met in this routing");
                 receiver.granted = receiver.granted.max(granted);
                 receiver.retain_as_published |= retain_as_published;
-                subscription.identifier.into_iter().for_each(|id| receiver.identifiers.add(id));
+                receiver.identifiers.extend(subscription.identifier);
                 continue;
             }
             let place = u32::try_from(receivers.len()).expect("fewer than 2^32 sessions");
             session.route = (*number, place);
-            let identifiers = Identifiers::from(subscription.identifier);
+            let identifiers = subscription.identifier.into_iter().collect();
             let session = subscription.session;
             receivers.push(Receiver { session, granted, retain_as_published, identifiers });
         }

@@ -113,7 +113,8 @@ impl Engine {
         let Some(connection) = self.connections.get(conn) else { return false };
         let is_strict = self.config.receive_maximum_policy.is_strict(connection.version);
         let received = self.sessions.get(connection.session).map_or(0, |s| s.received.len());
-        let under_way = usize::from(connection.unanswered) + received;
+        let unanswered = usize::try_from(connection.unanswered).unwrap_or(usize::MAX);
+        let under_way = unanswered.saturating_add(received);
         is_strict && under_way >= usize::from(self.config.receive_maximum)
     }
 

@@ -85,7 +85,8 @@ impl Engine {
         }
         let connection = self.connections.get(conn)?;
         let copy = self.copy_of(&exchange.entry, Some(exchange.packet_id), true);
-        let fits = connection.takes(copy.encoded_len(connection.version) as u64);
+        let len = copy.encoded_len(connection.version) as u64;
+        let fits = len > 0 && connection.takes(len);
         (!fits).then_some(DropReason::PacketTooLarge)
     }
 

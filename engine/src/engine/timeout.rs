@@ -50,7 +50,8 @@ impl Engine {
                 Timer::Authentication(conn) => self.authentication_timeout(conn),
                 Timer::Stall(conn) => self.stalled(conn),
                 Timer::Redeliver(session) => self.redeliver(session),
-                Timer::Will(session) => self.will_is_due(session),
+                // A whole fan-out each.
+                Timer::Will(session) => return self.will_is_due(session),
                 // Up to a budget of their own each.
                 Timer::MessageExpiry(session) => return self.expire_messages(session),
                 Timer::GroupExpiry(group) => return self.expire_in_group(group),
@@ -142,7 +143,7 @@ impl Engine {
         self.set_timer(due, Timer::Redeliver(reference));
     }
 
-    fn expire(&mut self, reference: SessionRef) {
+    pub(super) fn expire(&mut self, reference: SessionRef) {
         let Some(session) = self.session_by_reference(reference) else { return };
         let offline = matches!(session.presence, Presence::Offline { .. });
         if offline && !self.config.planted.is(Bug::NothingExpires) {

@@ -44,10 +44,7 @@ impl Engine {
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let Some(will) = will else {
             // One that waited was for a client that did not come back.
-            if session.will.take().is_some() {
-                let session = session.key;
-                self.append(Record::WillCleared { session });
-            }
+            self.withdraw_will(slot);
             return;
         };
         let delay = will.properties.get().will_delay_interval.unwrap_or(0);
@@ -62,6 +59,9 @@ impl Engine {
             at: Time::ZERO,
         });
         let will = Arc::clone(&message);
+        if let Some(due) = session.will.take().and_then(|will| will.due) {
+            self.timers.cancel(due, Timer::Will(session.reference(slot)));
+        }
         session.will = Some(Box::new(Will { message, delay, due: None }));
         let (session, client) = (session.key, session.client.clone());
         if !self.config.planted.is(Bug::WillNotStored) {
@@ -121,6 +121,9 @@ impl Engine {
     pub(super) fn withdraw_will(&mut self, slot: u32) -> Option<Withdrawn> {
         let session = self.sessions.get_mut(slot)?;
         let will = session.will.take()?;
+        if let Some(due) = will.due {
+            self.timers.cancel(due, Timer::Will(session.reference(slot)));
+        }
         let (key, client) = (session.key, session.client.clone());
         self.append(Record::WillCleared { session: key });
         Some((client, will.message))

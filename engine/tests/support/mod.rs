@@ -208,6 +208,11 @@ impl Bench {
         self.0.borrow_mut().now = end;
     }
 
+    /// When the engine wants to be called next.
+    pub fn next_timeout(&self) -> Option<Time> {
+        self.0.borrow().engine.next_timeout()
+    }
+
     /// Handles what is due now.
     pub fn settle(&self) {
         self.advance(Duration::ZERO);

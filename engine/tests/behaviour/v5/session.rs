@@ -1,7 +1,7 @@
 //! MQTT 5.0: the session and its expiry (sections 3.1.2.4, 3.1.2.11.2 and 4.1).
 
 use surewire_engine::notice::{CloseReason, Notice, SessionEnd};
-use surewire_engine::packet::{Connect, ReasonCode};
+use surewire_engine::packet::{Connect, ReasonCode, SubscribeOptions};
 use surewire_engine::violation::Violation;
 
 use crate::support::{Bench, NEVER, SECOND, connect5, connect5_with, options, resume5};
@@ -168,4 +168,48 @@ fn sessions_pass_between_versions() {
     let client = bench.connect_persistent("c", true);
     let delivery = client.delivery();
     assert!(delivery.properties.is_empty(), "{delivery:?}");
+}
+
+#[test]
+fn a_session_that_is_overdue_is_gone_though_its_timer_has_not_gone_off() {
+    let bench = Bench::new();
+    let client = bench.resume5("c", 10, false);
+    client.subscribe("t", 1);
+    client.lose();
+    bench.stall(11 * SECOND);
+    bench.resume5("c", 10, false);
+}
+
+#[test]
+fn what_was_set_to_a_time_is_forgotten_with_its_reason() {
+    let bench = Bench::new();
+    for _ in 0..3 {
+        let will = crate::support::will5("gone", "c", NEVER);
+        let client = bench.open(Connect { will, ..resume5("c", NEVER) });
+        client.take();
+        client.lose();
+    }
+    bench.resume5("c", NEVER, true).disconnect5(0, |set| set.session_expiry_interval = Some(0));
+    assert_eq!(bench.next_timeout(), None, "the Wills'");
+    let client = bench.open(connect5_with("d", |set| set.receive_maximum = Some(1)));
+    client.take();
+    client.subscribe("t", 1);
+    for _ in 0..2 {
+        client.publish5("t", 1, "x", |set| set.message_expiry_interval = Some(NEVER));
+    }
+    client.lose();
+    assert_eq!(bench.next_timeout(), None, "the messages'");
+}
+
+// conformance: v5 MQTT-3.3.1-13
+#[test]
+fn retain_as_published_holds_after_a_restart() {
+    let bench = Bench::new();
+    let client = bench.resume5("c", NEVER, false);
+    let keeps = SubscribeOptions { retain_as_published: true, ..options(1) };
+    client.subscribe5("t", keeps, None);
+    client.lose();
+    bench.crash(SECOND);
+    bench.connect("p").retain("t", 1, "x");
+    assert_eq!(bench.resume5("c", NEVER, true).messages(), ["t=x q1 retain"]);
 }

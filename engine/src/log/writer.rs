@@ -251,8 +251,9 @@ impl Log {
         self.rounds
     }
 
-    /// Normally when it takes a segment and seven quarters of what lives; but a start alone is no
-    /// reason, unless there were many. On a full disk much sooner, for a few bytes may be what lets
+    /// Normally when it takes a segment and seven quarters of what lives, if there is something new:
+    /// a start alone is no reason, unless there were many; nor are the empty ends of segments, which
+    /// a round of large records leaves as they were. On a full disk much sooner, for a few bytes may be what lets
     /// all the rest go: after a bit more, or after any at all once it was full for long enough. But
     /// only if a round finds room.
     fn should_clean(&self) -> bool {
@@ -266,7 +267,11 @@ impl Log {
             let more = self.freed > segment && self.credit / 2 > self.live && spares > 1;
             (much || any) && (more || spares > self.files(self.most_live()))
         } else {
-            let begun = self.appended > segment / 16 || self.bytes() > segment * 3;
+            let begun = if self.rounds == 0 {
+                self.appended > segment / 16 || self.bytes() > segment * 3
+            } else {
+                self.grown > (segment / 16).max(self.live / 2)
+            };
             // Or the disk may turn out to be full halfway.
             let ready = self.reserve.len() >= self.files(self.most_live());
             begun && ready && self.bytes() > segment + self.live / 4 * 7

@@ -337,6 +337,46 @@ fn a_start_alone_is_no_reason_to_clean_but_many_are() {
     assert_eq!(wanted, [false, false, false, true]);
 }
 
+/// Rewrites so many records, each in a batch of its own, and trims to the first.
+fn clean_apart(log: &mut Log, disk: &mut Disk, lsns: std::ops::Range<u64>, len: usize) {
+    let live = (lsns.end - lsns.start) * (len as u64 + 4);
+    for lsn in lsns.clone() {
+        log.append(Pending { anew: len as u64 + 4, ..batch(lsn, len) });
+        assert_eq!(work(log, disk).1, Lsn(lsn));
+    }
+    let trim = Some(Lsn(lsns.start));
+    log.append(Pending { trim, live: Some(live), ..Pending::default() });
+    assert_eq!(work(log, disk).1, Lsn(lsns.end - 1));
+}
+
+#[test]
+fn a_round_whose_segments_stay_half_empty_is_not_begun_anew_before_something_is_appended() {
+    let mut disk = Disk::default();
+    let mut log = open(&mut disk, 1);
+    let half = SEGMENT / 2;
+    log.append(batch(1, 2 * SEGMENT));
+    work(&mut log, &mut disk);
+    assert!(log.wants_cleaning());
+    clean_apart(&mut log, &mut disk, 2..22, half);
+    let live = log.live();
+    assert!(log.bytes() > SEGMENT as u64 + live / 4 * 7, "much room, but none that cleaning frees");
+    assert!(!log.wants_cleaning());
+    let mut lsn = 22;
+    while !log.wants_cleaning() {
+        log.append(batch(lsn, half));
+        work(&mut log, &mut disk);
+        lsn += 1;
+    }
+    assert_eq!(lsn, 22 + 11, "once more than half of what lives came");
+    let mut log = open(&mut disk, 2);
+    log.set_live(live);
+    log.append(batch(lsn, 1));
+    work(&mut log, &mut disk);
+    assert!(log.wants_cleaning(), "after a start, once");
+    clean_apart(&mut log, &mut disk, lsn + 1..lsn + 21, half);
+    assert!(!log.wants_cleaning());
+}
+
 #[test]
 fn what_is_known_to_be_outdated_needs_no_spare_and_buys_no_cleaning() {
     let mut disk = Disk::default();

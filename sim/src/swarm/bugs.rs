@@ -2,8 +2,9 @@
 
 use surewire_engine::planted::{Bug, Planted};
 
-/// The seeds that were the first to find each planted bug: what they do is known to matter. A seed
-/// stands for another world once `plan` draws differently; `--planted all` tells which do it then.
+/// The seeds that were the first to find each planted bug, and those that found a real one: what
+/// they do is known to matter. A seed stands for another world once `plan` draws differently;
+/// `--planted all` tells which do it then.
 pub const REGRESSIONS: &[(u64, &str)] = &[
     (7, "ack-before-sync"),
     (135, "connack-before-discard"),
@@ -33,6 +34,8 @@ pub const REGRESSIONS: &[(u64, &str)] = &[
     (43, "silence-expires"),
     (6, "nothing-expires"),
     (2, "silent-drop"),
+    (2_847_149_553, "cleaning-without-end"),
+    (772_329_041, "cleaning-without-end"),
 ];
 
 /// The bug of that name, to be planted.

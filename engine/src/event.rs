@@ -81,10 +81,10 @@ pub enum Event {
     /// until [`Action::Trim`](crate::action::Action) says that all before can go; nothing happens
     /// until what was written last is durable.
     Clean {
-        /// About how many bytes to write in one step.
+        /// About how many bytes to write in one step. A few steps follow at once.
         step: u32,
         /// How many bytes are to be written for what was appended meanwhile, or the log would grow
-        /// faster than it is cleaned. What goes beyond a step follows in the next ones.
+        /// faster than it is cleaned: more steps follow until they are.
         owed: u64,
     },
     /// Whether the log takes more has changed.

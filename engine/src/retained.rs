@@ -72,10 +72,14 @@ impl Retained {
         self.bytes
     }
 
-    /// All that the log knows of: the broker's own are never recorded.
-    pub(crate) fn durable(&self) -> impl Iterator<Item = Arc<Content>> {
-        let stored = self.by_topic.iter().filter(|entry| !entry.0.topic.is_dollar());
-        stored.map(|entry| Arc::clone(&entry.0))
+    /// All behind a topic that the log knows of: the broker's own are never recorded.
+    pub(crate) fn durable_after(
+        &self,
+        after: Option<&TopicName>,
+    ) -> impl Iterator<Item = &Arc<Content>> {
+        let from = after.map_or(Bound::Unbounded, |after| Bound::Excluded(after.as_str()));
+        let stored = self.by_topic.range::<str, _>((from, Bound::Unbounded)).map(|entry| &entry.0);
+        stored.filter(|message| !message.topic.is_dollar())
     }
 
     pub(crate) fn get(&self, topic: &str) -> Option<&Arc<Content>> {
@@ -139,7 +143,7 @@ impl Retained {
         if !cursor.filter.has_wildcard() {
             let first_look = cursor.after.is_none();
             let Some(found) = self.get(filter).filter(|_| first_look) else { return Found::End };
-            cursor.after = Some(found.topic.clone());
+            cursor.after = Some(found.topic.detached());
             return Found::Message(Arc::clone(found));
         }
         let mut seek = Seek::start(filter, cursor.after.as_ref().map(TopicName::as_str));
@@ -147,7 +151,8 @@ impl Retained {
             *budget -= 1;
             let Some(message) = self.first(&seek) else { return Found::End };
             let name = message.topic.as_str();
-            cursor.after = Some(message.topic.clone());
+            // A handle would stay: the first one of a text makes a counter that lives as long as it.
+            cursor.after = Some(message.topic.detached());
             if topic::matches(filter, name) {
                 return Found::Message(Arc::clone(message));
             }

@@ -48,7 +48,7 @@ const BATCH_INPUTS: usize = 64;
 const BATCH_TIME: Duration = Duration::from_micros(50);
 
 /// Bytes of what lives that are written anew in one step of cleaning the log: below a millisecond.
-const CLEAN: u32 = 128 << 10;
+const CLEAN: u32 = 32 << 10;
 
 /// The clock is read, and one step timed, every so many inputs.
 const SAMPLE: usize = 8;

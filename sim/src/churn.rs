@@ -30,7 +30,7 @@ use surewire_engine::topic::TopicName;
 const STEP: Duration = Duration::from_millis(1);
 
 /// Bytes that are written anew in one step of cleaning, as in the server.
-const CLEAN: u32 = 128 << 10;
+const CLEAN: u32 = 32 << 10;
 
 /// What lives, what happens, and on what.
 #[derive(Clone, Copy, Debug)]

@@ -31,7 +31,8 @@ impl Engine {
         }
         let ownerless = self.restored.wills().map(|(key, will)| (key, will.clone()));
         image.wills.extend(ownerless);
-        image.retained = self.retained.durable().map(|m| (m.topic.clone(), m)).collect();
+        image.retained =
+            self.retained.durable_after(None).map(|m| (m.topic.clone(), Arc::clone(m))).collect();
         image.awaited = self.waiting.all().clone();
         for group in self.subscriptions.groups() {
             let stored = group.backlog.iter().filter(|entry| entry.qos != QoS::AtMostOnce);

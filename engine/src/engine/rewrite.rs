@@ -17,7 +17,6 @@ use crate::log::weigh;
 use crate::message::Content;
 use crate::planted::Bug;
 use crate::queue::Entry;
-use crate::retained::{Cursor, Found};
 use crate::session::{Lifetime, Presence, Session};
 use crate::time::Time;
 use crate::timers::Timer;
@@ -25,6 +24,10 @@ use crate::topic::{TopicFilter, TopicName};
 
 /// What it costs to look at something, in bytes that might be written instead.
 const LOOK: u64 = 16;
+
+/// Steps between two waits for the disk, at least: one long enough to be worth a sync would keep
+/// everybody waiting.
+const STEPS: u64 = 4;
 
 /// No more is owed than this: what waits for the disk has to stay small beside the memory.
 const MOST_OWED: u64 = 16 << 20;
@@ -92,8 +95,8 @@ enum Place {
 }
 
 impl Engine {
-    /// Writes the next part anew, once the last one is durable: a step of it now, the rest of what
-    /// is owed at the next timeouts.
+    /// Writes the next part anew, once the last one is durable: a step of it now, the rest at the
+    /// next timeouts.
     pub(super) fn clean_log(&mut self, step: u32, owed: u64) {
         let idle = self.restored.is_done() && !self.stopping;
         if self.round.is_none() && idle {
@@ -106,7 +109,7 @@ impl Engine {
         }
         if !round.at_it {
             round.step = u64::from(step);
-            round.owed = round.owed.max(round.step);
+            round.owed = round.owed.max(round.step * STEPS);
         }
         self.go_on_cleaning();
     }
@@ -158,7 +161,7 @@ impl Engine {
             Place::Held { slot, key, after, end } => self.clean_held(round, slot, key, after, end),
             Place::Group(slot) => self.clean_group(round, slot),
             Place::GroupHeld { slot, after, end } => self.clean_group_held(round, slot, after, end),
-            Place::Retained(after) => self.clean_retained(round, after),
+            Place::Retained(after) => self.clean_retained(round, after.as_ref()),
             Place::Awaited(after) => self.clean_awaited(round, after.as_ref()),
             Place::End => Place::End,
         };
@@ -329,23 +332,25 @@ impl Engine {
         Place::GroupHeld { slot, after: Some(seq), end }
     }
 
-    fn clean_retained(&mut self, round: &mut Round, after: Option<TopicName>) -> Place {
-        let everything = TopicFilter::parse("#".into()).expect("`#` is a filter");
-        let mut cursor = Cursor::behind(everything, after);
-        let mut looks = 1;
-        round.weight += LOOK;
-        match self.retained.next(&mut cursor, &mut looks) {
-            Found::End => return Place::Awaited(None),
-            // The broker's own, or nothing within a look.
-            Found::NotYet => {}
-            Found::Message(message) => {
-                let at = message.at;
-                let (received, retained, to) = (None, Retained::Stored, Vec::new());
-                let record = Record::Published { message, at, received, retained, to };
-                self.rewrite(round, record);
+    /// A quarter of a step in one go: finding the place in the tree takes longer than a message does.
+    fn clean_retained(&mut self, round: &mut Round, after: Option<&TopicName>) -> Place {
+        let mut left = round.step / 4;
+        let mut part = Vec::new();
+        for message in self.retained.durable_after(after) {
+            part.push(Arc::clone(message));
+            left = left.saturating_sub(message.weight() as u64);
+            if left == 0 {
+                break;
             }
         }
-        Place::Retained(cursor.after().cloned())
+        let Some(last) = part.last() else { return Place::Awaited(None) };
+        let after = last.topic.detached();
+        for message in part {
+            let at = message.at;
+            let (received, retained, to) = (None, Retained::Stored, Vec::new());
+            self.rewrite(round, Record::Published { message, at, received, retained, to });
+        }
+        Place::Retained(Some(after))
     }
 
     fn clean_awaited(

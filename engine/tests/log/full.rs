@@ -25,7 +25,7 @@ use crate::disk::Disk;
 use crate::recover;
 
 const SEGMENT: usize = 64 << 10;
-const STEP: u32 = 512;
+const STEP: u32 = 128;
 /// Bytes of a batch.
 const BATCH: usize = SEGMENT / 4;
 

@@ -355,7 +355,7 @@ impl Bench {
     pub fn clean(&self) {
         let before = self.trimmed();
         while self.trimmed() == before {
-            self.event(Event::Clean { step: 1_000, owed: 0 });
+            self.event(Event::Clean { step: 250, owed: 0 });
         }
     }
 
@@ -393,7 +393,9 @@ impl Bench {
         let mut actions = Vec::new();
         let now = world.now;
         let before = world.appended;
-        let is_internal = matches!(event, Event::Durable { .. } | Event::Clean { .. });
+        // Cleaning asks for timeouts itself.
+        let is_internal =
+            matches!(event, Event::Durable { .. } | Event::Clean { .. } | Event::Timeout);
         if let Event::Durable { upto } = event {
             world.are_durable(upto);
         }
@@ -416,7 +418,7 @@ impl Bench {
             self.step(Event::Durable { upto });
         }
         if cleans {
-            self.step(Event::Clean { step: 200, owed: 150 });
+            self.step(Event::Clean { step: 50, owed: 150 });
         }
     }
 

@@ -25,7 +25,7 @@ pub(crate) const LIMITS: Limits =
     Limits { max_packet_size: 1 << 20, max_user_properties: 100, reject_control_chars: false };
 
 /// Bytes that are written anew in one step of cleaning.
-const CLEAN: u32 = 1_000;
+const CLEAN: u32 = 250;
 
 /// Something that others see of a broker.
 #[derive(Debug)]

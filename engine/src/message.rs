@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::packet::{Properties, QoS};
+use crate::packet::{Properties, QoS, Version};
 use crate::time::Time;
 use crate::topic::TopicName;
 
@@ -42,6 +42,31 @@ pub struct Content {
     pub properties: Properties,
     /// When the broker accepted it, which is where its expiry counts from; 0 if it does not expire.
     pub at: Time,
+}
+
+/// The RETAIN flag of a session's copy of a message, and what it is there for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RetainFlag {
+    /// 0.
+    #[default]
+    Clear,
+    /// 1, because a subscription keeps it as it was published (5.0 section 3.8.3.1).
+    AsPublished,
+    /// 1, because the message was retained when the subscription was made.
+    Stored,
+}
+
+impl RetainFlag {
+    /// As a client of this version is to see it, which need not be the one that subscribed: before
+    /// 5.0 it says that the message was retained, and nothing else (3.1.1 statement MQTT-3.3.1-9).
+    #[must_use]
+    pub fn towards(self, version: Version) -> bool {
+        match self {
+            Self::Clear => false,
+            Self::AsPublished => version == Version::V5,
+            Self::Stored => true,
+        }
+    }
 }
 
 impl Message {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::config::{Config, QueueFullPolicy};
 use crate::identifiers::Identifiers;
 use crate::log::record::Seq;
-use crate::message::Content;
+use crate::message::{Content, RetainFlag};
 use crate::notice::DropReason;
 use crate::packet::QoS;
 use crate::subscriptions::GroupId;
@@ -20,8 +20,7 @@ pub(crate) struct Entry {
     pub(crate) message: Arc<Content>,
     /// At which QoS it is delivered.
     pub(crate) qos: QoS,
-    /// The RETAIN flag as the client is to see it.
-    pub(crate) retain: bool,
+    pub(crate) retain: RetainFlag,
     /// The share group it came by.
     pub(crate) group: Option<GroupId>,
     /// Of the subscriptions that it matched.
@@ -280,7 +279,7 @@ pub(crate) mod tests {
             at: Time::ZERO,
         });
         let identifiers = Identifiers::NONE;
-        Entry { seq: Seq(seq), message, qos, retain: false, group: None, identifiers }
+        Entry { seq: Seq(seq), message, qos, retain: RetainFlag::Clear, group: None, identifiers }
     }
 
     fn config(policy: QueueFullPolicy) -> Config {

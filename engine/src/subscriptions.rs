@@ -170,7 +170,7 @@ impl Subscriptions {
 
     /// Removes a subscription. A share group that loses its last member is returned: it is gone,
     /// with what waited in it.
-    pub(crate) fn remove(&mut self, slot: u32) -> Option<Group> {
+    pub(crate) fn remove(&mut self, slot: u32) -> Option<(GroupId, Group)> {
         let subscription = self.all.remove(slot)?;
         let Subscription { session, pattern, group, place, at, .. } = subscription;
         self.arrivals.remove(at);

@@ -71,14 +71,17 @@ impl Engine {
             }
             budget -= 1;
             let Some(subscription) = session.subscriptions.pop() else { continue };
-            if let Some(group) = self.subscriptions.remove(subscription) {
-                self.group_ended(group);
+            if let Some((id, group)) = self.subscriptions.remove(subscription) {
+                self.group_ended(id, group);
             }
         }
     }
 
     /// A share group lost its last member, and with it what waited for one.
-    pub(super) fn group_ended(&mut self, mut group: Group) {
+    pub(super) fn group_ended(&mut self, id: GroupId, mut group: Group) {
+        if let Some(set) = group.expiry_set {
+            self.timers.cancel(set, Timer::GroupExpiry(id));
+        }
         while let Some(entry) = group.backlog.pop() {
             let topic = entry.message.topic.clone();
             if entry.qos != QoS::AtMostOnce {

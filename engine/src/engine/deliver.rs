@@ -9,13 +9,13 @@ use crate::engine::Engine;
 use crate::id::{ConnId, Lsn, PacketId};
 use crate::identifiers::Identifiers;
 use crate::log::record::{Record, Retained, Seq, SessionKey, Target};
-use crate::message::{Content, Message};
+use crate::message::{Content, Message, RetainFlag};
 use crate::notice::{CloseReason, DropReason, Notice, PublishRefusal};
 use crate::packet::{QoS, SubscribeOptions, Version};
 use crate::planted::Bug;
 use crate::queue::{Entry, Overflow};
 use crate::session::{Presence, Session};
-use crate::subscriptions::{GroupId, Matches, Subscription};
+use crate::subscriptions::{GroupId, Matches};
 use crate::time::Time;
 use crate::timers::Timer;
 use crate::topic::{TopicFilter, TopicName};
@@ -59,7 +59,7 @@ pub(super) enum Removed {
 #[derive(Clone, Debug)]
 pub(super) struct Copy {
     pub(super) qos: QoS,
-    pub(super) retain: bool,
+    pub(super) retain: RetainFlag,
     pub(super) group: Option<GroupId>,
     pub(super) identifiers: Identifiers,
 }
@@ -118,7 +118,8 @@ impl Engine {
         let (published, retained) = (message.content().qos, message.content().retain);
         for receiver in receivers.drain(..) {
             let Receiver { session, granted, retain_as_published, identifiers } = receiver;
-            let (qos, retain) = (published.min(granted), retained && retain_as_published);
+            let (qos, keeps) = (published.min(granted), retained && retain_as_published);
+            let retain = if keeps { RetainFlag::AsPublished } else { RetainFlag::Clear };
             let identifiers = identifiers.into_iter().collect();
             self.deliver(session, message, Copy { qos, retain, group: None, identifiers });
         }
@@ -157,7 +158,7 @@ impl Engine {
     fn send_qos0(&mut self, slot: u32, conn: ConnId, message: &mut Message, copy: Copy) {
         let waits = self.sessions.get(slot).and_then(|session| session.outbox.as_ref());
         let in_turn = waits.is_none_or(|outbox| !outbox.queue.has_qos0());
-        let delivery = self.delivery(message.clone(), &copy, None, false);
+        let delivery = self.delivery(conn, message.clone(), &copy, None, false);
         match self.room_for(conn, &delivery) {
             Room::TooLarge => self.too_large(slot, message, copy.qos),
             Room::For(len) if in_turn => {
@@ -180,7 +181,7 @@ impl Engine {
         let kept = message.keep();
         // Any identifier, for its length.
         let probe = Some(PacketId::FIRST);
-        let mut delivery = self.delivery(message.clone(), &copy, probe, false);
+        let mut delivery = self.delivery(conn, message.clone(), &copy, probe, false);
         let len = match self.room_for(conn, &delivery) {
             Room::For(len) => len,
             Room::TooLarge => return self.too_large(slot, message, copy.qos),
@@ -260,6 +261,7 @@ impl Engine {
     /// One client's copy of a message, as it would be sent now.
     pub(super) fn delivery(
         &self,
+        conn: ConnId,
         message: Message,
         copy: &Copy,
         packet_id: Option<PacketId>,
@@ -268,7 +270,7 @@ impl Engine {
         Delivery {
             qos: copy.qos,
             dup,
-            retain: copy.retain,
+            retain: self.connections.get(conn).is_some_and(|c| copy.retain.towards(c.version)),
             packet_id,
             expiry: message.content().expiry_left(self.now),
             identifiers: copy.identifiers.clone(),
@@ -337,7 +339,7 @@ impl Engine {
             if no_local && from == Some(subscription.session) {
                 continue;
             }
-            let retain_as_published = keeps_retain(subscription, session);
+            let retain_as_published = subscription.options.retain_as_published;
             let (met, place) = session.route;
             if met == *number {
                 let receiver = receivers.get_mut(place as usize).expect("met in this routing");
@@ -459,10 +461,4 @@ impl Copy {
         let Self { qos, retain, group, identifiers } = self;
         Entry { seq, message, qos, retain, group, identifiers }
     }
-}
-
-/// Whether a message that is forwarded by the subscription keeps its RETAIN flag (5.0 section
-/// 3.3.1.3); never towards an older client that took the session over.
-pub(super) fn keeps_retain(subscription: &Subscription, session: &Session) -> bool {
-    subscription.options.retain_as_published && session.version == Version::V5
 }

@@ -10,7 +10,7 @@ use crate::engine::Engine;
 use crate::engine::deliver::{Copy, Room};
 use crate::id::{ClientId, ConnId, PacketId};
 use crate::identifiers::Identifiers;
-use crate::message::{Content, Message};
+use crate::message::{Content, Message, RetainFlag};
 use crate::notice::{DropReason, PublishRefusal};
 use crate::packet::{Properties, QoS};
 use crate::queue::{Push, Queue};
@@ -168,9 +168,10 @@ impl Engine {
 
     fn room_on(&self, conn: ConnId, content: &Arc<Content>) -> Room {
         let qos = content.qos;
-        let copy = Copy { qos, retain: false, group: None, identifiers: Identifiers::NONE };
+        let copy =
+            Copy { qos, retain: RetainFlag::Clear, group: None, identifiers: Identifiers::NONE };
         let packet_id = (qos != QoS::AtMostOnce).then_some(PacketId::FIRST);
         let message = Message::Kept(Arc::clone(content));
-        self.room_for(conn, &self.delivery(message, &copy, packet_id, false))
+        self.room_for(conn, &self.delivery(conn, message, &copy, packet_id, false))
     }
 }

@@ -1,11 +1,11 @@
 //! Share groups: each message to one member, and a backlog while none is connected.
 
 use crate::engine::Engine;
-use crate::engine::deliver::{Copy, Removed, keeps_retain};
+use crate::engine::deliver::{Copy, Removed};
 use crate::identifiers::Identifiers;
 use crate::inflight::Exchange;
 use crate::log::record::{Record, Retained, Target};
-use crate::message::Message;
+use crate::message::{Message, RetainFlag};
 use crate::notice::DropReason;
 use crate::packet::QoS;
 use crate::planted::Bug;
@@ -26,11 +26,11 @@ impl Engine {
             return self.wait_in_group(slot, message);
         };
         let Some(member) = self.subscriptions.get(member) else { return };
-        let Some(session) = self.sessions.get(member.session) else { return };
         let content = message.content();
+        let keeps = content.retain && member.options.retain_as_published;
         let copy = Copy {
             qos: content.qos.min(member.options.qos),
-            retain: content.retain && keeps_retain(member, session),
+            retain: if keeps { RetainFlag::AsPublished } else { RetainFlag::Clear },
             group: Some(id),
             identifiers: member.identifier.into(),
         };
@@ -88,7 +88,8 @@ impl Engine {
         let Some(group) = self.subscriptions.group_mut(slot) else { return };
         let seq = group.take_seq();
         let identifiers = Identifiers::NONE;
-        let entry = Entry { seq, message: kept, qos, retain: false, group: None, identifiers };
+        let entry =
+            Entry { seq, message: kept, qos, retain: RetainFlag::Clear, group: None, identifiers };
         let overflow = group.backlog.push(entry, &self.config);
         let filter = group.filter.clone();
         let rejected = overflow.iter().any(|o| matches!(o, Overflow::Rejected(..)));

@@ -57,7 +57,7 @@ impl Engine {
             let outgoing = if is_publish || self.config.planted.is(Bug::PublishAfterPubrec) {
                 // DUP says that it has been sent before, not that it was meant to be.
                 let dup = exchange.sent || !is_publish;
-                Outgoing::Publish(self.copy_of(&exchange.entry, Some(packet_id), dup))
+                Outgoing::Publish(self.copy_of(conn, &exchange.entry, Some(packet_id), dup))
             } else {
                 Outgoing::Packet(Packet::Pubrel(Ack::new(packet_id)))
             };
@@ -84,7 +84,7 @@ impl Engine {
             return Some(DropReason::Expired);
         }
         let connection = self.connections.get(conn)?;
-        let copy = self.copy_of(&exchange.entry, Some(exchange.packet_id), true);
+        let copy = self.copy_of(conn, &exchange.entry, Some(exchange.packet_id), true);
         let len = copy.encoded_len(connection.version) as u64;
         let fits = len > 0 && connection.takes(len);
         (!fits).then_some(DropReason::PacketTooLarge)
@@ -175,7 +175,7 @@ impl Engine {
             }
             if entry.qos == QoS::AtMostOnce {
                 self.counters.delivered += 1;
-                let outgoing = Outgoing::Publish(self.copy_of(&entry, None, false));
+                let outgoing = Outgoing::Publish(self.copy_of(conn, &entry, None, false));
                 self.send(conn, outgoing, Lsn::NONE);
                 continue;
             }
@@ -188,7 +188,7 @@ impl Engine {
                 sent.push((entry.seq, packet_id));
             }
             self.set_redelivery(slot, conn);
-            let outgoing = Outgoing::Publish(self.copy_of(&entry, Some(packet_id), false));
+            let outgoing = Outgoing::Publish(self.copy_of(conn, &entry, Some(packet_id), false));
             self.send(conn, outgoing, after);
         }
         unsent
@@ -205,7 +205,7 @@ impl Engine {
         let expired = expired && !self.config.planted.is(Bug::ExpiredDelivered);
         let mut why = expired.then_some(DropReason::Expired);
         if why.is_none() {
-            match self.room_for(conn, &self.copy_of(next, packet_id, false)) {
+            match self.room_for(conn, &self.copy_of(conn, next, packet_id, false)) {
                 Room::For(_) => {}
                 Room::TooLarge => why = Some(DropReason::PacketTooLarge),
                 Room::Congested => {
@@ -218,10 +218,16 @@ impl Engine {
         Some((entry, why))
     }
 
-    fn copy_of(&self, entry: &Entry, packet_id: Option<PacketId>, dup: bool) -> Delivery {
+    fn copy_of(
+        &self,
+        conn: ConnId,
+        entry: &Entry,
+        packet_id: Option<PacketId>,
+        dup: bool,
+    ) -> Delivery {
         let Entry { qos, retain, group, .. } = *entry;
         let copy = Copy { qos, retain, group, identifiers: entry.identifiers.clone() };
         let message = Message::Kept(Arc::clone(&entry.message));
-        self.delivery(message, &copy, packet_id, dup)
+        self.delivery(conn, message, &copy, packet_id, dup)
     }
 }

@@ -8,7 +8,7 @@ use crate::engine::subscribe::Added;
 use crate::id::ConnId;
 use crate::identifiers::Identifiers;
 use crate::log::record::{Record, Retained};
-use crate::message::Message;
+use crate::message::{Message, RetainFlag};
 use crate::packet::QoS;
 use crate::retained::{Cursor, Found};
 use crate::session::Session;
@@ -116,7 +116,7 @@ impl Engine {
                     }
                     let (qos, identifiers) = (content.qos.min(granted), identifiers.clone());
                     let mut message = Message::Kept(content);
-                    let copy = Copy { qos, retain: true, group: None, identifiers };
+                    let copy = Copy { qos, retain: RetainFlag::Stored, group: None, identifiers };
                     self.deliver(slot, &mut message, copy);
                     self.record_route(&mut message, Retained::Untouched, None);
                 }

@@ -11,7 +11,7 @@ use crate::id::{ClientId, ConnId, Lsn};
 use crate::identifiers::Identifiers;
 use crate::log::image::{HeldImage, Image, Progress, SessionImage, WillImage};
 use crate::log::record::{Record, Seq, SessionKey};
-use crate::message::Content;
+use crate::message::{Content, RetainFlag};
 use crate::notice::{CloseReason, DropReason};
 use crate::packet::SubscribeOptions;
 use crate::planted::Bug;
@@ -227,7 +227,7 @@ impl Engine {
                 let qos = message.qos;
                 group.next_seq = Seq(seq.0 + 1);
                 let identifiers = Identifiers::NONE;
-                let (retain, of) = (false, None);
+                let (retain, of) = (RetainFlag::Clear, None);
                 group.backlog.append(Entry { seq, message, qos, retain, group: of, identifiers });
             }
             self.watch_group_expiry(slot);

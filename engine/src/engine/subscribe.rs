@@ -209,8 +209,8 @@ impl Engine {
         let Some(subscription) = self.subscriptions.find(slot, filter) else { return false };
         self.unlist_subscription(slot, subscription);
         self.stop_replay(slot, subscription);
-        if let Some(group) = self.subscriptions.remove(subscription) {
-            self.group_ended(group);
+        if let Some((id, group)) = self.subscriptions.remove(subscription) {
+            self.group_ended(id, group);
         }
         let filter = filter.detached();
         if !self.config.planted.is(Bug::UnsubscribeNotStored) {

@@ -12,7 +12,7 @@ use crate::id::{ClientId, Lsn, PacketId};
 use crate::identifiers::Identifiers;
 use crate::log::encode::kind;
 use crate::log::record::{Kept, Record, Retained, Seq, SessionKey, Target};
-use crate::message::Content;
+use crate::message::{Content, RetainFlag};
 use crate::packet::{Properties, QoS, RetainHandling, SubscribeOptions};
 use crate::time::Time;
 use crate::topic::{TopicFilter, TopicName};
@@ -154,7 +154,7 @@ fn advanced(fields: &mut Fields<'_>) -> Result<Record, FormatError> {
 
 fn holds(fields: &mut Fields<'_>) -> Result<Record, FormatError> {
     let (session, seq) = (fields.session()?, Seq(fields.number()?));
-    let bits = fields.bits(0b1_1111, "flags of a message")?;
+    let bits = fields.bits(0b11_1111, "flags of a message")?;
     let packet_id = fields.if_there(Fields::packet_id)?;
     let group = fields.if_there(Fields::filter)?;
     let at = fields.time()?;
@@ -165,12 +165,21 @@ fn holds(fields: &mut Fields<'_>) -> Result<Record, FormatError> {
         message: fields.kept(at)?,
         at,
         qos: qos(bits)?,
-        retain: bits & 1 << 2 != 0,
+        retain: retain_flag(bits, 5)?,
         packet_id,
         released: bits & 1 << 3 != 0,
         group,
         identifiers,
     })
+}
+
+fn retain_flag(bits: u8, as_published: u8) -> Result<RetainFlag, FormatError> {
+    match (bits & 1 << 2 != 0, bits & 1 << as_published != 0) {
+        (false, false) => Ok(RetainFlag::Clear),
+        (true, true) => Ok(RetainFlag::AsPublished),
+        (true, false) => Ok(RetainFlag::Stored),
+        (false, true) => Err(FormatError::Value("RETAIN")),
+    }
 }
 
 fn qos(bits: u8) -> Result<QoS, FormatError> {
@@ -303,7 +312,7 @@ impl<'a> Fields<'a> {
     }
 
     fn target(&mut self) -> Result<Target, FormatError> {
-        let bits = self.bits(0b11_1111, "flags of a holder")?;
+        let bits = self.bits(0b111_1111, "flags of a holder")?;
         if bits == 1 << 4 {
             return Ok(Target::Group { group: self.filter()?, seq: Seq(self.number()?) });
         }
@@ -315,7 +324,7 @@ impl<'a> Fields<'a> {
         let packet_id = PacketId::new(id?);
         let group = if bits & 1 << 3 != 0 { Some(self.filter()?) } else { None };
         let identifiers = if bits & 1 << 5 == 0 { Identifiers::NONE } else { self.identifiers()? };
-        let (qos, retain) = (qos(bits)?, bits & 1 << 2 != 0);
+        let (qos, retain) = (qos(bits)?, retain_flag(bits, 6)?);
         Ok(Target::Session { session, seq, qos, retain, packet_id, group, identifiers })
     }
 

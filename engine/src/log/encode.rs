@@ -8,7 +8,7 @@ use crate::id::PacketId;
 use crate::identifiers::Identifiers;
 use crate::log::pending::Pending;
 use crate::log::record::{Kept, Record, Retained, Seq, SessionKey, Target};
-use crate::message::Content;
+use crate::message::{Content, RetainFlag};
 use crate::packet::SubscribeOptions;
 use crate::time::Time;
 
@@ -208,13 +208,22 @@ fn holds(record: &Record, out: &mut Vec<u8>) {
     begin(out, kind::HOLDS, *session);
     number(out, seq.0);
     let has_identifiers = u8::from(*of != Identifiers::NONE);
-    let flags = u8::from(*retain) << 2 | u8::from(*released) << 3 | has_identifiers << 4;
-    out.push(*qos as u8 | flags);
+    let flags = u8::from(*released) << 3 | has_identifiers << 4;
+    out.push(*qos as u8 | retain_bits(*retain, 5) | flags);
     optional(out, packet_id.map(|id| u64::from(id.get())));
     optional_text(out, group.as_ref().map(|group| group.as_str()));
     number(out, at.as_nanos());
     identifiers(out, of);
     kept(out, message);
+}
+
+/// Bit 2 where RETAIN is set, with another one where that is as it was published.
+fn retain_bits(retain: RetainFlag, as_published: u8) -> u8 {
+    match retain {
+        RetainFlag::Clear => 0,
+        RetainFlag::AsPublished => 1 << 2 | 1 << as_published,
+        RetainFlag::Stored => 1 << 2,
+    }
 }
 
 fn begin(out: &mut Vec<u8>, kind: u8, session: SessionKey) {
@@ -243,7 +252,7 @@ fn target(out: &mut Vec<u8>, target: &Target) {
         Target::Session { session, seq, qos, retain, packet_id, group, identifiers: of } => {
             let has_identifiers = u8::from(*of != Identifiers::NONE);
             let flags = u8::from(group.is_some()) << 3 | has_identifiers << 5;
-            out.push(*qos as u8 | u8::from(*retain) << 2 | flags);
+            out.push(*qos as u8 | retain_bits(*retain, 6) | flags);
             number(out, session.0);
             number(out, seq.0);
             number(out, packet_id.map_or(0, |id| u64::from(id.get())));

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crate::id::{ClientId, Lsn, PacketId};
 use crate::identifiers::Identifiers;
 use crate::log::record::{Kept, Record, Retained, Seq, SessionKey, Target};
-use crate::message::Content;
+use crate::message::{Content, RetainFlag};
 use crate::packet::{QoS, SubscribeOptions};
 use crate::time::Time;
 use crate::topic::{TopicFilter, TopicName};
@@ -68,7 +68,7 @@ pub(crate) struct SubscriptionImage {
 pub(crate) struct HeldImage {
     pub(crate) message: Arc<Content>,
     pub(crate) qos: QoS,
-    pub(crate) retain: bool,
+    pub(crate) retain: RetainFlag,
     pub(crate) group: Option<TopicFilter>,
     pub(crate) identifiers: Identifiers,
     pub(crate) progress: Progress,

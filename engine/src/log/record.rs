@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use crate::id::{ClientId, Lsn, PacketId};
 use crate::identifiers::Identifiers;
-use crate::message::Content;
+use crate::message::{Content, RetainFlag};
 use crate::packet::{QoS, SubscribeOptions};
 use crate::time::Time;
 use crate::topic::{TopicFilter, TopicName};
@@ -188,8 +188,8 @@ pub enum Record {
         at: Time,
         /// At which QoS it is delivered.
         qos: QoS,
-        /// The RETAIN flag as the client is to see it.
-        retain: bool,
+        /// Its RETAIN flag.
+        retain: RetainFlag,
         /// There if it was sent.
         packet_id: Option<PacketId>,
         /// Whether the client has it (PUBREC), so that only its release is missing.
@@ -265,8 +265,8 @@ pub enum Target {
         seq: Seq,
         /// At which QoS it is delivered.
         qos: QoS,
-        /// The RETAIN flag as the client is to see it.
-        retain: bool,
+        /// Its RETAIN flag.
+        retain: RetainFlag,
         /// There if it was sent at once.
         packet_id: Option<PacketId>,
         /// The share group it came by.

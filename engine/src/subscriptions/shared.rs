@@ -158,7 +158,7 @@ impl Subscriptions {
     }
 
     /// Takes the member at `from` out. The group is returned if that was the last one.
-    pub(super) fn leave(&mut self, group: u32, from: u32) -> Option<Group> {
+    pub(super) fn leave(&mut self, group: u32, from: u32) -> Option<(GroupId, Group)> {
         let slot = self.groups.get(group)?.member(from)?;
         let online = (from as usize) < self.groups.get(group)?.online;
         let mut from = from;
@@ -184,7 +184,7 @@ impl Subscriptions {
         self.drop_empty_group(group)
     }
 
-    fn drop_empty_group(&mut self, slot: u32) -> Option<Group> {
+    fn drop_empty_group(&mut self, slot: u32) -> Option<(GroupId, Group)> {
         if self.groups.get(slot)?.len() > 0 {
             return None;
         }
@@ -192,7 +192,7 @@ impl Subscriptions {
         let name = group.filter.share_name().unwrap_or_default();
         self.group_names.remove(&GroupNameRef { pattern: group.pattern, name });
         self.unlist_group(group.pattern, group.place);
-        Some(group)
+        Some((GroupId { slot, number: group.number }, group))
     }
 
     /// Without a search: a client can be the last member of as many groups as subscriptions.

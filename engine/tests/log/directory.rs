@@ -16,7 +16,7 @@ use surewire_engine::log::pending::Pending;
 use surewire_engine::log::record::{Kept, Record, Retained, Seq, SessionKey, Target};
 use surewire_engine::log::writer::{Log, Options, Sync};
 use surewire_engine::log::{decode, segment};
-use surewire_engine::message::Content;
+use surewire_engine::message::{Content, RetainFlag};
 use surewire_engine::packet::{Properties, PropertySet, QoS, SubscribeOptions};
 use surewire_engine::planted::Planted;
 use surewire_engine::time::Time;
@@ -96,7 +96,7 @@ pub(crate) fn to(session: u64, seq: u64, packet_id: Option<u16>) -> Target {
         session: key(session),
         seq: Seq(seq),
         qos: QoS::ExactlyOnce,
-        retain: false,
+        retain: RetainFlag::Clear,
         packet_id: packet_id.map(id),
         group: None,
         identifiers: Identifiers::NONE,
@@ -115,7 +115,7 @@ pub(crate) fn holds(session: u64, seq: u64, message: Kept, released: Option<u16>
         message,
         at: at(50),
         qos: QoS::ExactlyOnce,
-        retain: true,
+        retain: RetainFlag::Stored,
         packet_id: released.map(id),
         released: released.is_some(),
         group: Some(filter("$share/g/a/#")),

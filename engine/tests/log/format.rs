@@ -8,7 +8,7 @@ use surewire_engine::id::{ClientId, Lsn, PacketId};
 use surewire_engine::identifiers::Identifiers;
 use surewire_engine::log::record::{Kept, Record, Retained, Seq, SessionKey, Target};
 use surewire_engine::log::{decode, encode};
-use surewire_engine::message::Content;
+use surewire_engine::message::{Content, RetainFlag};
 use surewire_engine::packet::{PropertySet, QoS, RetainHandling, SubscribeOptions};
 use surewire_engine::time::Time;
 use surewire_engine::topic::{TopicFilter, TopicName};
@@ -67,7 +67,7 @@ fn examples() -> Vec<Record> {
             session,
             seq,
             qos: QoS::AtLeastOnce,
-            retain: true,
+            retain: RetainFlag::Stored,
             packet_id: Some(packet_id),
             group: Some(group()),
             identifiers: Identifiers::NONE,
@@ -104,7 +104,7 @@ fn examples() -> Vec<Record> {
             message: Kept::Here(message),
             at,
             qos: QoS::ExactlyOnce,
-            retain: true,
+            retain: RetainFlag::Stored,
             packet_id: Some(packet_id),
             released: true,
             group: Some(group()),
@@ -126,31 +126,51 @@ fn later_examples() -> Vec<Record> {
         session,
         seq,
         qos: QoS::AtMostOnce,
-        retain: false,
+        retain: RetainFlag::Clear,
         packet_id: None,
         group: None,
         identifiers: identifiers(),
     }];
+    let as_published = vec![Target::Session {
+        session,
+        seq,
+        qos: QoS::AtLeastOnce,
+        retain: RetainFlag::AsPublished,
+        packet_id: None,
+        group: None,
+        identifiers: Identifiers::NONE,
+    }];
+    let published = |to| {
+        let (message, retained) = (Arc::clone(&message), Retained::Untouched);
+        Record::Published { message, at, received: None, retained, to }
+    };
     vec![
         Record::SessionExpires { session, expiry: None },
-        Record::Published {
-            message: Arc::clone(&message),
-            at,
-            received: None,
-            retained: Retained::Untouched,
-            to: identified,
-        },
+        published(identified),
         Record::Holds {
             session,
             seq,
             message: Kept::Earlier(Lsn(70_000)),
             at,
             qos: QoS::AtLeastOnce,
-            retain: false,
+            retain: RetainFlag::Clear,
             packet_id: None,
             released: false,
             group: None,
             identifiers: identifiers(),
+        },
+        published(as_published),
+        Record::Holds {
+            session,
+            seq,
+            message: Kept::Earlier(Lsn(70_000)),
+            at,
+            qos: QoS::AtLeastOnce,
+            retain: RetainFlag::AsPublished,
+            packet_id: Some(PacketId::FIRST),
+            released: false,
+            group: None,
+            identifiers: Identifiers::NONE,
         },
     ]
 }

@@ -203,6 +203,41 @@ fn the_flag_of_what_waited_is_as_the_subscription_wants_it() {
     }
 }
 
+// Before 5.0 the flag says that the message was retained, whoever subscribed.
+// conformance: v3.1.1 MQTT-3.3.1-8, v3.1.1 MQTT-3.3.1-9
+#[test]
+fn an_older_client_that_resumes_sees_the_flag_of_what_was_retained_alone() {
+    for crashes in [false, true] {
+        let (bench, client) = kept();
+        let keeps = SubscribeOptions { retain_as_published: true, ..options(1) };
+        client.subscribe5("$share/g/u", keeps, None);
+        client.subscribe5("#", keeps, None);
+        let publisher = bench.connect5("p");
+        retain(&publisher, "t", "in flight", |_| {});
+        client.lose();
+        retain(&publisher, "t", "waits", |_| {});
+        retain(&publisher, "u", "waits", |_| {});
+        if crashes {
+            bench.crash(SECOND);
+        }
+        let returned = bench.connect_persistent("c", true);
+        let expected = [
+            "t=kept q1 dup retain",
+            "t=in flight q1 dup",
+            "t=waits q1",
+            "u=waits q1",
+            "u=waits q1",
+        ];
+        assert_eq!(returned.ack_all(), expected);
+        // A client of 5.0 that comes after it sees what it asked for.
+        let publisher = bench.connect5("p");
+        retain(&publisher, "t", "live", |_| {});
+        assert_eq!(returned.messages(), ["t=live q1"]);
+        returned.lose();
+        assert_eq!(bench.resume5("c", NEVER, true).ack_all(), ["t=live q1 dup retain"]);
+    }
+}
+
 // trap: no retained messages for a share group, whatever its Retain Handling
 #[test]
 fn a_share_group_never_brings_retained_messages() {

@@ -199,6 +199,14 @@ fn what_was_set_to_a_time_is_forgotten_with_its_reason() {
     }
     client.lose();
     assert_eq!(bench.next_timeout(), None, "the messages'");
+    let member = bench.resume5("e", NEVER, false);
+    member.subscribe("$share/g/u", 1);
+    member.lose();
+    bench.connect5("p").publish5("u", 1, "x", |set| set.message_expiry_interval = Some(60));
+    assert_ne!(bench.next_timeout(), None);
+    bench.resume5("e", NEVER, true).lose();
+    bench.open(connect5("e"));
+    assert_eq!(bench.next_timeout(), None, "the share group's");
 }
 
 // conformance: v5 MQTT-3.3.1-13

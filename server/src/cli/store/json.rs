@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use surewire_engine::id::PacketId;
 use surewire_engine::log::record::{Kept, Record, Retained, SessionKey, Target};
-use surewire_engine::message::Content;
+use surewire_engine::message::{Content, RetainFlag};
 use surewire_engine::packet::{Properties, RetainHandling, SubscribeOptions};
 use surewire_engine::time::Time;
 
@@ -152,7 +152,8 @@ fn holds(record: &Record) -> Value {
         return Value::Null;
     };
     json!({
-        "session": session.0, "place": seq.0, "qos": *qos as u8, "retain": retain,
+        "session": session.0, "place": seq.0, "qos": *qos as u8, "retain": *retain != RetainFlag::Clear,
+        "retain_as_published": *retain == RetainFlag::AsPublished,
         "packet_id": packet_id.map(PacketId::get), "released": released,
         "group": group.as_ref().map(|group| group.as_str()), "at": time(*at),
         "subscription_identifiers": identifiers.as_slice(), "message": kept(message),
@@ -178,7 +179,8 @@ fn target(target: &Target) -> Value {
             group,
             identifiers,
         } => json!({
-            "session": session, "place": seq.0, "qos": *qos as u8, "retain": retain,
+            "session": session, "place": seq.0, "qos": *qos as u8, "retain": *retain != RetainFlag::Clear,
+            "retain_as_published": *retain == RetainFlag::AsPublished,
             "packet_id": packet_id.map(PacketId::get),
             "group": group.as_ref().map(|group| group.as_str()),
             "subscription_identifiers": identifiers.as_slice(),

@@ -49,7 +49,7 @@ impl Reader {
 fn a_new_subscriber_is_told_everything_and_then_what_changes() {
     let broker = telling_every(Some(Duration::from_secs(1)));
     let mut reader = Reader::new(&broker);
-    while reader.known.len() < 22 + 27 {
+    while reader.known.len() < 24 + 27 {
         reader.read();
     }
     reader.wait_for("clients/connected", "1");

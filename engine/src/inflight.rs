@@ -88,27 +88,45 @@ pub(crate) struct Exchange {
     pub(crate) at: Time,
     /// What its latest packet waits for in the gate.
     pub(crate) after: Lsn,
-    /// How many identifiers had been handed out before this one.
+    /// How many identifiers had been handed out or passed over before this one.
     number: u64,
     /// Whether it is to be sent again as soon as the connection has room.
     due: bool,
 }
 
+impl Exchange {
+    /// Whether it is to be sent again and may be, if the client takes more messages or not.
+    fn may_go(&self, window_open: bool) -> bool {
+        self.due && (window_open || self.awaiting == Awaiting::Pubcomp)
+    }
+}
+
+/// How many identifiers there are.
+const ROUND: u64 = u16::MAX as u64;
+
+/// The identifier that is handed out after so many others.
+fn id_of(number: u64) -> PacketId {
+    u16::try_from(number % ROUND + 1).ok().and_then(PacketId::new).unwrap_or(PacketId::FIRST)
+}
+
+/// From one identifier on to another, in their round: 0 to 65,534.
+fn steps(from: PacketId, to: PacketId) -> u64 {
+    (ROUND + u64::from(to.get()) - u64::from(from.get())) % ROUND
+}
+
 /// The exchanges of one session in the order of their first sending.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Inflight {
     exchanges: VecDeque<Exchange>,
-    next_id: PacketId,
-    /// How many identifiers have been handed out or passed over.
+    /// How many identifiers have been handed out or passed over. They go round, so this tells the
+    /// next one.
     issued: u64,
     /// How many exchanges are to be sent again.
     due: usize,
-}
-
-impl Default for Inflight {
-    fn default() -> Self {
-        Self { exchanges: VecDeque::new(), next_id: PacketId::FIRST, issued: 0, due: 0 }
-    }
+    /// Those are behind this number, and those of them past their PUBREC behind the other one: a
+    /// large window is not searched from its beginning for each.
+    due_from: u64,
+    release_from: u64,
 }
 
 impl Inflight {
@@ -130,7 +148,8 @@ impl Inflight {
     ///
     /// The caller keeps the window at 65,535 or less, so one is free.
     pub(crate) fn start(&mut self, entry: Entry, now: Time, after: Lsn) -> PacketId {
-        let (packet_id, number) = self.free_id();
+        let number = self.free_number();
+        let packet_id = id_of(number);
         let awaiting = Awaiting::first(entry.qos);
         self.exchanges.push_back(Exchange {
             packet_id,
@@ -146,11 +165,11 @@ impl Inflight {
     }
 
     /// Puts back the exchange of a message that may have been sent before the broker ended.
-    ///
-    /// Where in the round its identifier was is not known any more: until these are done, each new
-    /// identifier is searched for.
     pub(crate) fn restore(&mut self, packet_id: PacketId, entry: Entry, released: bool) {
         let first = Awaiting::first(entry.qos);
+        // Whole rounds in between are not known any more, and do not matter.
+        let number = self.issued + steps(id_of(self.issued), packet_id);
+        self.issued = number + 1;
         self.exchanges.push_back(Exchange {
             packet_id,
             entry,
@@ -158,11 +177,13 @@ impl Inflight {
             sent: true,
             at: Time::ZERO,
             after: Lsn::NONE,
-            number: 0,
+            number,
             due: false,
         });
-        self.next_id = packet_id.next();
-        self.issued = u64::from(u16::MAX);
+    }
+
+    pub(crate) fn get(&self, packet_id: PacketId) -> Option<&Exchange> {
+        self.exchanges.get(self.position(packet_id)?)
     }
 
     pub(crate) fn get_mut(&mut self, packet_id: PacketId) -> Option<&mut Exchange> {
@@ -195,14 +216,26 @@ impl Inflight {
             exchange.due = is_due(exchange);
             self.due += usize::from(exchange.due);
         }
+        (self.due_from, self.release_from) = (0, 0);
     }
 
     /// The first exchange that is to be sent again, in the order of first sending. While the
     /// client takes no more messages that is one past its PUBREC: a PUBREL is held back for no
     /// window (5.0 section 4.9).
-    pub(crate) fn first_due(&self, window_open: bool) -> Option<&Exchange> {
-        let may_go = |e: &&Exchange| e.due && (window_open || e.awaiting == Awaiting::Pubcomp);
-        self.exchanges.iter().filter(|_| self.due > 0).find(may_go)
+    pub(crate) fn first_due(&mut self, window_open: bool) -> Option<PacketId> {
+        if self.due == 0 {
+            return None;
+        }
+        let from = if window_open { &mut self.due_from } else { &mut self.release_from };
+        let start = self.exchanges.partition_point(|exchange| exchange.number < *from);
+        let found = self.exchanges.range(start..).find(|exchange| exchange.may_go(window_open));
+        *from = found.map_or(self.issued, |exchange| exchange.number);
+        found.map(|exchange| exchange.packet_id)
+    }
+
+    /// Whether there is one.
+    pub(crate) fn may_send_again(&self, window_open: bool) -> bool {
+        self.exchanges.iter().any(|exchange| exchange.may_go(window_open))
     }
 
     /// The exchange's latest packet is being sent at `now`.
@@ -226,24 +259,30 @@ impl Inflight {
         std::mem::take(&mut self.exchanges)
     }
 
-    /// Clients answer in order, so this nearly always is the first. A scan of the rest is bounded
-    /// by the window.
+    /// Clients answer in order, so this nearly always is the first. The number of another one is
+    /// known, unless it has been in flight for more than a round of identifiers.
     fn position(&self, packet_id: PacketId) -> Option<usize> {
-        self.exchanges.iter().position(|exchange| exchange.packet_id == packet_id)
+        let front = self.exchanges.front()?;
+        if front.packet_id == packet_id {
+            return Some(0);
+        }
+        let to_next = ROUND - steps(id_of(self.issued), packet_id);
+        let number = self.issued.checked_sub(to_next)?;
+        let found = self.exchanges.binary_search_by_key(&number, |exchange| exchange.number).ok();
+        let old = front.number + ROUND <= number;
+        let earlier = || self.exchanges.iter().position(|e| old && e.packet_id == packet_id);
+        found.or_else(earlier)
     }
 
     /// Identifiers go round; one that is still busy after a whole round is passed over. Until the
     /// oldest exchange is a round behind, none can be busy and there is nothing to search.
-    fn free_id(&mut self) -> (PacketId, u64) {
+    fn free_number(&mut self) -> u64 {
         let oldest = self.exchanges.front().map(|exchange| exchange.number);
-        let round_done = oldest.is_some_and(|oldest| self.issued - oldest >= u64::from(u16::MAX));
-        if round_done {
+        if oldest.is_some_and(|oldest| self.issued - oldest >= ROUND) {
             self.pass_over_busy();
         }
-        let (id, number) = (self.next_id, self.issued);
-        self.next_id = id.next();
         self.issued += 1;
-        (id, number)
+        self.issued - 1
     }
 
     /// One look at the window, whatever its size.
@@ -254,8 +293,7 @@ impl Inflight {
                 *place = true;
             }
         }
-        while busy.get(usize::from(self.next_id.get())) == Some(&true) {
-            self.next_id = self.next_id.next();
+        while busy.get(usize::from(id_of(self.issued).get())) == Some(&true) {
             self.issued += 1;
         }
     }
@@ -270,6 +308,12 @@ impl Inflight {
         assert!(seqs.all(|(a, b)| a.entry.seq < b.entry.seq), "window out of send order");
         let due = self.exchanges.iter().filter(|exchange| exchange.due).count();
         assert_eq!(due, self.due, "exchanges to be sent again");
+        let missed = |e: &Exchange, from, open| e.number < from && e.may_go(open);
+        let missed = |e| missed(e, self.due_from, true) || missed(e, self.release_from, false);
+        assert!(!self.exchanges.iter().any(missed), "sent again only after others");
+        for (at, exchange) in self.exchanges.iter().enumerate() {
+            assert_eq!(self.position(exchange.packet_id), Some(at), "where an exchange is");
+        }
         assert!(self.exchanges.iter().all(|e| e.entry.qos != QoS::AtMostOnce), "QoS 0 in window");
     }
 }
@@ -316,5 +360,46 @@ mod tests {
         assert_eq!(ids, (1..=65_535).collect::<Vec<u16>>());
         window.finish(PacketId::new(40_000).unwrap()).unwrap();
         assert_eq!(window.start(entry(70_000), Time::ZERO, Lsn::NONE).get(), 40_000);
+        assert_eq!(window.finish(PacketId::new(39_999).unwrap()).unwrap().entry.seq, Seq(39_998));
+    }
+
+    #[test]
+    fn a_window_that_is_restored_goes_on_where_it_was_and_passes_over_what_is_busy() {
+        let id = |id| PacketId::new(id).unwrap();
+        let mut window = Inflight::default();
+        // The first has been in flight for at least a round.
+        for (seq, restored) in (0..).zip([7, 65_534, 65_535, 2, 6]) {
+            window.restore(id(restored), entry(seq), false);
+        }
+        window.check();
+        assert_eq!(window.get_mut(id(3)).map(|e| e.packet_id), None);
+        let next = [8, 9].map(|_| window.start(entry(window.issued), Time::ZERO, Lsn::NONE).get());
+        assert_eq!(next, [8, 9]);
+        window.check();
+        assert_eq!(window.finish(id(65_535)).unwrap().packet_id.get(), 65_535);
+        window.check();
+    }
+
+    #[test]
+    fn what_is_due_is_found_in_order_and_past_its_pubrec_without_a_window() {
+        let mut window = Inflight::default();
+        let ids = [0, 1, 2, 3].map(|n| {
+            let entry = crate::queue::tests::entry(n, QoS::ExactlyOnce);
+            window.start(entry, Time::ZERO, Lsn::NONE)
+        });
+        for released in [ids[1], ids[3]] {
+            window.get_mut(released).unwrap().awaiting = Awaiting::Pubcomp;
+        }
+        window.set_due(|_| true);
+        let mut order = Vec::new();
+        for window_open in [false, true, false, true, true] {
+            let next = window.first_due(window_open);
+            next.into_iter().for_each(|id| window.sending(id, Time::ZERO));
+            window.check();
+            order.push(next);
+        }
+        assert_eq!(order, [Some(ids[1]), Some(ids[0]), Some(ids[3]), Some(ids[2]), None]);
+        window.set_due(|exchange| exchange.packet_id == ids[0]);
+        assert_eq!(window.first_due(true), Some(ids[0]));
     }
 }

@@ -9,7 +9,6 @@ use crate::id::{ClientId, ConnId, Lsn, PacketId};
 use crate::inflight::Inflight;
 use crate::log::record::{Seq, SessionKey};
 use crate::message::Content;
-use crate::packet::Version;
 use crate::queue::Queue;
 use crate::time::Time;
 use crate::timers::SessionRef;
@@ -22,8 +21,6 @@ pub(crate) struct Session {
     pub(crate) key: SessionKey,
     pub(crate) presence: Presence,
     pub(crate) lifetime: Lifetime,
-    /// What its client spoke last.
-    pub(crate) version: Version,
     /// QoS 1 and 2 messages that its client takes at a time.
     pub(crate) window: u16,
     /// Where its client connected from last, and when.
@@ -98,6 +95,8 @@ pub(crate) struct Outbox {
     pub(crate) next_seq: Seq,
     /// Whether a timer looks at the window for messages to send again.
     pub(crate) redelivery_set: bool,
+    /// Whether a timer goes on with the backlog.
+    pub(crate) pump_set: bool,
     /// When a timer looks at the backlog for messages that have expired.
     pub(crate) expiry_set: Option<Time>,
 }
@@ -128,8 +127,6 @@ impl Session {
             key,
             presence: Presence::Online(conn),
             lifetime,
-            // Until it is known nothing is kept from it.
-            version: Version::V5,
             window: u16::MAX,
             address,
             connected_at: at,

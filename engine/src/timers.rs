@@ -18,6 +18,8 @@ pub(crate) enum Timer {
     Stop,
     /// Sessions that the end of the broker cut off, to be seen to.
     Restored,
+    /// Work that was cut off by its budget: a backlog of which very much cannot be sent.
+    Pump(SessionRef),
     /// Retained messages to go on sending to a session.
     Replay(SessionRef),
     /// A client that may be silent for too long.

@@ -98,9 +98,9 @@ impl Engine {
         // Nothing waits without a reason: the window is full or the connection is congested.
         let window_open = outbox.inflight.len() < window;
         let takes_again = outbox.inflight.sent_here() < window;
-        let again = outbox.inflight.first_due(takes_again).is_some();
+        let again = outbox.inflight.may_send_again(takes_again);
         let next = !outbox.inflight.has_due() && outbox.queue.next(window_open).is_some();
-        let waits = again || next;
+        let waits = (again || next) && !outbox.pump_set;
         assert!(online.is_some() || !outbox.inflight.has_due(), "sending again to nobody");
         if online.is_some() && waits {
             let congested =

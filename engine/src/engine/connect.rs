@@ -254,7 +254,6 @@ impl Engine {
         let asked = connect.properties.get();
         let window = asked.receive_maximum.unwrap_or(u16::MAX);
         if let Some(session) = self.sessions.get_mut(slot) {
-            session.version = connect.version;
             session.window = window.min(self.config.max_inflight_messages);
             if self.config.planted.is(Bug::ReceiveMaximumIgnored) {
                 session.window = self.config.max_inflight_messages;

@@ -16,6 +16,11 @@ use crate::notice::DropReason;
 use crate::packet::{Ack, Packet, QoS};
 use crate::planted::Bug;
 use crate::queue::Entry;
+use crate::timers::{SessionRef, Timer};
+
+/// Messages that are dropped in one step because they cannot be sent. Those that are sent have
+/// their limits in the window and in what a connection takes.
+const BUDGET: usize = 256;
 
 impl Engine {
     /// The client is back: what was in flight is sent again in its first order, then the backlog.
@@ -43,12 +48,14 @@ impl Engine {
     fn send_due(&mut self, slot: u32, conn: ConnId) -> bool {
         loop {
             let window_open = self.window_takes_again(slot);
-            let outbox = self.sessions.get(slot).and_then(|session| session.outbox.as_ref());
-            let Some(inflight) = outbox.map(|outbox| &outbox.inflight) else { return true };
-            let Some(exchange) = inflight.first_due(window_open) else {
-                return !inflight.has_due();
-            };
-            let (packet_id, after) = (exchange.packet_id, exchange.after);
+            let outbox = self.sessions.get_mut(slot).and_then(|session| session.outbox.as_mut());
+            let Some(inflight) = outbox.map(|outbox| &mut outbox.inflight) else { return true };
+            if !inflight.has_due() {
+                return true;
+            }
+            let Some(packet_id) = inflight.first_due(window_open) else { return false };
+            let Some(exchange) = self.exchange(slot, packet_id) else { return false };
+            let after = exchange.after;
             if let Some(why) = self.is_pointless(conn, exchange) {
                 self.give_up(slot, packet_id, why);
                 continue;
@@ -72,6 +79,10 @@ impl Engine {
             session.outbox().inflight.sending(packet_id, now);
             self.send_sized(conn, outgoing, len, after);
         }
+    }
+
+    fn exchange(&self, slot: u32, packet_id: PacketId) -> Option<&Exchange> {
+        self.sessions.get(slot)?.outbox.as_ref()?.inflight.get(packet_id)
     }
 
     /// Why a message that is to be sent again never will be. Once it has been sent, its expiry does
@@ -164,13 +175,19 @@ impl Engine {
         sent: &mut SmallVec<[(Seq, PacketId); 2]>,
     ) -> SmallVec<[Seq; 2]> {
         let mut unsent = SmallVec::new();
+        let mut budget = BUDGET;
         while let Some((entry, why)) = self.take_sendable(slot, conn) {
             if let Some(why) = why {
+                budget -= 1;
                 if durable && entry.qos != QoS::AtMostOnce {
                     unsent.push(entry.seq);
                     self.let_go_held(&entry);
                 }
                 self.dropped(Some(slot), entry.message.topic.clone(), entry.qos, why);
+                if budget == 0 {
+                    self.pump_later(slot);
+                    break;
+                }
                 continue;
             }
             if entry.qos == QoS::AtMostOnce {
@@ -192,6 +209,21 @@ impl Engine {
             self.send(conn, outgoing, after);
         }
         unsent
+    }
+
+    /// Goes on with the backlog in a step of its own.
+    fn pump_later(&mut self, slot: u32) {
+        let now = self.now;
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let reference = session.reference(slot);
+        session.outbox().pump_set = true;
+        self.set_timer(now, Timer::Pump(reference));
+    }
+
+    pub(super) fn go_on_pumping(&mut self, reference: SessionRef) {
+        let Some(session) = self.session_by_reference(reference) else { return };
+        session.outbox().pump_set = false;
+        self.pump(reference.slot);
     }
 
     /// The next of the backlog, if window and connection have room for it, and why it is not sent

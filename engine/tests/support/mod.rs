@@ -364,7 +364,7 @@ impl Bench {
         self.0.borrow().trimmed
     }
 
-    /// The most packets that one event has sent since the last call.
+    /// The most packets and notices that one event has brought since the last call.
     pub fn largest_step(&self) -> usize {
         std::mem::take(&mut self.0.borrow_mut().largest_step)
     }
@@ -400,8 +400,8 @@ impl Bench {
             world.are_durable(upto);
         }
         world.engine.handle(now, event, &mut actions);
-        let sends = actions.iter().filter(|action| matches!(action, Action::Send { .. })).count();
-        world.largest_step = world.largest_step.max(sends);
+        let tells = |action: &&Action| matches!(action, Action::Send { .. } | Action::Notice(_));
+        world.largest_step = world.largest_step.max(actions.iter().filter(tells).count());
         for action in actions {
             world.perform(action);
         }

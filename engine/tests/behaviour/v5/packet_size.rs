@@ -56,6 +56,23 @@ fn what_is_too_large_is_dropped_and_told_and_takes_no_slot() {
 }
 
 #[test]
+fn a_backlog_that_is_all_too_large_goes_bit_by_bit() {
+    let bench = Bench::with(Config { max_msgqueue_messages: None, ..Config::default() });
+    reader(&bench, 1_000).lose();
+    let publisher = bench.connect5("p");
+    for _ in 0..1_000 {
+        publisher.publish("t", 1, &payload(100));
+    }
+    publisher.publish("t", 1, "fits");
+    bench.largest_step();
+    let client = back(&bench, 100);
+    bench.settle();
+    assert_eq!(drops(&bench), [DropReason::PacketTooLarge; 1_000]);
+    assert!(bench.largest_step() < 300, "the backlog waits for nobody else");
+    assert_eq!(client.messages(), ["t=fits q1"]);
+}
+
+#[test]
 fn properties_and_identifiers_count() {
     let bench = Bench::new();
     let client = bench.open(resume_with(100));

@@ -111,6 +111,9 @@ pub struct Log {
     cleaning: bool,
     /// Rounds that are over.
     rounds: u64,
+    /// Bytes of the segments that the last of them filled, empty ends included: what another one
+    /// would leave of them.
+    least: u64,
     /// Whether a round is over and that is not durable yet: what it makes room for is still there.
     trimming: bool,
     reserve: Reserve,
@@ -161,6 +164,7 @@ impl Log {
             credit: 0,
             cleaning: false,
             rounds: 0,
+            least: 0,
             trimming: false,
             reserve,
             next_generation,
@@ -270,7 +274,7 @@ impl Log {
             let begun = if self.rounds == 0 {
                 self.appended > segment / 16 || self.bytes() > segment * 3
             } else {
-                self.grown > (segment / 16).max(self.live / 2)
+                self.grown > segment / 16 && self.bytes() >= self.least + self.live / 2
             };
             // Or the disk may turn out to be full halfway.
             let ready = self.reserve.len() >= self.files(self.most_live());
@@ -504,9 +508,18 @@ impl Log {
         let fresh = std::mem::take(&mut self.fresh);
         self.owed += if self.cleaning { fresh * PACE } else { 0 };
         self.drop_outdated();
-        self.trimming = false;
+        if std::mem::take(&mut self.trimming) {
+            self.least = self.part_of_live(self.bytes());
+        }
         self.chores = CHORES;
         Progress::Durable(upto)
+    }
+
+    /// So much of `bytes` as what lives is of what has been written since the last round began.
+    fn part_of_live(&self, bytes: u64) -> u64 {
+        let part = u128::from(bytes) * u128::from(self.live);
+        let part = part / u128::from(self.live + self.grown).max(1);
+        u64::try_from(part).unwrap_or(bytes)
     }
 
     /// Segments before the base are removed, now that the base is durable.

@@ -367,7 +367,7 @@ fn a_round_whose_segments_stay_half_empty_is_not_begun_anew_before_something_is_
         work(&mut log, &mut disk);
         lsn += 1;
     }
-    assert_eq!(lsn, 22 + 11, "once more than half of what lives came");
+    assert_eq!(lsn, 22 + 6, "once files of half as much as lives came");
     let mut log = open(&mut disk, 2);
     log.set_live(live);
     log.append(batch(lsn, 1));

@@ -91,6 +91,8 @@ pub(crate) struct Broker {
     full: bool,
     /// Rounds of cleaning that are over.
     rounds: u64,
+    /// Whether the log was appended to since the start.
+    pub(crate) wrote: bool,
 }
 
 impl Broker {
@@ -111,6 +113,7 @@ impl Broker {
             now,
             full: false,
             rounds: 0,
+            wrote: false,
         }
     }
 
@@ -198,6 +201,7 @@ impl Broker {
             && let Some(batch) = self.waiting.pop_front()
         {
             self.log.append(batch);
+            self.wrote = true;
         }
         let waiting = self.waiting.iter().map(|pending| pending.bytes.len() as u64).sum();
         self.log.set_waiting(waiting);

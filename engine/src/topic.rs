@@ -171,6 +171,13 @@ pub fn levels(text: &str) -> usize {
     text.bytes().filter(|b| *b == b'/').count() + 1
 }
 
+/// Whether a name or filter has more levels than `most`.
+#[must_use]
+pub fn has_more_levels(text: &str, most: usize) -> bool {
+    // A short one cannot, which spares nearly all of them the count.
+    text.len() >= most && levels(text) > most
+}
+
 /// Whether `topic` matches the valid filter `filter` (sections 4.7.1 and 4.7.2).
 #[must_use]
 pub fn matches(filter: &str, topic: &str) -> bool {
@@ -257,6 +264,14 @@ mod tests {
             assert!(parse(text).is_ok(), "{text}");
         }
         assert!(parse(&"a".repeat(65_535)).is_ok());
+    }
+
+    #[test]
+    fn a_name_of_exactly_so_many_levels_has_no_more() {
+        for (text, levels) in [("a", 1), ("", 1), ("/", 2), ("a/b/c", 3), ("//////", 7)] {
+            assert!(!has_more_levels(text, levels), "{text}");
+            assert!(has_more_levels(text, levels - 1), "{text}");
+        }
     }
 
     #[test]

@@ -248,7 +248,7 @@ impl Engine {
         if topic.is_dollar() {
             Some(PublishRefusal::DollarTopic)
         } else if name.len() > self.config.max_topic_length
-            || topic::levels(name) > self.config.max_topic_levels
+            || topic::has_more_levels(name, self.config.max_topic_levels)
         {
             Some(PublishRefusal::TopicLimit)
         } else {

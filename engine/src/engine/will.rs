@@ -29,7 +29,7 @@ impl Engine {
     pub(super) fn admit_will(&self, will: &packet::Will) -> Result<(), Refusal> {
         let name = will.topic.as_str();
         let too_long = name.len() > self.config.max_topic_length
-            || topic::levels(name) > self.config.max_topic_levels;
+            || topic::has_more_levels(name, self.config.max_topic_levels);
         if will.topic.is_dollar() || too_long {
             return Err(Refusal::WillTopic);
         }

@@ -68,9 +68,9 @@ pub fn measure(
     connections: u32,
 ) -> Result<Row, Error> {
     check_files(connections)?;
-    let empty_bytes = broker.resident_bytes()?;
+    let empty_bytes = broker.own_bytes()?;
     let held = hold(addr, route, connections)?;
-    let full_bytes = broker.resident_bytes()?;
+    let full_bytes = broker.own_bytes()?;
     drop(held);
     Ok(Row { transport: route.transport, connections, empty_bytes, full_bytes })
 }

@@ -63,12 +63,13 @@ impl Process {
         })
     }
 
-    /// Resident memory in bytes.
+    /// Resident memory of its own in bytes. Pages of its program are not counted: the kernel maps
+    /// and takes away megabytes of them as it likes.
     ///
     /// # Errors
     /// As [`Process::cpu_time`].
-    pub fn resident_bytes(&self) -> Result<u64, Error> {
-        self.memory("smaps_rollup", "Rss:")
+    pub fn own_bytes(&self) -> Result<u64, Error> {
+        self.memory("smaps_rollup", "Anonymous:")
     }
 
     /// The highest resident memory in bytes since the process began or since

@@ -17,6 +17,8 @@ use crate::wire::{self, Qos, kind};
 const PAYLOAD: usize = 32;
 /// What the broker's own work after a million publishes may take until its memory stands still.
 const SETTLE: Duration = Duration::from_secs(3);
+/// The broker's memory is looked at every so many messages.
+const SAMPLE: u64 = 1_000;
 /// The broker may have to sync much first.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -27,9 +29,9 @@ pub struct Outcome {
     pub messages: u64,
     /// How long that took.
     pub seconds: f64,
-    /// Resident memory of the broker before it came.
+    /// Resident memory of the broker before it came, without the pages of its program.
     pub before_bytes: u64,
-    /// The highest while it was served.
+    /// The highest that was seen while it was served.
     pub peak_bytes: u64,
     /// The engine's steps that no client waits for, all since the start.
     pub chores: Line,
@@ -57,12 +59,10 @@ pub fn measure(program: &Path, count: u64, window: u16) -> Result<Outcome, Error
     thread::sleep(SETTLE);
     let longest_before = line(&broker, "step")?.max;
     let process = broker.process();
-    process.forget_peak()?;
-    let before_bytes = process.resident_bytes()?;
+    let before_bytes = process.own_bytes()?;
     let began = Instant::now();
-    let messages = read_all(&broker, count, window)?;
+    let (messages, peak_bytes) = read_all(&broker, count, window)?;
     let seconds = began.elapsed().as_secs_f64();
-    let peak_bytes = process.peak_resident_bytes()?;
     let (chores, steps) = (line(&broker, "chore")?, line(&broker, "step")?);
     Ok(Outcome { messages, seconds, before_bytes, peak_bytes, chores, steps, longest_before })
 }
@@ -114,8 +114,9 @@ fn put_publish(out: &mut Vec<u8>, number: u64) {
     out.extend_from_slice(&[b'x'; PAYLOAD]);
 }
 
-/// The subscriber: one PUBACK for each message, and none before it is there.
-fn read_all(broker: &Broker, count: u64, window: u16) -> Result<u64, Error> {
+/// The subscriber: one PUBACK for each message, and none before it is there. How many came, and the
+/// most memory that the broker had meanwhile.
+fn read_all(broker: &Broker, count: u64, window: u16) -> Result<(u64, u64), Error> {
     let stream = Target::new(broker.addr()).open()?;
     let mut reader = BufReader::new(&stream);
     write(&stream, &connect5("reader", window))?;
@@ -123,7 +124,7 @@ fn read_all(broker: &Broker, count: u64, window: u16) -> Result<u64, Error> {
     // SUBSCRIBE to `#` at QoS 1, without properties.
     write(&stream, &[kind::SUBSCRIBE << 4 | 2, 7, 0, 1, 0, 0, 1, b'#', 1])?;
     expect(&mut reader, kind::SUBACK)?;
-    let mut got = 0;
+    let (mut got, mut peak) = (0, 0);
     while got < count {
         let (header, body) = frame(&mut reader)?;
         let publish = wire::Frame { header, body: &body }.publish();
@@ -131,8 +132,11 @@ fn read_all(broker: &Broker, count: u64, window: u16) -> Result<u64, Error> {
         let [high, low] = publish.id.to_be_bytes();
         write(&stream, &[kind::PUBACK << 4, 2, high, low])?;
         got += 1;
+        if got % SAMPLE == 0 || got == count {
+            peak = peak.max(broker.process().own_bytes()?);
+        }
     }
-    Ok(got)
+    Ok((got, peak))
 }
 
 /// CONNECT of MQTT 5.0 with Clean Start, no keep alive, and this Receive Maximum.

@@ -76,7 +76,7 @@ pub fn restart(program: &Path, directory: &Path) -> Result<Outcome, Error> {
     patience.map_err(Error::system("set a time limit"))?;
     dial::connect(&mut stream, "anybody")?;
     let seconds = began.elapsed().as_secs_f64();
-    let resident_bytes = broker.process().resident_bytes()?;
+    let resident_bytes = broker.process().own_bytes()?;
     let mut http = Http::open(broker.management())?;
     std::thread::sleep(SETTLE);
     let mut stream = Target::new(broker.addr()).open()?;

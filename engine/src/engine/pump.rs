@@ -222,7 +222,8 @@ impl Engine {
 
     pub(super) fn go_on_pumping(&mut self, reference: SessionRef) {
         let Some(session) = self.session_by_reference(reference) else { return };
-        session.outbox().pump_set = false;
+        let Some(outbox) = session.outbox.as_mut() else { return };
+        outbox.pump_set = false;
         self.pump(reference.slot);
     }
 

@@ -36,6 +36,8 @@ pub const REGRESSIONS: &[(u64, &str)] = &[
     (2, "silent-drop"),
     (2_847_149_553, "cleaning-without-end"),
     (772_329_041, "cleaning-without-end"),
+    (2_257_957_727, "cleaning-too-late"),
+    (2_257_960_998, "cleaning-too-late"),
 ];
 
 /// The bug of that name, to be planted.

@@ -152,7 +152,8 @@ fn holds(record: &Record) -> Value {
         return Value::Null;
     };
     json!({
-        "session": session.0, "place": seq.0, "qos": *qos as u8, "retain": *retain != RetainFlag::Clear,
+        "session": session.0, "place": seq.0, "qos": *qos as u8,
+        "retain": *retain != RetainFlag::Clear,
         "retain_as_published": *retain == RetainFlag::AsPublished,
         "packet_id": packet_id.map(PacketId::get), "released": released,
         "group": group.as_ref().map(|group| group.as_str()), "at": time(*at),
@@ -179,7 +180,8 @@ fn target(target: &Target) -> Value {
             group,
             identifiers,
         } => json!({
-            "session": session, "place": seq.0, "qos": *qos as u8, "retain": *retain != RetainFlag::Clear,
+            "session": session, "place": seq.0, "qos": *qos as u8,
+            "retain": *retain != RetainFlag::Clear,
             "retain_as_published": *retain == RetainFlag::AsPublished,
             "packet_id": packet_id.map(PacketId::get),
             "group": group.as_ref().map(|group| group.as_str()),

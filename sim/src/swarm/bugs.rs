@@ -34,8 +34,8 @@ pub const REGRESSIONS: &[(u64, &str)] = &[
     (43, "silence-expires"),
     (6, "nothing-expires"),
     (2, "silent-drop"),
-    (2_847_149_553, "cleaning-without-end"),
-    (772_329_041, "cleaning-without-end"),
+    (800_000_023, "cleaning-without-end"),
+    (400_000_575, "cleaning-without-end"),
     (2_257_957_727, "cleaning-too-late"),
     (2_257_960_998, "cleaning-too-late"),
 ];

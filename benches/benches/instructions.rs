@@ -15,6 +15,7 @@
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, ExitCode};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use clap::Parser;
@@ -38,8 +39,6 @@ const ALLOWED: u64 = 105;
 /// Deliveries of the shorter run and of the longer one.
 const RUNS: [u64; 2] = [20_000, 40_000];
 
-/// Packets that come in one read.
-const BURST: usize = 16;
 const PAYLOAD: usize = 64;
 
 const LIMITS: Limits =
@@ -55,32 +54,24 @@ struct Path {
     /// Whether all publishers have one topic.
     one_topic: bool,
     qos: QoS,
+    /// Packets that come in one read.
+    burst: usize,
 }
 
-const PATHS: [Path; 4] = [
-    Path { name: "fanin0", publishers: 100, subscribers: 1, one_topic: true, qos: QoS::AtMostOnce },
-    Path {
-        name: "fanout0",
-        publishers: 1,
-        subscribers: 500,
-        one_topic: true,
-        qos: QoS::AtMostOnce,
-    },
-    Path {
-        name: "pairs1",
-        publishers: 100,
-        subscribers: 1,
-        one_topic: false,
-        qos: QoS::AtLeastOnce,
-    },
-    Path {
-        name: "pairs2",
-        publishers: 100,
-        subscribers: 1,
-        one_topic: false,
-        qos: QoS::ExactlyOnce,
-    },
+const PATHS: [Path; 5] = [
+    Path::new("fanin0", [100, 1], true, QoS::AtMostOnce),
+    Path::new("fanout0", [1, 500], true, QoS::AtMostOnce),
+    Path { burst: 1, ..Path::new("single0", [100, 1], true, QoS::AtMostOnce) },
+    Path::new("pairs1", [100, 1], false, QoS::AtLeastOnce),
+    Path::new("pairs2", [100, 1], false, QoS::ExactlyOnce),
 ];
+
+impl Path {
+    const fn new(name: &'static str, clients: [u32; 2], one_topic: bool, qos: QoS) -> Self {
+        let [publishers, subscribers] = clients;
+        Self { name, publishers, subscribers, one_topic, qos, burst: 16 }
+    }
+}
 
 /// Counts the instructions of the engine's main paths.
 #[derive(Debug, Parser)]
@@ -193,7 +184,7 @@ impl World {
         for publisher in 0..path.publishers {
             let topic = if path.one_topic { 0 } else { publisher };
             let topic = format!("plant/{topic:03}/line/3/temperature");
-            let burst = burst(&topic, path.qos);
+            let burst = burst(&topic, path.qos, path.burst);
             let conn = world.connect(&mut slot);
             world.bursts.push((conn, burst));
             let all_there = path.one_topic && publisher > 0;
@@ -217,6 +208,9 @@ impl World {
 
     /// As the shell reads: packets are views of what came.
     fn read(&mut self, conn: ConnId, mut bytes: Bytes) {
+        while let Some(run) = codec::cut_run(Version::V3_1_1, &mut bytes, &LIMITS) {
+            self.event(Event::ReceivedRun { conn, run: Arc::new(run) });
+        }
         while let Ok(Some(len)) = codec::frame_len(&bytes, LIMITS.max_packet_size) {
             if len > bytes.len() {
                 break;
@@ -263,6 +257,10 @@ impl World {
                 let once = delivery.qos == QoS::ExactlyOnce;
                 if once { Packet::Pubrec(ack) } else { Packet::Puback(ack) }
             }
+            Outgoing::Run(run) => {
+                self.delivered += u64::from(run.count());
+                return;
+            }
             Outgoing::Packet(Packet::Pubrec(ack)) => Packet::Pubrel(Ack::new(ack.packet_id)),
             Outgoing::Packet(Packet::Pubrel(ack)) => Packet::Pubcomp(Ack::new(ack.packet_id)),
             Outgoing::Packet(_) => return,
@@ -299,9 +297,9 @@ impl World {
 }
 
 /// PUBLISH after PUBLISH, as a 3.1.1 client writes them.
-fn burst(topic: &str, qos: QoS) -> Vec<u8> {
+fn burst(topic: &str, qos: QoS, packets: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
-    for id in 1..=BURST {
+    for id in 1..=packets {
         let id = u16::try_from(id).expect("a small number").to_be_bytes();
         let id = if qos == QoS::AtMostOnce { &[][..] } else { &id };
         let len = u8::try_from(2 + topic.len() + id.len() + PAYLOAD).expect("a short packet");

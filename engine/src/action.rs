@@ -1,6 +1,9 @@
 //! Everything the engine can ask for.
 
+use std::sync::Arc;
+
 use crate::answer::Answer;
+use crate::codec::Run;
 use crate::id::{ConnId, Lsn, PacketId};
 use crate::identifiers::Identifiers;
 use crate::log::record::Record;
@@ -89,6 +92,8 @@ pub enum Outgoing {
     Packet(Packet),
     /// A PUBLISH whose message may be shared with other receivers.
     Publish(Delivery),
+    /// Several of QoS 0 to one topic, one behind the other.
+    Run(Arc<Run>),
 }
 
 /// One client's copy of a message.

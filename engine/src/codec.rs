@@ -5,6 +5,8 @@
 //! packet, [`decode_connect`]) turns them into a [`Packet`]. Decoding copies nothing, allocates
 //! only for what is really there, and has an answer for every sequence of bytes.
 //!
+//! Before that, [`cut_run`] may take several PUBLISH packets that are alike off the front at once.
+//!
 //! What can be judged from one packet alone is judged here; what needs the connection (a second
 //! CONNECT, an alias above the maximum) is the engine's, and [`check_from_client`] stands between.
 //!
@@ -21,6 +23,7 @@ mod properties;
 mod publish;
 mod reader;
 mod reason;
+mod run;
 mod sender;
 mod suback;
 mod subscribe;
@@ -40,6 +43,7 @@ use writer::{Length, Sink};
 
 pub use connect::BadConnect;
 pub use reason::return_code_v3;
+pub use run::{Run, cut_run};
 pub use sender::check_from_client;
 
 /// What the decoder allows beyond the standard's own rules.
@@ -180,6 +184,7 @@ impl Outgoing {
                 Head::of_delivery(version, delivery)
                     .write_with(&delivery.message.content().payload, out);
             }
+            Self::Run(run) => run.encode(version, out),
         }
     }
 
@@ -189,6 +194,7 @@ impl Outgoing {
         match self {
             Self::Packet(packet) => encoded_len(version, packet),
             Self::Publish(delivery) => delivery.encoded_len(version),
+            Self::Run(run) => run.encoded_len(version),
         }
     }
 }

@@ -85,8 +85,12 @@ impl Connection {
 
     /// Whether a delivery of `len` bytes stays within `limit`. One always fits an empty output.
     pub(crate) fn fits(&self, len: u64, limit: u64) -> bool {
-        let pending = self.unsent + self.held;
-        pending == 0 || pending + len <= limit
+        self.unsent + self.held == 0 || self.has_room(len, limit)
+    }
+
+    /// Whether `len` bytes more stay within `limit`, whatever they are.
+    pub(crate) fn has_room(&self, len: u64, limit: u64) -> bool {
+        self.unsent + self.held + len <= limit
     }
 }
 
@@ -105,14 +109,17 @@ impl Connections {
         self.len
     }
 
+    // Asked several times for each message.
+    #[inline]
     pub(crate) fn get(&self, id: ConnId) -> Option<&Connection> {
         let place = self.chunks.get(id.slot as usize / CHUNK)?.get(id.slot as usize % CHUNK)?;
-        place.as_deref().filter(|connection| connection.id == id)
+        place.as_deref().filter(|connection| connection.id.generation == id.generation)
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, id: ConnId) -> Option<&mut Connection> {
         let place = self.place(id.slot)?;
-        place.as_deref_mut().filter(|connection| connection.id == id)
+        place.as_deref_mut().filter(|connection| connection.id.generation == id.generation)
     }
 
     pub(crate) fn insert(&mut self, connection: Connection) {
@@ -148,6 +155,7 @@ impl Connections {
         behind.filter_map(Option::as_deref).map(|connection| connection.id).next()
     }
 
+    #[inline]
     fn place(&mut self, slot: u32) -> Option<&mut Option<Box<Connection>>> {
         self.chunks.get_mut(slot as usize / CHUNK)?.get_mut(slot as usize % CHUNK)
     }

@@ -52,11 +52,15 @@ pub struct ByQoS {
 
 impl ByQoS {
     pub(crate) fn count(&mut self, qos: QoS) {
+        self.add(qos, 1);
+    }
+
+    pub(crate) fn add(&mut self, qos: QoS, count: u64) {
         *match qos {
             QoS::AtMostOnce => &mut self.at_most_once,
             QoS::AtLeastOnce => &mut self.at_least_once,
             QoS::ExactlyOnce => &mut self.exactly_once,
-        } += 1;
+        } += count;
     }
 }
 
@@ -66,8 +70,12 @@ pub struct ByPacket([u64; PacketType::ALL.len()]);
 
 impl ByPacket {
     pub(crate) fn count(&mut self, packet: PacketType) {
+        self.add(packet, 1);
+    }
+
+    pub(crate) fn add(&mut self, packet: PacketType, more: u64) {
         if let Some(count) = self.0.get_mut(packet as usize - 1) {
-            *count += 1;
+            *count += more;
         }
     }
 

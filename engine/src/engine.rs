@@ -24,6 +24,7 @@ mod replay;
 mod request;
 mod restore;
 mod rewrite;
+mod run;
 mod storage;
 mod subscribe;
 mod timeout;
@@ -179,6 +180,7 @@ impl Engine {
         std::mem::swap(&mut self.out, actions);
         match event {
             Event::Received { conn, packet } => self.received(conn, packet),
+            Event::ReceivedRun { conn, run } => self.received_run(conn, &run),
             Event::Written { conn, bytes } => self.written(conn, bytes),
             Event::Durable { upto } => self.durable(upto),
             Event::Timeout => self.timeout(),

@@ -1,10 +1,11 @@
 //! Everything that can happen to the engine.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::codec::BadConnect;
+use crate::codec::{BadConnect, Run};
 use crate::id::{ConnId, Lsn};
 use crate::packet::{Connect, Packet};
 use crate::request::{Request, RequestId};
@@ -29,6 +30,13 @@ pub enum Event {
         conn: ConnId,
         /// Decoded by the version of the connection's CONNECT.
         packet: Packet,
+    },
+    /// PUBLISH packets that came in one read and are alike: the same as each of them by itself.
+    ReceivedRun {
+        /// From which connection.
+        conn: ConnId,
+        /// The packets.
+        run: Arc<Run>,
     },
     /// Bytes that are no packet. Nothing more comes from this connection.
     Broken {

@@ -18,16 +18,16 @@ impl Identifiers {
     }
 }
 
-impl FromIterator<u32> for Identifiers {
-    fn from_iter<I: IntoIterator<Item = u32>>(identifiers: I) -> Self {
-        let list: Arc<[u32]> = identifiers.into_iter().collect();
-        Self((!list.is_empty()).then_some(list))
+impl From<&[u32]> for Identifiers {
+    fn from(identifiers: &[u32]) -> Self {
+        // An empty list would be an allocation too.
+        Self((!identifiers.is_empty()).then(|| identifiers.into()))
     }
 }
 
 impl From<Option<u32>> for Identifiers {
     fn from(identifier: Option<u32>) -> Self {
-        identifier.into_iter().collect()
+        identifier.as_slice().into()
     }
 }
 
@@ -38,7 +38,7 @@ mod tests {
     #[test]
     fn they_are_kept_in_the_order_they_came() {
         assert_eq!(Identifiers::from(None), Identifiers::NONE);
-        let identifiers: Identifiers = [7, 3, 7].into_iter().collect();
+        let identifiers = Identifiers::from([7, 3, 7].as_slice());
         assert_eq!(identifiers.as_slice(), [7, 3, 7]);
     }
 }

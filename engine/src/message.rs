@@ -79,25 +79,34 @@ impl Message {
     /// What it says.
     #[must_use]
     pub fn content(&self) -> &Content {
-        match self {
-            Self::Passing(content) | Self::Kept(content) => content,
-        }
+        self.shared()
     }
 
     /// Makes it outlive the read buffer, once, and returns a handle for the keeper.
     pub fn keep(&mut self) -> Arc<Content> {
-        match self {
-            Self::Kept(content) => Arc::clone(content),
-            Self::Passing(content) => {
-                // In place where nobody was sent the views before.
-                match Arc::get_mut(content) {
-                    Some(only) => *only = only.detached(),
-                    None => *content = Arc::new(content.detached()),
-                }
-                let kept = Arc::clone(content);
-                *self = Self::Kept(Arc::clone(&kept));
-                kept
+        self.keep_as(TopicName::detached)
+    }
+
+    /// The same where its topic is at hand in memory of its own.
+    pub fn keep_with(&mut self, topic: &TopicName) {
+        self.keep_as(|_| topic.clone());
+    }
+
+    fn keep_as(&mut self, topic: impl FnOnce(&TopicName) -> TopicName) -> Arc<Content> {
+        if let Self::Passing(content) = self {
+            // In place where nobody was sent the views before.
+            match Arc::get_mut(content) {
+                Some(only) => *only = only.detached(topic(&only.topic)),
+                None => *content = Arc::new(content.detached(topic(&content.topic))),
             }
+            *self = Self::Kept(Arc::clone(content));
+        }
+        Arc::clone(self.shared())
+    }
+
+    fn shared(&self) -> &Arc<Content> {
+        match self {
+            Self::Passing(content) | Self::Kept(content) => content,
         }
     }
 }
@@ -138,15 +147,15 @@ impl Content {
         Some(interval.saturating_sub(waited))
     }
 
-    /// A copy that pins no read buffer.
-    fn detached(&self) -> Self {
+    /// A copy that pins no read buffer, under its topic in memory of its own.
+    fn detached(&self, topic: TopicName) -> Self {
         let payload = if self.payload.len() >= LARGE_PAYLOAD {
             self.payload.clone()
         } else {
             Bytes::copy_from_slice(&self.payload)
         };
         Self {
-            topic: self.topic.detached(),
+            topic,
             payload,
             qos: self.qos,
             retain: self.retain,

@@ -29,6 +29,8 @@ impl<T> Table<T> {
         self.len
     }
 
+    // Asked several times for each message.
+    #[inline]
     pub(crate) fn get(&self, slot: u32) -> Option<&T> {
         match self.chunks.get(slot as usize / CHUNK)?.get(slot as usize % CHUNK)? {
             Slot::Taken(value) => Some(value),
@@ -36,6 +38,7 @@ impl<T> Table<T> {
         }
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, slot: u32) -> Option<&mut T> {
         match self.chunks.get_mut(slot as usize / CHUNK)?.get_mut(slot as usize % CHUNK)? {
             Slot::Taken(value) => Some(value),

@@ -14,10 +14,15 @@ impl TopicName {
     /// `None` where the text is empty, too long, or contains `+`, `#` or U+0000.
     #[must_use]
     pub fn new(text: ByteString) -> Option<Self> {
+        Self::check(text).ok()
+    }
+
+    /// The same, and gives back a text that is none.
+    pub(crate) fn check(text: ByteString) -> Result<Self, ByteString> {
         let fits = !text.is_empty() && text.len() <= 65_535;
         // Without a way out in the middle the loop is done sixteen bytes at a time.
         let wrong = text.bytes().fold(false, |wrong, b| wrong | matches!(b, b'+' | b'#' | 0));
-        (fits && !wrong).then_some(Self(text))
+        if fits && !wrong { Ok(Self(text)) } else { Err(text) }
     }
 
     /// The name as text.

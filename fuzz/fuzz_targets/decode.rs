@@ -1,12 +1,13 @@
 //! Any bytes as a packet: never a panic, and whatever is accepted is written and read back as it
-//! was. The first byte chooses the version, the rest is one frame.
+//! was. The first byte chooses the version, the rest is one frame, or packets that are taken at once
+//! and say what they say one by one.
 
 #![no_main]
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use surewire_engine::codec::{self, Limits};
-use surewire_engine::packet::Version;
+use surewire_engine::packet::{Packet, Version};
 
 const LIMITS: Limits = Limits {
     max_packet_size: 1024 * 1024,
@@ -22,6 +23,7 @@ fuzz_target!(|input: &[u8]| {
         _ => Version::V5,
     };
     let frame = Bytes::copy_from_slice(bytes);
+    check_run(version, frame.clone());
     let len = codec::frame_len(&frame, LIMITS.max_packet_size);
     let _ = codec::decode_connect(frame.clone(), &LIMITS);
     let Ok(packet) = codec::decode(version, frame.clone(), &LIMITS) else { return };
@@ -33,3 +35,14 @@ fuzz_target!(|input: &[u8]| {
     assert!(written.len() <= frame.len(), "our form is never the longer one");
     assert_eq!(codec::decode(version, Bytes::from(written), &LIMITS), Ok(packet));
 });
+
+fn check_run(version: Version, mut bytes: Bytes) {
+    let mut each = bytes.clone();
+    let Some(run) = codec::cut_run(version, &mut bytes, &LIMITS) else { return };
+    for publish in run.publishes() {
+        let len = codec::frame_len(&each, LIMITS.max_packet_size).ok().flatten().expect("a packet");
+        let packet = codec::decode(version, each.split_to(len), &LIMITS);
+        assert_eq!(packet, Ok(Packet::Publish(publish)));
+    }
+    assert_eq!(each, bytes, "the rest of the read");
+}

@@ -12,10 +12,11 @@ use surewire_engine::log::image::Image;
 use surewire_engine::log::pending::Pending;
 use surewire_engine::log::recovery::{Recovery, Step};
 use surewire_engine::log::writer::{Log, Options, Sync};
-use surewire_engine::planted::Planted;
 use surewire_engine::log::{decode, encode};
+use surewire_engine::planted::Planted;
 
-const OPTIONS: Options = Options { segment_len: 256, sync: Sync::Always, nonce: 7, planted: Planted::NONE };
+const OPTIONS: Options =
+    Options { segment_len: 256, sync: Sync::Always, nonce: 7, planted: Planted::NONE };
 
 fuzz_target!(|input: &[u8]| {
     let Some((&[change, low, high], body)) = input.split_first_chunk() else { return };

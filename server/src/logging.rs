@@ -51,8 +51,20 @@ impl Report {
     }
 
     pub(crate) fn sent(&mut self, conn: ConnId, outgoing: &Outgoing) {
-        if self.log_packets {
-            self.lines.push(Line::Sent(conn, Summary::of_outgoing(outgoing)));
+        if !self.log_packets {
+            return;
+        }
+        match outgoing {
+            Outgoing::Packet(packet) => {
+                self.lines.push(Line::Sent(conn, Summary::of_packet(packet)));
+            }
+            Outgoing::Publish(delivery) => {
+                self.lines.push(Line::Sent(conn, Summary::of_delivery(delivery)));
+            }
+            Outgoing::Run(run) => {
+                let summaries = run.publishes().map(|publish| Summary::of_publish(&publish));
+                self.lines.extend(summaries.map(|summary| Line::Sent(conn, summary)));
+            }
         }
     }
 

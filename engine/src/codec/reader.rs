@@ -71,26 +71,39 @@ impl<'a> Reader<'a> {
 
     /// UTF-8 Encoded String (MQTT 5.0 section 1.5.4, 3.1.1 section 1.5.3).
     pub(super) fn text(&mut self) -> Result<ByteString, Violation> {
-        let text =
-            ByteString::try_from(self.binary()?).map_err(|_error| Violation::IllFormedUtf8)?;
+        let text = self.well_formed()?;
         // Without a way out in the middle the loop is done sixteen bytes at a time.
         if text.bytes().fold(false, |found, byte| found | (byte == 0)) {
             return Err(Violation::Nul);
         }
-        if self.limits.reject_control_chars && text.chars().any(char::is_control) {
-            return Err(Violation::ControlCharacter);
-        }
+        self.check_control_chars(&text)?;
         Ok(text)
     }
 
     /// A Topic Name; `None` for an empty string.
     pub(super) fn topic(&mut self) -> Result<Option<TopicName>, Violation> {
-        let text = self.text()?;
+        let text = self.well_formed()?;
+        self.check_control_chars(&text)?;
         if text.is_empty() {
             return Ok(None);
         }
-        // Its length, and that it has no U+0000, is clear by now.
-        TopicName::new(text).ok_or(Violation::WildcardInTopic).map(Some)
+        let has_nul = |text: &ByteString| text.as_bytes().contains(&0);
+        // Both are looked for at once; which it is matters only where there is one.
+        TopicName::check(text).map(Some).map_err(|text| match has_nul(&text) {
+            true => Violation::Nul,
+            false => Violation::WildcardInTopic,
+        })
+    }
+
+    fn well_formed(&mut self) -> Result<ByteString, Violation> {
+        ByteString::try_from(self.binary()?).map_err(|_error| Violation::IllFormedUtf8)
+    }
+
+    fn check_control_chars(&self, text: &str) -> Result<(), Violation> {
+        if self.limits.reject_control_chars && text.chars().any(char::is_control) {
+            return Err(Violation::ControlCharacter);
+        }
+        Ok(())
     }
 
     fn take(&mut self, len: usize) -> Result<&'a [u8], Violation> {

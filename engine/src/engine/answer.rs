@@ -9,7 +9,7 @@ use crate::engine::Engine;
 use crate::id::{ConnId, Lsn};
 use crate::log::record::Record;
 use crate::notice::CloseReason;
-use crate::packet::{Packet, PacketType, Properties, PropertySet, Version};
+use crate::packet::{Packet, PacketType, Properties, PropertySet, QoS, Version};
 use crate::planted::Bug;
 use crate::timers::Timer;
 
@@ -77,7 +77,8 @@ impl Engine {
         }
     }
 
-    fn send_now(&mut self, conn: ConnId, mut outgoing: Outgoing, mut len: u64) {
+    /// Sends what has nothing to wait for.
+    pub(super) fn send_now(&mut self, conn: ConnId, mut outgoing: Outgoing, mut len: u64) {
         let Some(connection) = self.connections.get_mut(conn) else { return };
         // Not before it leaves: an alias must be set by the packet that leaves first.
         if let Outgoing::Publish(delivery) = &mut outgoing
@@ -100,6 +101,12 @@ impl Engine {
                 self.counters.packets_sent.count(PacketType::Publish);
             }
             Outgoing::Packet(packet) => self.counters.packets_sent.count(packet.packet_type()),
+            Outgoing::Run(run) => {
+                let count = run.count().into();
+                self.counters.sent.add(QoS::AtMostOnce, count);
+                self.counters.payload_sent += run.payload_bytes();
+                self.counters.packets_sent.add(PacketType::Publish, count);
+            }
         }
         self.out.push(Action::Send { conn, outgoing });
         if full {

@@ -25,9 +25,9 @@ use crate::topic::{TopicFilter, TopicName};
 pub(super) struct Route {
     /// Counts routings, so that a session knows whether this one met it before.
     number: u64,
-    matches: Matches,
+    pub(super) matches: Matches,
     /// Sessions met, each once, with the highest QoS granted.
-    receivers: Vec<Receiver>,
+    pub(super) receivers: Vec<Receiver>,
     /// Who holds the message, for its record.
     targets: Vec<Target>,
     /// Stored messages that went to make room; their records follow the message's own.
@@ -38,14 +38,27 @@ pub(super) struct Route {
 
 /// A session that a message goes to, by one subscription or more.
 #[derive(Clone, Debug)]
-struct Receiver {
-    session: u32,
+pub(super) struct Receiver {
+    pub(super) session: u32,
     /// The highest granted.
     granted: QoS,
     /// Whether any of them keeps the RETAIN flag.
     retain_as_published: bool,
     /// Of all of them.
-    identifiers: SmallVec<[u32; 2]>,
+    pub(super) identifiers: SmallVec<[u32; 2]>,
+}
+
+impl Receiver {
+    /// How the message is to reach it.
+    fn copy_of(&self, message: &Content) -> Copy {
+        let keeps = message.retain && self.retain_as_published;
+        Copy {
+            qos: message.qos.min(self.granted),
+            retain: if keeps { RetainFlag::AsPublished } else { RetainFlag::Clear },
+            group: None,
+            identifiers: self.identifiers.as_slice().into(),
+        }
+    }
 }
 
 /// A stored message that went to make room for another.
@@ -113,17 +126,24 @@ impl Engine {
 
     /// Brings the message to every session and share group that it matches.
     pub(super) fn bring(&mut self, message: &mut Message, from: Option<u32>) {
-        self.find_receivers(message, from);
-        let mut receivers = std::mem::take(&mut self.route.receivers);
-        let (published, retained) = (message.content().qos, message.content().retain);
-        for receiver in receivers.drain(..) {
-            let Receiver { session, granted, retain_as_published, identifiers } = receiver;
-            let (qos, keeps) = (published.min(granted), retained && retain_as_published);
-            let retain = if keeps { RetainFlag::AsPublished } else { RetainFlag::Clear };
-            let identifiers = identifiers.into_iter().collect();
-            self.deliver(session, message, Copy { qos, retain, group: None, identifiers });
+        self.find_receivers(&message.content().topic, from);
+        let receivers = std::mem::take(&mut self.route.receivers);
+        let qos = message.content().qos;
+        // It will be kept until it is acknowledged, and then with the topic that is there already.
+        if let Some(topic) = &self.route.matches.topic
+            && receivers.iter().any(|receiver| receiver.granted.min(qos) > QoS::AtMostOnce)
+        {
+            message.keep_with(topic);
         }
+        self.bring_to(&receivers, message);
         self.route.receivers = receivers;
+    }
+
+    /// Brings the message to these sessions, and to the share groups of the routing at hand.
+    pub(super) fn bring_to(&mut self, receivers: &[Receiver], message: &mut Message) {
+        for receiver in receivers {
+            self.deliver(receiver.session, message, receiver.copy_of(message.content()));
+        }
         let groups = std::mem::take(&mut self.route.matches.groups);
         for group in &groups {
             self.deliver_to_group(*group, message);
@@ -324,11 +344,11 @@ impl Engine {
     /// Collects the sessions that match, each once, at the highest QoS granted (3.1.1 section
     /// 3.3.5) and with all Subscription Identifiers (5.0 section 3.3.4). No Local is judged for each
     /// subscription.
-    fn find_receivers(&mut self, message: &Message, from: Option<u32>) {
+    pub(super) fn find_receivers(&mut self, topic: &TopicName, from: Option<u32>) {
         let Route { number, matches, receivers, .. } = &mut self.route;
         *number += 1;
         receivers.clear();
-        self.subscriptions.matching(message.content().topic.as_str(), matches);
+        self.subscriptions.matching(topic, matches);
         for subscription in &matches.plain {
             let Some(subscription) = self.subscriptions.get(*subscription) else { continue };
             let Some(session) = self.sessions.get_mut(subscription.session) else { continue };

@@ -296,7 +296,9 @@ impl<'a> Fields<'a> {
 
     fn identifiers(&mut self) -> Result<Identifiers, FormatError> {
         let count = self.number()?;
-        (0..count).map(|_| self.number32("subscription identifier")).collect()
+        let number = |_| self.number32("subscription identifier");
+        let list: SmallVec<[u32; 2]> = (0..count).map(number).collect::<Result<_, _>>()?;
+        Ok(list.as_slice().into())
     }
 
     fn options(&mut self) -> Result<SubscribeOptions, FormatError> {

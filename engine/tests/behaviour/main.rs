@@ -31,6 +31,7 @@ mod replay;
 mod restart;
 mod resume;
 mod retained;
+mod runs;
 mod session;
 mod session_end;
 mod shared;

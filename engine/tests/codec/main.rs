@@ -14,4 +14,5 @@ mod packets;
 mod random;
 mod refused;
 mod rows;
+mod runs;
 mod tables;

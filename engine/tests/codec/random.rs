@@ -109,7 +109,7 @@ fn delivery(publish: &Publish) -> Option<Delivery> {
         retain,
         packet_id,
         expiry: set.message_expiry_interval,
-        identifiers: set.subscription_identifiers.iter().copied().collect(),
+        identifiers: set.subscription_identifiers.as_slice().into(),
         alias: set.topic_alias.map_or(TopicAlias::None, TopicAlias::Set),
     })
 }

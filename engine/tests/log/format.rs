@@ -121,7 +121,7 @@ fn later_examples() -> Vec<Record> {
     let (session, at, seq) = (SessionKey(300), Time::from_secs(1_700_000_000), Seq(7));
     let message = message(TopicName::new("a/1/b".into()).unwrap());
     let message = Arc::new(Content { at, ..Content::clone(&message) });
-    let identifiers = || [7, 268_435_455].into_iter().collect::<Identifiers>();
+    let identifiers = || Identifiers::from([7, 268_435_455].as_slice());
     let identified = vec![Target::Session {
         session,
         seq,

@@ -1,5 +1,6 @@
 //! A scripted client of the bench.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -59,6 +60,9 @@ impl Client {
         let opened = self.bench.with_wire(conn, |wire| wire.opened);
         let partial = self.bench.with_wire(conn, |wire| wire.partial.clone());
         let Some(first) = partial.first() else { return false };
+        if opened && self.hand_in_run(&partial) {
+            return true;
+        }
         let frame = match codec::frame_len(&partial, LIMITS.max_packet_size) {
             _ if !opened && codec::check_first_byte(*first).is_err() => {
                 Err(codec::check_first_byte(*first).unwrap_err())
@@ -90,6 +94,15 @@ impl Client {
             Event::Opened { conn, peer: peer(self.anonymous), first }
         };
         self.bench.event(event);
+        true
+    }
+
+    /// Hands in packets that are alike at once, as a shell would; false if there are none.
+    fn hand_in_run(&self, partial: &[u8]) -> bool {
+        let (conn, mut rest) = (self.conn, Bytes::copy_from_slice(partial));
+        let Some(run) = codec::cut_run(self.version(), &mut rest, &LIMITS) else { return false };
+        self.bench.with_wire(conn, |wire| wire.partial = rest.to_vec());
+        self.bench.event(Event::ReceivedRun { conn, run: Arc::new(run) });
         true
     }
 

@@ -498,11 +498,13 @@ impl World {
                 assert_eq!(bytes.len(), outgoing.encoded_len(version), "encoded_len");
                 wire.untaken += bytes.len() as u64;
                 wire.sent.extend_from_slice(&bytes);
-                let len = bytes.len();
-                let packet = codec::decode(version, Bytes::from(bytes), &LIMITS);
-                let packet = packet.expect("what we send decodes");
-                wire.terms.came(&packet, len);
-                wire.inbox.push(packet);
+                let mut bytes = Bytes::from(bytes);
+                while let Ok(Some(len)) = codec::frame_len(&bytes, usize::MAX) {
+                    let packet = codec::decode(version, bytes.split_to(len), &LIMITS);
+                    let packet = packet.expect("what we send decodes");
+                    wire.terms.came(&packet, len);
+                    wire.inbox.push(packet);
+                }
             }
             Action::Authenticate { conn, method, data, first } => {
                 let data = data.map(|data| String::from_utf8(data).unwrap());

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{BufMut, Bytes};
@@ -83,8 +84,17 @@ impl Connection {
 
     /// Hands in all complete packets and keeps the rest.
     fn packets(&self, mut bytes: Bytes) {
+        let settings = &self.worker.shared.settings;
         while !self.broken.get() {
-            match codec::frame_len(&bytes, self.worker.shared.settings.limits.max_packet_size) {
+            // A log of packets shows each of them.
+            if !settings.log_packets
+                && let Some(run) = codec::cut_run(self.version, &mut bytes, &settings.limits)
+            {
+                let run = Arc::new(run);
+                self.submit(|conn| Event::ReceivedRun { conn, run });
+                continue;
+            }
+            match codec::frame_len(&bytes, settings.limits.max_packet_size) {
                 Ok(Some(len)) if len <= bytes.len() => {
                     let frame = bytes.split_to(len);
                     // A large payload must not pin the arena of everybody else.

@@ -89,6 +89,8 @@ fn encode(version: Version, outgoing: &Outgoing, frames: &mut Frames) {
             codec::encode_delivery_head(version, delivery, &mut frames.bytes);
             frames.push_shared(delivery.message.content().payload.clone());
         }
-        Outgoing::Publish(_) | Outgoing::Packet(_) => outgoing.encode(version, &mut frames.bytes),
+        Outgoing::Publish(_) | Outgoing::Run(_) | Outgoing::Packet(_) => {
+            outgoing.encode(version, &mut frames.bytes);
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use surewire_engine::action::{Delivery, Outgoing, TopicAlias};
+use surewire_engine::action::{Delivery, TopicAlias};
 use surewire_engine::id::PacketId;
 use surewire_engine::packet::{
     Ack, Connack, Connect, Packet, Properties, Publish, QoS, ReasonCode, Suback, Subscribe,
@@ -34,13 +34,6 @@ struct PublishSummary {
 }
 
 impl Summary {
-    pub(super) fn of_outgoing(outgoing: &Outgoing) -> Self {
-        match outgoing {
-            Outgoing::Packet(packet) => Self::of_packet(packet),
-            Outgoing::Publish(delivery) => Self::of_delivery(delivery),
-        }
-    }
-
     pub(super) fn of_packet(packet: &Packet) -> Self {
         match packet {
             Packet::Connect(_) => Self::named("CONNECT"),
@@ -66,7 +59,7 @@ impl Summary {
         }
     }
 
-    fn of_publish(publish: &Publish) -> Self {
+    pub(super) fn of_publish(publish: &Publish) -> Self {
         let summary = PublishSummary {
             topic: publish.topic.clone(),
             alias: publish.properties.get().topic_alias,
@@ -79,7 +72,7 @@ impl Summary {
         Self { packet_id, publish: Some(summary), ..Self::named("PUBLISH") }
     }
 
-    fn of_delivery(delivery: &Delivery) -> Self {
+    pub(super) fn of_delivery(delivery: &Delivery) -> Self {
         let content = delivery.message.content();
         let (named, alias) = match delivery.alias {
             TopicAlias::None => (true, None),

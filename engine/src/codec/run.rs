@@ -1,0 +1,222 @@
+//! Runs: PUBLISH packets that came in one read, are of one publisher and one topic, and ask for
+//! nothing but to be passed on. What costs the same for one as for many (checking the topic, finding
+//! its receivers, looking after their connections) is done once for all of them.
+
+use bytes::Bytes;
+
+use super::Limits;
+use super::reader::{self, Reader};
+use super::writer::{Length, Sink};
+use crate::message::{Content, LARGE_PAYLOAD, Message};
+use crate::packet::{PacketType, Properties, Publish, QoS, Version};
+use crate::time::Time;
+use crate::topic::TopicName;
+
+/// The most messages of a run: few enough that one which has to be taken apart again, for receivers
+/// that cannot take it as a whole, is still a short step.
+const MOST: u32 = 32;
+
+/// Two to 32 messages to one topic: QoS 0, RETAIN 0, without properties, and with payloads below
+/// [`LARGE_PAYLOAD`].
+///
+/// All their packets are one view into the read buffer. A receiver of the same version gets these
+/// very bytes, for such a packet can be written in one way only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    topic: TopicName,
+    /// The packets as they came, one behind the other.
+    packets: Bytes,
+    /// Whether each has a Property Length, as 5.0 has it.
+    has_properties: bool,
+    count: u32,
+    payload_bytes: u64,
+    /// Bytes of all packets, without a Property Length in each and with it.
+    bytes: [usize; 2],
+    /// Bytes of the largest packet, likewise.
+    largest: [usize; 2],
+}
+
+/// The parts of a packet that may belong to a run.
+struct Plain<'a> {
+    /// Where the topic's length stands in the packet.
+    start: usize,
+    topic: &'a [u8],
+    payload: &'a [u8],
+    /// Bytes of the whole packet.
+    len: usize,
+}
+
+/// Cuts a run off the front of `buf`, if whole packets there make one. Whatever does not, for
+/// whatever reason, stays for [`decode`](super::decode).
+pub fn cut_run(version: Version, buf: &mut Bytes, limits: &Limits) -> Option<Run> {
+    let has_properties = has_properties(version);
+    let first = Plain::at_front(buf, has_properties, limits)?;
+    // Nothing behind it is the common case, and is found out before the topic is checked.
+    let second = Plain::at_front(buf.get(first.len..)?, has_properties, limits)?;
+    if second.topic != first.topic {
+        return None;
+    }
+    let mut run = Run {
+        topic: Reader::new(buf, first.start, limits).topic().ok()??,
+        packets: Bytes::new(),
+        has_properties,
+        count: 0,
+        payload_bytes: 0,
+        bytes: [0; 2],
+        largest: [0; 2],
+    };
+    let (mut end, mut next) = (0, Some(first));
+    while let Some(plain) = next.filter(|next| next.topic == run.topic.as_str().as_bytes()) {
+        run.add(&plain);
+        end += plain.len;
+        let more = run.count < MOST;
+        next = buf
+            .get(end..)
+            .filter(|_| more)
+            .and_then(|rest| Plain::at_front(rest, has_properties, limits));
+    }
+    run.packets = buf.split_to(end);
+    Some(run)
+}
+
+impl Run {
+    /// The topic of all its messages.
+    #[must_use]
+    pub fn topic(&self) -> &TopicName {
+        &self.topic
+    }
+
+    /// How many messages there are.
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Bytes of all payloads together.
+    #[must_use]
+    pub fn payload_bytes(&self) -> u64 {
+        self.payload_bytes
+    }
+
+    /// Bytes of all packets towards a client of that version.
+    #[must_use]
+    pub fn encoded_len(&self, version: Version) -> usize {
+        let [without, with] = self.bytes;
+        if has_properties(version) { with } else { without }
+    }
+
+    /// Bytes of the largest packet towards a client of that version.
+    #[must_use]
+    pub fn largest_len(&self, version: Version) -> usize {
+        let [without, with] = self.largest;
+        if has_properties(version) { with } else { without }
+    }
+
+    /// Appends all packets to `out`, as a client of that version is to see them.
+    pub fn encode(&self, version: Version, out: &mut Vec<u8>) {
+        let with = has_properties(version);
+        if with == self.has_properties {
+            return out.extend_from_slice(&self.packets);
+        }
+        for plain in self.plain() {
+            out.byte(FIRST);
+            out.variable_byte_integer(remaining_len(&plain, with));
+            out.field(plain.topic);
+            if with {
+                out.byte(0);
+            }
+            out.slice(plain.payload);
+        }
+    }
+
+    /// Each packet by itself.
+    pub fn publishes(&self) -> impl Iterator<Item = Publish> {
+        self.plain().map(|plain| Publish {
+            dup: false,
+            qos: QoS::AtMostOnce,
+            retain: false,
+            topic: Some(self.topic.clone()),
+            packet_id: None,
+            properties: Properties::NONE,
+            payload: self.packets.slice_ref(plain.payload),
+        })
+    }
+
+    /// Each message by itself.
+    pub fn messages(&self) -> impl Iterator<Item = Message> {
+        self.plain().map(|plain| {
+            Message::passing(Content {
+                topic: self.topic.clone(),
+                payload: self.packets.slice_ref(plain.payload),
+                qos: QoS::AtMostOnce,
+                retain: false,
+                properties: Properties::NONE,
+                at: Time::ZERO,
+            })
+        })
+    }
+
+    fn plain(&self) -> impl Iterator<Item = Plain<'_>> {
+        let mut rest = self.packets.as_ref();
+        std::iter::from_fn(move || {
+            let plain = Plain::parse(rest, self.has_properties)?;
+            rest = rest.get(plain.len..)?;
+            Some(plain)
+        })
+    }
+
+    fn add(&mut self, plain: &Plain<'_>) {
+        self.count += 1;
+        self.payload_bytes += plain.payload.len() as u64;
+        for (at, with) in [false, true].into_iter().enumerate() {
+            let len = whole_len(remaining_len(plain, with));
+            if let (Some(bytes), Some(largest)) = (self.bytes.get_mut(at), self.largest.get_mut(at))
+            {
+                *bytes += len;
+                *largest = len.max(*largest);
+            }
+        }
+    }
+}
+
+/// A PUBLISH of QoS 0 with DUP and RETAIN 0.
+const FIRST: u8 = PacketType::Publish.first_byte();
+
+impl<'a> Plain<'a> {
+    /// The packet at the front of `buf`, if all of it is there and it may belong to a run.
+    fn at_front(buf: &'a [u8], has_properties: bool, limits: &Limits) -> Option<Self> {
+        let plain = Self::parse(buf, has_properties)?;
+        (plain.len <= limits.max_packet_size && plain.len < LARGE_PAYLOAD).then_some(plain)
+    }
+
+    fn parse(buf: &'a [u8], has_properties: bool) -> Option<Self> {
+        let (first, rest) = buf.split_first()?;
+        if *first != FIRST {
+            return None;
+        }
+        let (remaining, len) = reader::variable_byte_integer(rest).ok()??;
+        let body = rest.get(len..len + remaining)?;
+        let (topic_len, rest) = body.split_first_chunk()?;
+        let (topic, rest) = rest.split_at_checked(u16::from_be_bytes(*topic_len).into())?;
+        let payload = match (has_properties, rest) {
+            (false, payload) | (true, [0, payload @ ..]) => payload,
+            (true, _) => return None,
+        };
+        Some(Self { start: 1 + len, topic, payload, len: 1 + len + remaining })
+    }
+}
+
+/// Whether a PUBLISH of that version has a Property Length.
+fn has_properties(version: Version) -> bool {
+    version == Version::V5
+}
+
+fn remaining_len(plain: &Plain<'_>, has_properties: bool) -> usize {
+    2 + plain.topic.len() + usize::from(has_properties) + plain.payload.len()
+}
+
+fn whole_len(remaining: usize) -> usize {
+    let mut header = Length::default();
+    header.variable_byte_integer(remaining);
+    1 + header.bytes + remaining
+}

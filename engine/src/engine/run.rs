@@ -1,0 +1,70 @@
+//! Runs of messages: routed once, and handed on whole to every client that can take them so.
+
+use std::sync::Arc;
+
+use crate::action::Outgoing;
+use crate::codec::Run;
+use crate::engine::Engine;
+use crate::engine::deliver::Receiver;
+use crate::id::ConnId;
+use crate::log::record::Retained;
+use crate::packet::{Packet, PacketType, QoS};
+
+impl Engine {
+    pub(super) fn received_run(&mut self, conn: ConnId, run: &Arc<Run>) {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return self.take_one_by_one(conn, run);
+        };
+        connection.heard = self.now;
+        let from = connection.session;
+        if self.publish_refusal(run.topic()).is_some() || self.watch.is_on(self.now) {
+            return self.take_one_by_one(conn, run);
+        }
+        let count = run.count().into();
+        self.counters.packets_received.add(PacketType::Publish, count);
+        self.counters.received.add(QoS::AtMostOnce, count);
+        self.counters.payload_received += run.payload_bytes();
+        self.bring_run(run, from);
+    }
+
+    /// As if its packets had come without the others.
+    fn take_one_by_one(&mut self, conn: ConnId, run: &Run) {
+        for publish in run.publishes() {
+            self.received(conn, Packet::Publish(publish));
+        }
+    }
+
+    fn bring_run(&mut self, run: &Arc<Run>, from: u32) {
+        self.find_receivers(run.topic(), Some(from));
+        let mut receivers = std::mem::take(&mut self.route.receivers);
+        receivers.retain(|receiver| !self.send_run(receiver, run));
+        if !receivers.is_empty() || !self.route.matches.groups.is_empty() {
+            for mut message in run.messages() {
+                self.bring_to(&receivers, &mut message);
+                self.record_route(&mut message, Retained::Untouched, None);
+            }
+        }
+        self.route.receivers = receivers;
+    }
+
+    /// Sends the run to a receiver that takes each of its messages now and as it came; whether it
+    /// is one.
+    fn send_run(&mut self, receiver: &Receiver, run: &Arc<Run>) -> bool {
+        let Some(session) = self.sessions.get(receiver.session) else { return false };
+        let waits = session.outbox.as_ref().is_some_and(|outbox| outbox.queue.has_qos0());
+        let Some(conn) = session.connection().filter(|_| !waits) else { return false };
+        let Some(connection) = self.connections.get(conn) else { return false };
+        let len = run.encoded_len(connection.version) as u64;
+        let largest = run.largest_len(connection.version) as u64;
+        let fits =
+            connection.takes(largest) && connection.has_room(len, self.config.max_unsent_bytes);
+        let as_it_came = connection.alias_maximum == 0 && receiver.identifiers.is_empty();
+        if !fits || !as_it_came || !connection.gate.is_empty() {
+            return false;
+        }
+        self.counters.routed += u64::from(run.count());
+        self.counters.delivered += u64::from(run.count());
+        self.send_now(conn, Outgoing::Run(Arc::clone(run)), len);
+        true
+    }
+}

@@ -1,0 +1,244 @@
+//! Messages that come in one read and are handed on together: nobody can tell them from messages
+//! that came one by one.
+
+use surewire_engine::codec;
+use surewire_engine::config::Config;
+use surewire_engine::notice::{DropReason, Notice};
+use surewire_engine::packet::{
+    Connect, Packet, PacketType, Properties, PropertySet, Publish, QoS, SubscribeOptions, Version,
+};
+use surewire_engine::request::Query;
+use surewire_engine::topic::TopicName;
+
+use crate::support::{Bench, Client, connect, options};
+
+/// Bytes of PUBLISH packets of QoS 0 to one topic, each with its number.
+fn numbered(version: Version, topic: &str, count: usize) -> Vec<Vec<u8>> {
+    let publish = |n: usize| {
+        let mut bytes = Vec::new();
+        let packet = Packet::Publish(Publish {
+            dup: false,
+            qos: QoS::AtMostOnce,
+            retain: false,
+            topic: TopicName::new(topic.into()),
+            packet_id: None,
+            properties: Properties::NONE,
+            payload: n.to_string().into(),
+        });
+        codec::encode(version, &packet, &mut bytes);
+        bytes
+    };
+    (0..count).map(publish).collect()
+}
+
+/// Runs a scene twice, with the publisher's packets in one read and one by one; both must come to
+/// the same. Returns what it came to.
+fn both_ways<T: PartialEq + std::fmt::Debug>(
+    config: &Config,
+    version: Version,
+    topic: &str,
+    scene: impl Fn(&Bench, &dyn Fn()) -> T,
+) -> T {
+    let [together, apart] = [true, false].map(|together| {
+        let bench = Bench::with(config.clone());
+        let publisher = bench.open(Connect { version, ..connect("p") });
+        publisher.take();
+        let publish = || {
+            let packets = numbered(version, topic, 20);
+            if together {
+                publisher.raw(&packets.concat());
+            } else {
+                packets.iter().for_each(|packet| publisher.raw(packet));
+            }
+        };
+        let came = scene(&bench, &publish);
+        (came, bench.notices(), bench.counters(), bench.sizes())
+    });
+    assert_eq!(together.1, apart.1, "notices");
+    assert_eq!(together.2, apart.2, "counters");
+    assert_eq!(together.3, apart.3, "sizes");
+    assert_eq!(together.0, apart.0);
+    together.0
+}
+
+/// The payloads that came.
+fn payloads(client: &Client) -> Vec<String> {
+    let payload = |packet: Packet| match packet {
+        Packet::Publish(publish) => String::from_utf8(publish.payload.to_vec()).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    client.take().into_iter().map(payload).collect()
+}
+
+fn twenty() -> Vec<String> {
+    (0..20).map(|n| n.to_string()).collect()
+}
+
+#[test]
+fn a_subscriber_of_any_version_gets_each_message_in_order() {
+    for publisher in [Version::V3_1, Version::V3_1_1, Version::V5] {
+        let came = both_ways(&Config::default(), publisher, "t/1", |bench, publish| {
+            let subscribers = [Version::V3_1, Version::V3_1_1, Version::V5].map(|version| {
+                let id = format!("{version:?}");
+                let client = bench.open(Connect { version, ..connect(&id) });
+                client.take();
+                client.subscribe("t/+", 0);
+                client
+            });
+            publish();
+            subscribers.map(|client| payloads(&client))
+        });
+        assert_eq!(came, [twenty(), twenty(), twenty()]);
+    }
+}
+
+#[test]
+fn a_subscription_identifier_comes_with_each_message() {
+    let came = both_ways(&Config::default(), Version::V3_1_1, "t", |bench, publish| {
+        let client = bench.connect5("c");
+        client.subscribe5("t", options(1), Some(7));
+        publish();
+        let identifiers = |packet: Packet| match packet {
+            Packet::Publish(p) => p.properties.get().subscription_identifiers.to_vec(),
+            other => panic!("{other:?}"),
+        };
+        client.take().into_iter().map(identifiers).collect::<Vec<_>>()
+    });
+    assert_eq!(came, vec![vec![7]; 20]);
+}
+
+#[test]
+fn a_topic_alias_is_set_once_and_stands_for_the_topic_then() {
+    let came = both_ways(&Config::default(), Version::V5, "a/long/topic", |bench, publish| {
+        let set = PropertySet { topic_alias_maximum: Some(5), ..PropertySet::NONE };
+        let connect = Connect { version: Version::V5, properties: set.into(), ..connect("c") };
+        let client = bench.open(connect);
+        client.take();
+        client.subscribe("#", 0);
+        publish();
+        let named = |packet: &Packet| match packet {
+            Packet::Publish(p) => (p.topic.is_some(), p.properties.get().topic_alias),
+            other => panic!("{other:?}"),
+        };
+        client.take().iter().map(named).collect::<Vec<_>>()
+    });
+    assert_eq!(came[..3], [(true, Some(1)), (false, Some(1)), (false, Some(1))]);
+}
+
+#[test]
+fn a_share_group_gets_each_message_once() {
+    let came = both_ways(&Config::default(), Version::V3_1_1, "t", |bench, publish| {
+        let members = ["a", "b", "c"].map(|id| bench.connect(id));
+        members.iter().for_each(|member| member.subscribe("$share/g/t", 0));
+        publish();
+        members.map(|member| payloads(&member))
+    });
+    let mut all: Vec<String> = came.concat();
+    all.sort_by_key(|n| n.parse::<u32>().unwrap());
+    assert_eq!(all, twenty());
+    assert!(came.iter().all(|part| part.len() >= 6), "{came:?}");
+}
+
+#[test]
+fn what_does_not_fit_waits_and_comes_in_order() {
+    let config = Config { max_unsent_bytes: 60, queue_qos0_messages: true, ..Config::default() };
+    let came = both_ways(&config, Version::V3_1_1, "t", |bench, publish| {
+        let client = bench.connect("c");
+        client.subscribe("t", 0);
+        bench.report();
+        client.stuck(true);
+        publish();
+        assert!(client.untaken() <= 60, "{} bytes unsent", client.untaken());
+        let mut came = Vec::new();
+        for _ in 0..20 {
+            came.extend(payloads(&client));
+            client.take_bytes(client.untaken());
+        }
+        came
+    });
+    assert_eq!(came, twenty());
+}
+
+#[test]
+fn packets_above_the_clients_limit_are_dropped_one_by_one() {
+    // Long enough for a limit that CONNACK keeps to.
+    let topic = "t".repeat(100);
+    let (dropped, came) =
+        both_ways(&Config::default(), Version::V3_1_1, &topic, |bench, publish| {
+            let set = PropertySet { maximum_packet_size: Some(106), ..PropertySet::NONE };
+            let connect = Connect { version: Version::V5, properties: set.into(), ..connect("c") };
+            let client = bench.open(connect);
+            client.take();
+            client.subscribe("+", 0);
+            publish();
+            let is_drop = |notice: &Notice| {
+                matches!(notice, Notice::Dropped { why: DropReason::PacketTooLarge, .. })
+            };
+            (bench.notices().into_iter().filter(is_drop).count(), payloads(&client))
+        });
+    assert_eq!((dropped, came.len()), (10, 10), "those with two digits are one byte too long");
+}
+
+#[test]
+fn a_session_whose_client_is_away_drops_or_keeps_each() {
+    for (queued, expected) in [(true, 20), (false, 0)] {
+        let config = Config { queue_qos0_messages: queued, ..Config::default() };
+        let came = both_ways(&config, Version::V3_1_1, "t", |bench, publish| {
+            let client = bench.connect_persistent("c", false);
+            client.subscribe("t", 1);
+            client.lose();
+            publish();
+            payloads(&bench.connect_persistent("c", true))
+        });
+        assert_eq!(came.len(), expected);
+    }
+}
+
+#[test]
+fn a_topic_that_is_refused_is_refused_for_each() {
+    let notices = both_ways(&Config::default(), Version::V3_1_1, "$SYS/x", |bench, publish| {
+        publish();
+        let is_refusal = |notice: &&Notice| matches!(notice, Notice::PublishRefused { .. });
+        bench.notices().iter().filter(is_refusal).count()
+    });
+    assert_eq!(notices, 20);
+}
+
+#[test]
+fn what_waits_at_the_gate_goes_first() {
+    let came = both_ways(&Config::default(), Version::V3_1_1, "t", |bench, publish| {
+        let client = bench.connect_persistent("c", false);
+        client.subscribe("t", 0);
+        bench.hold_store();
+        client.subscribe_as(9, &[("u", 0)]);
+        publish();
+        let held = client.take().len();
+        bench.release_store();
+        let packets = client.take();
+        (held, packets.first().map(Packet::packet_type), packets.len())
+    });
+    assert_eq!((came.0, came.2), (0, 21));
+    assert_eq!(came.1, Some(PacketType::Suback));
+}
+
+#[test]
+fn whoever_watches_topics_sees_each() {
+    both_ways(&Config::default(), Version::V3_1_1, "t", |bench, publish| {
+        bench.query(Query::Topics);
+        publish();
+        bench.query(Query::Topics)
+    });
+}
+
+#[test]
+fn no_local_keeps_a_run_from_its_publisher() {
+    let bench = Bench::new();
+    let client = bench.connect5("c");
+    let no_local = SubscribeOptions { no_local: true, ..options(0) };
+    client.subscribe5("t", no_local, None);
+    client.raw(&numbered(Version::V5, "t", 20).concat());
+    assert_eq!(client.take(), []);
+    let other: Client = bench.connect("o");
+    other.raw(&numbered(Version::V3_1_1, "t", 20).concat());
+    assert_eq!(payloads(&client), twenty());
+}

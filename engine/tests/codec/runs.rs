@@ -1,0 +1,144 @@
+//! Runs of PUBLISH packets: what is cut off at once says what its packets say one by one.
+
+use bytes::Bytes;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use surewire_engine::codec::{self, Limits, Run};
+use surewire_engine::message::LARGE_PAYLOAD;
+use surewire_engine::packet::{Packet, Properties, PropertySet, Publish, QoS, Version};
+use surewire_engine::topic::TopicName;
+
+use crate::packets::{packet, version};
+use crate::tables::{ALL, LIMITS, read, written};
+
+/// Mostly what belongs to a run, with what ends one in between.
+fn mixed(version: Version) -> impl Strategy<Value = Packet> {
+    let topic = prop::sample::select(vec!["a", "a/b"]);
+    let plain = (topic, prop::sample::select(vec![0, 1, 120, 121, 122, 123, 124, 125, 126, 300]))
+        .prop_map(|(topic, len)| Packet::Publish(publish(topic, len)));
+    prop_oneof![9 => plain, 1 => packet(version)]
+}
+
+fn publish(topic: &str, payload: usize) -> Publish {
+    Publish {
+        dup: false,
+        qos: QoS::AtMostOnce,
+        retain: false,
+        topic: TopicName::new(topic.into()),
+        packet_id: None,
+        properties: Properties::NONE,
+        payload: Bytes::from(vec![b'x'; payload]),
+    }
+}
+
+fn together(version: Version, publishes: impl IntoIterator<Item = Publish>) -> Bytes {
+    publishes.into_iter().flat_map(|p| written(version, &Packet::Publish(p))).collect()
+}
+
+fn cut(version: Version, mut bytes: Bytes) -> Option<Run> {
+    codec::cut_run(version, &mut bytes, &LIMITS)
+}
+
+/// What was cut off, packet by packet; checks what it says of itself.
+fn packets_of(run: &Run) -> Vec<Packet> {
+    let publishes: Vec<Publish> = run.publishes().collect();
+    assert_eq!(publishes.len(), run.count() as usize);
+    assert!(publishes.iter().all(|publish| publish.topic.as_ref() == Some(run.topic())));
+    let payloads: usize = publishes.iter().map(|publish| publish.payload.len()).sum();
+    assert_eq!(payloads as u64, run.payload_bytes());
+    for (publish, message) in publishes.iter().zip(run.messages()) {
+        let content = message.content();
+        assert_eq!((&content.topic, &content.payload), (run.topic(), &publish.payload));
+        assert!(content.qos == QoS::AtMostOnce && !content.retain && content.properties.is_empty());
+    }
+    for version in ALL {
+        let each: Vec<Bytes> =
+            publishes.iter().map(|publish| together(*version, [publish.clone()])).collect();
+        let mut out = Vec::new();
+        run.encode(*version, &mut out);
+        assert_eq!(out, each.concat(), "as {version:?}");
+        assert_eq!(run.encoded_len(*version), out.len());
+        assert_eq!(Some(run.largest_len(*version)), each.iter().map(Bytes::len).max());
+    }
+    publishes.into_iter().map(Packet::Publish).collect()
+}
+
+proptest! {
+    #[test]
+    fn a_run_says_what_its_packets_say(
+        (version, packets) in version().prop_flat_map(|v| (Just(v), vec(mixed(v), 0..80)))
+    ) {
+        let bytes: Vec<Bytes> = packets.iter().map(|p| Bytes::from(written(version, p))).collect();
+        let mut rest = Bytes::from(bytes.concat());
+        let mut found = Vec::new();
+        while let Ok(Some(len)) = codec::frame_len(&rest, LIMITS.max_packet_size) {
+            match codec::cut_run(version, &mut rest, &LIMITS) {
+                Some(run) => {
+                    prop_assert!((2..=32).contains(&run.count()));
+                    found.extend(packets_of(&run));
+                }
+                None => found.push(read(version, &rest.split_to(len)).unwrap()),
+            }
+        }
+        prop_assert_eq!(found, packets);
+    }
+
+    #[test]
+    fn cutting_is_total(first in any::<u8>(), bytes in vec(any::<u8>(), 0..200)) {
+        let bytes = Bytes::from([&[first & 0x31], bytes.as_slice()].concat());
+        for version in ALL {
+            if let Some(run) = cut(*version, bytes.clone()) {
+                packets_of(&run);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_run_takes_32_packets_and_leaves_the_rest() {
+    let mut bytes = together(Version::V3_1_1, (0..70).map(|n| publish("t", n)));
+    let counts = std::iter::from_fn(|| codec::cut_run(Version::V3_1_1, &mut bytes, &LIMITS));
+    assert_eq!(counts.map(|run| run.count()).collect::<Vec<_>>(), [32, 32, 6]);
+    assert!(bytes.is_empty());
+}
+
+#[test]
+fn what_is_no_run_stays() {
+    let one = together(Version::V3_1_1, [publish("t", 1)]);
+    let incomplete = together(Version::V3_1_1, [publish("t", 1), publish("t", 9)]);
+    let wildcard = Bytes::from_static(b"\x30\x04\x00\x01+x\x30\x04\x00\x01+x");
+    let nul = Bytes::from_static(b"\x30\x04\x00\x01\x00x\x30\x04\x00\x01\x00x");
+    let ill_formed = Bytes::from_static(b"\x30\x04\x00\x01\xFFx\x30\x04\x00\x01\xFFx");
+    let empty = Bytes::from_static(b"\x30\x03\x00\x00x\x30\x03\x00\x00x");
+    let large = LARGE_PAYLOAD - 5;
+    let large = together(Version::V3_1_1, [publish("t", large), publish("t", large)]);
+    let others = together(Version::V3_1_1, [publish("t", 1), publish("u", 1)]);
+    for bytes in [
+        one,
+        incomplete.slice(..incomplete.len() - 1),
+        wildcard,
+        nul,
+        ill_formed,
+        empty,
+        large,
+        others,
+    ] {
+        assert!(cut(Version::V3_1_1, bytes.clone()).is_none(), "{bytes:?}");
+    }
+    let set = PropertySet { message_expiry_interval: Some(1), ..PropertySet::NONE };
+    let expires = || Publish { properties: set.clone().into(), ..publish("t", 1) };
+    assert!(cut(Version::V5, together(Version::V5, [expires(), expires()])).is_none());
+    assert!(cut(Version::V5, together(Version::V5, [publish("t", 1), publish("t", 1)])).is_some());
+}
+
+#[test]
+fn limits_hold_for_each_packet() {
+    let bytes = || together(Version::V3_1_1, [publish("t", 10), publish("t", 10)]);
+    let with = |limits: Limits| codec::cut_run(Version::V3_1_1, &mut bytes(), &limits);
+    assert!(with(Limits { max_packet_size: 15, ..LIMITS }).is_some());
+    assert!(with(Limits { max_packet_size: 14, ..LIMITS }).is_none());
+    let control = || Bytes::from_static(b"\x30\x04\x00\x01\x07x\x30\x04\x00\x01\x07x");
+    let reject = Limits { reject_control_chars: true, ..LIMITS };
+    assert!(codec::cut_run(Version::V3_1_1, &mut control(), &reject).is_none());
+    assert!(cut(Version::V3_1_1, control()).is_some() != LIMITS.reject_control_chars);
+}

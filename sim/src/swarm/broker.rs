@@ -3,19 +3,22 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use surewire_engine::Engine;
-use surewire_engine::action::{Action, Outgoing};
-use surewire_engine::codec::{self, Limits};
+use surewire_engine::action::{Action, Delivery, Outgoing, TopicAlias};
+use surewire_engine::codec::{self, Limits, Run};
 use surewire_engine::event::{Event, Lost, Peer, Storage};
 use surewire_engine::id::{ConnId, Lsn};
+use surewire_engine::identifiers::Identifiers;
 use surewire_engine::log::disk::{DiskError, Op, Reply};
 use surewire_engine::log::pending::Pending;
 use surewire_engine::log::record::Record;
 use surewire_engine::log::writer::{Log, LogError, Progress};
+use surewire_engine::message::Message;
 use surewire_engine::notice::Notice;
-use surewire_engine::packet::{Connect, Packet, ReasonCode, Version};
+use surewire_engine::packet::{Connect, Packet, QoS, ReasonCode, Version};
 use surewire_engine::time::Time;
 
 use super::plan::Plan;
@@ -243,6 +246,14 @@ impl Broker {
             if there.broken || there.opened && !(there.admitted && there.reads) {
                 return;
             }
+            if there.opened
+                && let Some(run) = cut_run(there)
+            {
+                let took = |publish| Deed::Took { conn, packet: Taken::Packet(publish) };
+                self.deeds.extend(run.publishes().map(Packet::Publish).map(took));
+                self.event(now, Event::ReceivedRun { conn, run: Arc::new(run) });
+                continue;
+            }
             let len = match codec::frame_len(&there.partial, LIMITS.max_packet_size) {
                 Ok(Some(len)) if len <= there.partial.len() => len,
                 Ok(_) => return,
@@ -371,9 +382,37 @@ impl Broker {
             there.admitted = true;
             self.resumed.push(conn);
         }
-        let mut bytes = Vec::new();
-        outgoing.encode(there.version, &mut bytes);
-        there.untaken += bytes.len() as u64;
-        self.deeds.push(Deed::Sent { conn, outgoing, bytes });
+        // A run is told packet by packet.
+        let each = match outgoing {
+            Outgoing::Run(run) => run.messages().map(delivery).map(Outgoing::Publish).collect(),
+            Outgoing::Packet(_) | Outgoing::Publish(_) => vec![outgoing],
+        };
+        for outgoing in each {
+            let mut bytes = Vec::new();
+            outgoing.encode(there.version, &mut bytes);
+            there.untaken += bytes.len() as u64;
+            self.deeds.push(Deed::Sent { conn, outgoing, bytes });
+        }
+    }
+}
+
+/// Takes packets that are alike out of what was read.
+fn cut_run(there: &mut Conn) -> Option<Run> {
+    let mut rest = Bytes::copy_from_slice(&there.partial);
+    let run = codec::cut_run(there.version, &mut rest, &LIMITS)?;
+    there.partial = rest.to_vec();
+    Some(run)
+}
+
+fn delivery(message: Message) -> Delivery {
+    Delivery {
+        message,
+        qos: QoS::AtMostOnce,
+        dup: false,
+        retain: false,
+        packet_id: None,
+        expiry: None,
+        identifiers: Identifiers::NONE,
+        alias: TopicAlias::None,
     }
 }

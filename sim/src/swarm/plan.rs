@@ -33,6 +33,8 @@ pub(crate) struct Plan {
     pub(crate) retained: u64,
     pub(crate) retained_topics: u64,
     pub(crate) removals: u64,
+    /// Messages of QoS 0 that a client sends at once, at most.
+    pub(crate) together: u64,
     /// Bytes of a payload, at most.
     pub(crate) payload: u64,
     /// Whether packets arrive in pieces.
@@ -142,6 +144,7 @@ impl Plan {
             removals: random.between(2, 3),
             payload: 1 << random.between(3, 9),
             pieces: random.one_in(4),
+            together: together(seed),
             check_every: random.between(8, 64),
             faults: faults(&mut random.split(), acts),
         };
@@ -288,6 +291,13 @@ fn end(random: &mut Random) -> What {
     What::End { power: !random.one_in(4), again, down, clock }
 }
 
+/// From a stream of its own: it came later, and seeds that are known for something else are not to
+/// mean anything else.
+fn together(seed: u64) -> u64 {
+    let mut random = Random::new(seed ^ 0x7063_7468);
+    if random.one_in(2) { random.between(2, 40) } else { 1 }
+}
+
 /// The expanded options, one a line.
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -296,7 +306,7 @@ impl fmt::Display for Plan {
             f,
             "  segments of {} bytes, batches to {}, {} acts at most {} ns apart, latency {} ns, dial again \
              after {} ns, sync {} ns, payloads to {} bytes, in pieces: {}, \
-             retained 1 in {} in {} topics, removed 1 in {}",
+             retained 1 in {} in {} topics, removed 1 in {}, {} together",
             self.segment_len,
             self.batch,
             self.acts,
@@ -308,7 +318,8 @@ impl fmt::Display for Plan {
             self.pieces,
             self.retained,
             self.retained_topics,
-            self.removals
+            self.removals,
+            self.together
         )?;
         for (index, role) in self.actors.iter().enumerate() {
             writeln!(f, "  c{index}: {role:?}")?;

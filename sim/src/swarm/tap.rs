@@ -143,7 +143,8 @@ impl Tap {
                 }
                 Ok(())
             }
-            Outgoing::Packet(_) => Ok(()),
+            // Told packet by packet.
+            Outgoing::Packet(_) | Outgoing::Run(_) => Ok(()),
         }
     }
 

@@ -69,6 +69,8 @@ pub(crate) struct World {
     sequence: u64,
     random: Random,
     disk_random: Random,
+    /// For messages that are sent at once.
+    together_random: Random,
     disk: Disk,
     process: Process,
     shadow: Shadow,
@@ -129,6 +131,7 @@ impl World {
             sequence: 0,
             random,
             disk_random,
+            together_random: Random::new(plan.seed ^ 0x7263_7468),
             disk: Disk::default(),
             process: Process::default(),
             shadow: Shadow::default(),

@@ -160,22 +160,41 @@ impl World {
         if expiry.is_some() {
             self.oracle.may_expire(number);
         }
-        let padding = usize::try_from(self.random.below(self.plan.payload)).unwrap_or(0);
-        let payload = if clears {
-            Bytes::new()
-        } else {
-            Bytes::from(format!("{number}{}", ".".repeat(padding)))
-        };
+        let padding = self.random.below(self.plan.payload);
+        let payload = if clears { Bytes::new() } else { payload(number, padding) };
+        let set = PropertySet { message_expiry_interval: expiry, ..PropertySet::NONE };
+        let (properties, at) = (set.into(), Time::ZERO);
+        let content = Content { topic, payload, qos, retain, properties, at };
+        let first = self.input_of(client, number, content.clone());
+        let mut inputs = vec![first];
+        if qos == QoS::AtMostOnce && !retain && self.plan.together > 1 {
+            self.publish_more(client, &content, &mut inputs);
+        }
+        self.client_hands_in_all(client, inputs);
+    }
+
+    /// Messages like `first` that are sent with it, so that the broker reads all of them at once.
+    fn publish_more(&mut self, client: usize, first: &Content, inputs: &mut Vec<Input>) {
+        for _ in 0..self.together_random.below(self.plan.together) {
+            let topic = first.topic.clone();
+            let number = self.oracle.publishes(client, topic, first.qos, first.retain, false);
+            if first.expires().is_some() {
+                self.oracle.may_expire(number);
+            }
+            let payload = payload(number, self.together_random.below(self.plan.payload));
+            inputs.push(self.input_of(client, number, Content { payload, ..first.clone() }));
+        }
+    }
+
+    fn input_of(&mut self, client: usize, number: u64, content: Content) -> Input {
+        let (topic, qos) = (&content.topic, content.qos);
         self.trace.note(
             self.now,
             format_args!("c{client} publishes {number} {topic} {qos:?}"),
             &[],
         );
         let token = self.token(client, Asked::Publish { number, qos });
-        let set = PropertySet { message_expiry_interval: expiry, ..PropertySet::NONE };
-        let (properties, at) = (set.into(), Time::ZERO);
-        let content = Content { topic, payload, qos, retain, properties, at };
-        self.client_hands_in(client, Input::Publish { token, content });
+        Input::Publish { token, content }
     }
 
     fn token(&mut self, client: usize, asked: Asked) -> Token {
@@ -184,11 +203,18 @@ impl World {
 
     /// The client's machine takes an input; what it says is done.
     pub(super) fn client_hands_in(&mut self, client: usize, input: Input) {
+        self.client_hands_in_all(client, [input]);
+    }
+
+    /// The same for several inputs, whose packets leave together.
+    fn client_hands_in_all(&mut self, client: usize, inputs: impl IntoIterator<Item = Input>) {
         let now = self.time();
         let mut outputs = Vec::new();
         let Some(actor) = self.actors.get_mut(client) else { return };
-        actor.machine.handle(now, input, &mut outputs);
-        actor.machine.check();
+        for input in inputs {
+            actor.machine.handle(now, input, &mut outputs);
+            actor.machine.check();
+        }
         let (version, link) = (actor.role.version, actor.link);
         let due = actor.machine.next_timeout();
         let mut bytes = Vec::new();
@@ -325,4 +351,10 @@ impl World {
         }
         self.oracle.got(client, content);
     }
+}
+
+/// What tells a message from all others, and something behind it.
+fn payload(number: u64, padding: u64) -> Bytes {
+    let padding = usize::try_from(padding).unwrap_or(0);
+    Bytes::from(format!("{number}{}", ".".repeat(padding)))
 }

@@ -162,7 +162,9 @@ struct World {
     /// Bytes to a client.
     out: Vec<u8>,
     /// Bytes to each connection that its transport is to take, by slot.
-    untaken: Vec<(ConnId, u64)>,
+    untaken: Vec<u64>,
+    /// Connections to which there are any.
+    written: Vec<ConnId>,
     /// What each publisher sends in one go.
     bursts: Vec<(ConnId, Vec<u8>)>,
     delivered: u64,
@@ -177,6 +179,7 @@ impl World {
             answers: VecDeque::new(),
             out: Vec::new(),
             untaken: Vec::new(),
+            written: Vec::new(),
             bursts: Vec::new(),
             delivered: 0,
         };
@@ -224,12 +227,10 @@ impl World {
             let packet = codec::decode(Version::V3_1_1, Bytes::from(bytes), &LIMITS);
             self.event(Event::Received { conn, packet: packet.expect("a packet") });
         }
-        for slot in 0..self.untaken.len() {
-            let Some((conn, bytes)) = self.untaken.get_mut(slot) else { return };
-            let (conn, bytes) = (*conn, std::mem::take(bytes));
-            if bytes > 0 {
-                self.event(Event::Written { conn, bytes });
-            }
+        while let Some(conn) = self.written.pop() {
+            let Some(untaken) = self.untaken.get_mut(conn.slot as usize) else { return };
+            let bytes = std::mem::take(untaken);
+            self.event(Event::Written { conn, bytes });
         }
     }
 
@@ -240,8 +241,11 @@ impl World {
             let Action::Send { conn, outgoing } = action else { continue };
             self.out.clear();
             outgoing.encode(Version::V3_1_1, &mut self.out);
-            if let Some((_, bytes)) = self.untaken.get_mut(conn.slot as usize) {
-                *bytes += self.out.len() as u64;
+            if let Some(untaken) = self.untaken.get_mut(conn.slot as usize) {
+                if *untaken == 0 {
+                    self.written.push(conn);
+                }
+                *untaken += self.out.len() as u64;
             }
             self.answer(conn, &outgoing);
         }
@@ -271,7 +275,7 @@ impl World {
     fn connect(&mut self, slot: &mut u32) -> ConnId {
         let conn = ConnId { slot: *slot, generation: 0 };
         *slot += 1;
-        self.untaken.push((conn, 0));
+        self.untaken.push(0);
         let peer = Peer { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)), anonymous: true };
         let connect = Connect {
             version: Version::V3_1_1,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::action::TopicAlias;
+use crate::action::{Delivery, TopicAlias};
 use crate::alias::{Inbound, Outbound};
 use crate::engine::Method;
 use crate::gate::Gate;
@@ -60,6 +60,17 @@ pub(crate) struct Connection {
     pub(crate) gate: Gate,
 }
 
+/// Whether a delivery may go onto a connection now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// It may, and takes so many bytes.
+    For(u64),
+    /// Too much waits to be written already.
+    Congested,
+    /// It is larger than the client's Maximum Packet Size.
+    TooLarge,
+}
+
 /// Topic Aliases of a connection.
 #[derive(Debug, Default)]
 pub(crate) struct Aliases {
@@ -81,6 +92,19 @@ impl Connection {
         }
         let ours = &mut self.aliases.get_or_insert_default().ours;
         ours.get_or_insert_with(|| Outbound::new(self.alias_maximum)).name(topic)
+    }
+
+    /// Whether it may take the delivery now, where so many bytes may be unsent.
+    pub(crate) fn room_for(&self, delivery: &Delivery, limit: u64) -> Room {
+        let len = delivery.encoded_len(self.version) as u64;
+        // A length of 0: there is no such packet.
+        if len == 0 || !self.takes(len) {
+            Room::TooLarge
+        } else if self.fits(len, limit) {
+            Room::For(len)
+        } else {
+            Room::Congested
+        }
     }
 
     /// Whether a delivery of `len` bytes stays within `limit`. One always fits an empty output.

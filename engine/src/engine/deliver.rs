@@ -5,6 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::action::{Delivery, Outgoing, TopicAlias};
+use crate::connection::Room;
 use crate::engine::Engine;
 use crate::id::{ConnId, Lsn, PacketId};
 use crate::identifiers::Identifiers;
@@ -15,7 +16,7 @@ use crate::packet::{QoS, SubscribeOptions, Version};
 use crate::planted::Bug;
 use crate::queue::{Entry, Overflow};
 use crate::session::{Presence, Session};
-use crate::subscriptions::{GroupId, Matches};
+use crate::subscriptions::{GroupId, Matches, Subscription};
 use crate::time::Time;
 use crate::timers::Timer;
 use crate::topic::{TopicFilter, TopicName};
@@ -49,6 +50,16 @@ pub(super) struct Receiver {
 }
 
 impl Receiver {
+    /// By this subscription alone.
+    pub(super) fn of(subscription: &Subscription) -> Self {
+        Self {
+            session: subscription.session,
+            granted: subscription.options.qos,
+            retain_as_published: subscription.options.retain_as_published,
+            identifiers: subscription.identifier.into_iter().collect(),
+        }
+    }
+
     /// How the message is to reach it.
     fn copy_of(&self, message: &Content) -> Copy {
         let keeps = message.retain && self.retain_as_published;
@@ -75,17 +86,6 @@ pub(super) struct Copy {
     pub(super) retain: RetainFlag,
     pub(super) group: Option<GroupId>,
     pub(super) identifiers: Identifiers,
-}
-
-/// Whether a delivery may go onto a connection now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Room {
-    /// It may, and takes so many bytes.
-    For(u64),
-    /// Too much waits to be written already.
-    Congested,
-    /// It is larger than the client's Maximum Packet Size.
-    TooLarge,
 }
 
 /// What a message has done.
@@ -178,8 +178,9 @@ impl Engine {
     fn send_qos0(&mut self, slot: u32, conn: ConnId, message: &mut Message, copy: Copy) {
         let waits = self.sessions.get(slot).and_then(|session| session.outbox.as_ref());
         let in_turn = waits.is_none_or(|outbox| !outbox.queue.has_qos0());
-        let delivery = self.delivery(conn, message.clone(), &copy, None, false);
-        match self.room_for(conn, &delivery) {
+        let Some(connection) = self.connections.get(conn) else { return };
+        let delivery = copy.delivery(connection.version, message.clone(), self.now, None, false);
+        match connection.room_for(&delivery, self.config.max_unsent_bytes) {
             Room::TooLarge => self.too_large(slot, message, copy.qos),
             Room::For(len) if in_turn => {
                 self.counters.delivered += 1;
@@ -194,15 +195,17 @@ impl Engine {
 
     /// QoS 1 and 2 go out at once if the window has room and nothing waits before them.
     fn start_or_queue(&mut self, slot: u32, conn: ConnId, message: &mut Message, copy: Copy) {
-        let in_turn = self.sessions.get(slot).is_some_and(|session| session.is_caught_up());
-        if !in_turn || !self.window_has_room(slot) {
+        let Some(session) = self.sessions.get(slot) else { return };
+        let Some(connection) = self.connections.get(conn) else { return };
+        if !session.is_caught_up() || !self.window_has_room(session) {
             return self.enqueue(slot, message, copy);
         }
         let kept = message.keep();
         // Any identifier, for its length.
         let probe = Some(PacketId::FIRST);
-        let mut delivery = self.delivery(conn, message.clone(), &copy, probe, false);
-        let len = match self.room_for(conn, &delivery) {
+        let mut delivery =
+            copy.delivery(connection.version, message.clone(), self.now, probe, false);
+        let len = match connection.room_for(&delivery, self.config.max_unsent_bytes) {
             Room::For(len) => len,
             Room::TooLarge => return self.too_large(slot, message, copy.qos),
             Room::Congested => {
@@ -278,43 +281,7 @@ impl Engine {
         }
     }
 
-    /// One client's copy of a message, as it would be sent now.
-    pub(super) fn delivery(
-        &self,
-        conn: ConnId,
-        message: Message,
-        copy: &Copy,
-        packet_id: Option<PacketId>,
-        dup: bool,
-    ) -> Delivery {
-        Delivery {
-            qos: copy.qos,
-            dup,
-            retain: self.connections.get(conn).is_some_and(|c| copy.retain.towards(c.version)),
-            packet_id,
-            expiry: message.content().expiry_left(self.now),
-            identifiers: copy.identifiers.clone(),
-            alias: TopicAlias::None,
-            message,
-        }
-    }
-
-    /// Whether the connection may take the delivery now.
-    pub(super) fn room_for(&self, conn: ConnId, delivery: &Delivery) -> Room {
-        let Some(connection) = self.connections.get(conn) else { return Room::Congested };
-        let len = delivery.encoded_len(connection.version) as u64;
-        // A length of 0: there is no such packet.
-        if len == 0 || !connection.takes(len) {
-            Room::TooLarge
-        } else if connection.fits(len, self.config.max_unsent_bytes) {
-            Room::For(len)
-        } else {
-            Room::Congested
-        }
-    }
-
-    pub(super) fn window_has_room(&self, slot: u32) -> bool {
-        let Some(session) = self.sessions.get(slot) else { return false };
+    pub(super) fn window_has_room(&self, session: &Session) -> bool {
         let used = session.outbox.as_ref().map_or(0, |outbox| outbox.inflight.len());
         used < usize::from(session.window) || self.config.planted.is(Bug::WindowIgnored)
     }
@@ -328,17 +295,17 @@ impl Engine {
     /// Looks at the window again when its messages may have to be sent again.
     pub(super) fn set_redelivery(&mut self, slot: u32, conn: ConnId) {
         let after = self.config.delivery_retry_interval;
-        if after.is_zero() || !self.repeats_itself(conn) {
+        let is_set = |session: &Session| session.outbox.as_ref().is_some_and(|o| o.redelivery_set);
+        if after.is_zero() || self.sessions.get(slot).is_none_or(is_set) {
+            return;
+        }
+        if !self.repeats_itself(conn) {
             return;
         }
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let reference = session.reference(slot);
-        let outbox = session.outbox();
-        if !outbox.redelivery_set {
-            outbox.redelivery_set = true;
-            let due = self.now + after;
-            self.set_timer(due, Timer::Redeliver(reference));
-        }
+        session.outbox().redelivery_set = true;
+        self.set_timer(self.now + after, Timer::Redeliver(reference));
     }
 
     /// Collects the sessions that match, each once, at the highest QoS granted (3.1.1 section
@@ -359,20 +326,17 @@ impl Engine {
             if no_local && from == Some(subscription.session) {
                 continue;
             }
-            let retain_as_published = subscription.options.retain_as_published;
             let (met, place) = session.route;
             if met == *number {
                 let receiver = receivers.get_mut(place as usize).expect("met in this routing");
                 receiver.granted = receiver.granted.max(granted);
-                receiver.retain_as_published |= retain_as_published;
+                receiver.retain_as_published |= subscription.options.retain_as_published;
                 receiver.identifiers.extend(subscription.identifier);
                 continue;
             }
             let place = u32::try_from(receivers.len()).expect("fewer than 2^32 sessions");
             session.route = (*number, place);
-            let identifiers = subscription.identifier.into_iter().collect();
-            let session = subscription.session;
-            receivers.push(Receiver { session, granted, retain_as_published, identifiers });
+            receivers.push(Receiver::of(subscription));
         }
     }
 
@@ -476,6 +440,27 @@ impl Engine {
 }
 
 impl Copy {
+    /// The PUBLISH to a client of that version, as it would be sent now.
+    pub(super) fn delivery(
+        &self,
+        version: Version,
+        message: Message,
+        now: Time,
+        packet_id: Option<PacketId>,
+        dup: bool,
+    ) -> Delivery {
+        Delivery {
+            qos: self.qos,
+            dup,
+            retain: self.retain.towards(version),
+            packet_id,
+            expiry: message.content().expiry_left(now),
+            identifiers: self.identifiers.clone(),
+            alias: TopicAlias::None,
+            message,
+        }
+    }
+
     /// The message as its session holds it.
     fn entry(self, seq: Seq, message: Arc<Content>) -> Entry {
         let Self { qos, retain, group, identifiers } = self;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::answer::{Explanation, Match, Obstacle, Outcome, Standing};
+use crate::connection::Room;
 use crate::engine::Engine;
-use crate::engine::deliver::{Copy, Room};
+use crate::engine::deliver::Copy;
 use crate::id::{ClientId, ConnId, PacketId};
 use crate::identifiers::Identifiers;
 use crate::message::{Content, Message, RetainFlag};
@@ -113,7 +114,7 @@ impl Engine {
             return (Outcome::Dropped(why), vec![Obstacle::Dropped(why)]);
         }
         let mut obstacles = match session.connection() {
-            Some(conn) => self.in_the_way(slot, session, conn, &content),
+            Some(conn) => self.in_the_way(session, conn, &content),
             None => vec![Obstacle::Offline],
         };
         if obstacles.is_empty() {
@@ -144,13 +145,7 @@ impl Engine {
     }
 
     /// What keeps a message from a connected client for now.
-    fn in_the_way(
-        &self,
-        slot: u32,
-        session: &Session,
-        conn: ConnId,
-        content: &Arc<Content>,
-    ) -> Vec<Obstacle> {
+    fn in_the_way(&self, session: &Session, conn: ConnId, content: &Arc<Content>) -> Vec<Obstacle> {
         let qos = content.qos;
         let needs_window = qos != QoS::AtMostOnce;
         let in_turn = if needs_window {
@@ -160,7 +155,7 @@ impl Engine {
         };
         let checks = [
             (in_turn, Obstacle::BehindBacklog),
-            (!needs_window || self.window_has_room(slot), Obstacle::WindowFull),
+            (!needs_window || self.window_has_room(session), Obstacle::WindowFull),
             (self.room_on(conn, content) != Room::Congested, Obstacle::Congested),
         ];
         checks.into_iter().filter(|(free, _)| !free).map(|(_, obstacle)| obstacle).collect()
@@ -172,6 +167,8 @@ impl Engine {
             Copy { qos, retain: RetainFlag::Clear, group: None, identifiers: Identifiers::NONE };
         let packet_id = (qos != QoS::AtMostOnce).then_some(PacketId::FIRST);
         let message = Message::Kept(Arc::clone(content));
-        self.room_for(conn, &self.delivery(conn, message, &copy, packet_id, false))
+        let Some(connection) = self.connections.get(conn) else { return Room::Congested };
+        let delivery = copy.delivery(connection.version, message, self.now, packet_id, false);
+        connection.room_for(&delivery, self.config.max_unsent_bytes)
     }
 }

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::action::{Delivery, Outgoing};
+use crate::connection::Room;
 use crate::engine::Engine;
-use crate::engine::deliver::{Copy, Room};
+use crate::engine::deliver::Copy;
 use crate::id::{ConnId, Lsn, PacketId};
 use crate::inflight::{Awaiting, Exchange};
 use crate::log::record::{Record, Seq};
 use crate::message::Message;
 use crate::notice::DropReason;
-use crate::packet::{Ack, Packet, QoS};
+use crate::packet::{Ack, Packet, QoS, Version};
 use crate::planted::Bug;
 use crate::queue::Entry;
 use crate::timers::{SessionRef, Timer};
@@ -145,6 +146,12 @@ impl Engine {
     /// The same, with the message that has just left the window in the same record.
     pub(super) fn advance(&mut self, slot: u32, removed: Option<Seq>) {
         let Some(session) = self.sessions.get(slot) else { return };
+        if session.is_caught_up() && session.replays.is_none() {
+            if removed.is_some() {
+                self.append_for(slot, |session| Record::advanced(session, removed));
+            }
+            return;
+        }
         let durable = session.is_durable();
         let (mut sent, mut unsent) = (SmallVec::new(), SmallVec::new());
         if let Some(conn) = session.connection()
@@ -230,15 +237,18 @@ impl Engine {
     /// The next of the backlog, if window and connection have room for it, and why it is not sent
     /// but dropped, if that is so.
     fn take_sendable(&mut self, slot: u32, conn: ConnId) -> Option<(Entry, Option<DropReason>)> {
-        let window_open = self.window_has_room(slot);
-        let outbox = self.sessions.get(slot)?.outbox.as_ref()?;
+        let session = self.sessions.get(slot)?;
+        let window_open = self.window_has_room(session);
+        let outbox = session.outbox.as_ref()?;
         let next = outbox.queue.next(window_open)?;
         let packet_id = (next.qos != QoS::AtMostOnce).then_some(PacketId::FIRST);
         let expired = next.message.is_expired(self.now);
         let expired = expired && !self.config.planted.is(Bug::ExpiredDelivered);
         let mut why = expired.then_some(DropReason::Expired);
         if why.is_none() {
-            match self.room_for(conn, &self.copy_of(conn, next, packet_id, false)) {
+            let connection = self.connections.get(conn)?;
+            let copy = self.copy_of(conn, next, packet_id, false);
+            match connection.room_for(&copy, self.config.max_unsent_bytes) {
                 Room::For(_) => {}
                 Room::TooLarge => why = Some(DropReason::PacketTooLarge),
                 Room::Congested => {
@@ -261,6 +271,7 @@ impl Engine {
         let Entry { qos, retain, group, .. } = *entry;
         let copy = Copy { qos, retain, group, identifiers: entry.identifiers.clone() };
         let message = Message::Kept(Arc::clone(&entry.message));
-        self.delivery(conn, message, &copy, packet_id, dup)
+        let version = self.connections.get(conn).map_or(Version::V5, |c| c.version);
+        copy.delivery(version, message, self.now, packet_id, dup)
     }
 }

@@ -138,6 +138,7 @@ impl Engine {
             self.watch_progress(conn);
             return false;
         }
-        granted == QoS::AtMostOnce || self.window_has_room(slot)
+        granted == QoS::AtMostOnce
+            || self.sessions.get(slot).is_some_and(|session| self.window_has_room(session))
     }
 }

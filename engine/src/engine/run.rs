@@ -38,6 +38,9 @@ impl Engine {
         self.find_receivers(run.topic(), Some(from));
         let mut receivers = std::mem::take(&mut self.route.receivers);
         receivers.retain(|receiver| !self.send_run(receiver, run));
+        let mut groups = std::mem::take(&mut self.route.matches.groups);
+        groups.retain(|group| !self.send_run_to_group(*group, run));
+        self.route.matches.groups = groups;
         if !receivers.is_empty() || !self.route.matches.groups.is_empty() {
             for mut message in run.messages() {
                 self.bring_to(&receivers, &mut message);
@@ -45,6 +48,19 @@ impl Engine {
             }
         }
         self.route.receivers = receivers;
+    }
+
+    /// Sends the run to the group's next member, if that takes it as it is; whether it does. The
+    /// group's messages take turns by runs then.
+    fn send_run_to_group(&mut self, slot: u32, run: &Arc<Run>) -> bool {
+        let Some((nth, member)) = self.next_member(slot) else { return false };
+        let Some(subscription) = self.subscriptions.get(member) else { return false };
+        let receiver = Receiver::of(subscription);
+        let sent = self.send_run(&receiver, run);
+        if let Some(group) = self.subscriptions.group_mut(slot).filter(|_| sent) {
+            group.took_turn(nth);
+        }
+        sent
     }
 
     /// Sends the run to a receiver that takes each of its messages now and as it came; whether it

@@ -45,9 +45,9 @@ use crate::connection::Connections;
 use crate::counters::Counters;
 use crate::event::{Event, Lost, Storage};
 use crate::history::History;
-use crate::id::{ClientId, ConnId, Lsn};
+use crate::id::{ConnId, Lsn};
+use crate::index::Index;
 use crate::log::record::{Record, SessionKey};
-use crate::map::Map;
 use crate::notice::{CloseReason, Notice, Refusal};
 use crate::packet::Packet;
 use crate::request::RequestId;
@@ -81,7 +81,7 @@ pub struct Engine {
     connections: Connections,
     authenticating: Authenticating,
     sessions: Table<Session>,
-    by_client: Map<ClientId, u32>,
+    by_client: Index,
     /// Slots of the sessions whose client is connected, by the time it connected.
     clients: Arrivals,
     /// Slots of all sessions, by the time their client connected last.
@@ -131,7 +131,7 @@ impl Engine {
     pub fn new(config: Config, seed: [u8; 32]) -> Self {
         let mut rng = ChaCha12Rng::from_seed(seed);
         let mut key = || (rng.next_u64(), rng.next_u64());
-        let by_client = Map::new(key());
+        let by_client = Index::new(key());
         let subscriptions = Subscriptions::new(key);
         Self {
             config,

@@ -31,6 +31,7 @@ mod gate;
 mod history;
 pub mod id;
 pub mod identifiers;
+mod index;
 mod inflight;
 pub mod log;
 mod map;

@@ -7,7 +7,7 @@ use siphasher::sip::SipHasher13;
 
 /// Number of shards. A plain table of 1.8 million entries takes over 100 ms for the one insert
 /// that makes it grow; a shard of it holds a few thousand and takes microseconds.
-const SHARDS: usize = 512;
+pub(crate) const SHARDS: usize = 512;
 
 /// A hash table without iteration, so that nothing ordered by a hash can leave the engine, and
 /// keyed, so that names chosen by an attacker do not collide.
@@ -59,14 +59,14 @@ impl<K: Hash + Eq, V> Map<K, V> {
     }
 }
 
-fn hash_of<Q: Hash + ?Sized>(key: (u64, u64), value: &Q) -> u64 {
+pub(crate) fn hash_of<Q: Hash + ?Sized>(key: (u64, u64), value: &Q) -> u64 {
     let mut hasher = SipHasher13::new_with_keys(key.0, key.1);
     value.hash(&mut hasher);
     hasher.finish()
 }
 
 /// The table inside a shard uses the top 7 and the low bits; these are from the middle.
-fn shard(hash: u64) -> usize {
+pub(crate) fn shard(hash: u64) -> usize {
     (hash >> 40 & (SHARDS as u64 - 1)) as usize
 }
 

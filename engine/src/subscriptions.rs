@@ -14,6 +14,7 @@ use hashbrown::Equivalent;
 use smallvec::SmallVec;
 
 use crate::arrivals::Arrivals;
+use crate::index::Index;
 use crate::map::Map;
 use crate::packet::SubscribeOptions;
 use crate::table::Table;
@@ -73,17 +74,24 @@ pub(crate) struct Subscriptions {
     patterns: Table<Pattern>,
     groups: Table<Group>,
     groups_made: u64,
-    exact: Map<Box<str>, u32>,
+    /// Patterns without wildcards by their text.
+    exact: Index,
     trie: Trie,
     lately: Lately,
     /// A pattern's group by name.
     group_names: Map<GroupName, u32>,
     /// A session's subscription by pattern and group.
-    by_session: Map<Identity, u32>,
+    by_session: Index,
 }
 
 /// What tells subscriptions apart: session, pattern, group.
 type Identity = (u32, u32, Option<u32>);
+
+impl Subscription {
+    fn identity(&self) -> Identity {
+        (self.session, self.pattern, self.group)
+    }
+}
 
 impl Subscriptions {
     pub(crate) fn new(mut keys: impl FnMut() -> (u64, u64)) -> Self {
@@ -93,11 +101,11 @@ impl Subscriptions {
             patterns: Table::default(),
             groups: Table::default(),
             groups_made: 0,
-            exact: Map::new(keys()),
+            exact: Index::new(keys()),
             trie: Trie::new(keys()),
             lately: Lately::default(),
             group_names: Map::new(keys()),
-            by_session: Map::new(keys()),
+            by_session: Index::new(keys()),
         }
     }
 
@@ -125,7 +133,7 @@ impl Subscriptions {
             Some(name) => Some(*self.group_names.get(&GroupNameRef { pattern, name })?),
             None => None,
         };
-        self.by_session.get(&(session, pattern, group)).copied()
+        self.find_identity((session, pattern, group))
     }
 
     /// The filter as it was subscribed to, share group included.
@@ -159,7 +167,10 @@ impl Subscriptions {
             place: 0,
         });
         self.arrivals.push(at, slot);
-        self.by_session.insert((session, pattern, group), slot);
+        let (hasher, all) = (self.by_session.hasher(), &self.all);
+        let identity = |slot| all.get(slot).map(Subscription::identity);
+        let hash = hasher.hash(&(session, pattern, group));
+        self.by_session.insert(hash, slot, |slot| identity(slot).map_or(0, |i| hasher.hash(&i)));
         match group {
             Some(group) => self.join(group, slot, online),
             None => self.list(pattern, slot),
@@ -180,7 +191,7 @@ impl Subscriptions {
         let subscription = self.all.remove(slot)?;
         let Subscription { session, pattern, group, place, at, .. } = subscription;
         self.arrivals.remove(at);
-        self.by_session.remove(&(session, pattern, group));
+        self.by_session.remove(&(session, pattern, group), slot);
         let ended = match group {
             Some(group) => self.leave(group, place),
             None => {
@@ -203,7 +214,7 @@ impl Subscriptions {
             return self.collect(&known.patterns, plain, groups);
         }
         patterns.clear();
-        patterns.extend(self.exact.get(topic.as_str()));
+        patterns.extend(self.find_exact(topic.as_str()));
         self.trie.matching(topic.as_str(), |pattern| patterns.push(pattern));
         self.lately.found(topic, patterns);
         self.collect(patterns, plain, groups);
@@ -216,7 +227,7 @@ impl Subscriptions {
             let Some(pattern) = self.patterns.get(slot) else { continue };
             let groups = pattern.groups.iter().map(|group| Some(*group));
             let identities = std::iter::once(None).chain(groups);
-            let of_session = |group| self.by_session.get(&(session, slot, group)).copied();
+            let of_session = |group| self.find_identity((session, slot, group));
             found.extend(identities.filter_map(of_session));
         }
         found
@@ -240,7 +251,7 @@ impl Subscriptions {
     }
 
     fn matching_patterns(&self, topic: &str) -> Vec<u32> {
-        let mut patterns: Vec<u32> = self.exact.get(topic).copied().into_iter().collect();
+        let mut patterns: Vec<u32> = self.find_exact(topic).into_iter().collect();
         self.trie.matching(topic, |pattern| patterns.push(pattern));
         patterns
     }
@@ -261,11 +272,21 @@ impl Subscriptions {
         }
     }
 
+    fn find_exact(&self, text: &str) -> Option<u32> {
+        let has = |slot| self.patterns.get(slot).is_some_and(|p| p.text.as_ref() == text);
+        self.exact.get(text, has)
+    }
+
+    fn find_identity(&self, identity: Identity) -> Option<u32> {
+        let has = |slot| self.all.get(slot).is_some_and(|s| s.identity() == identity);
+        self.by_session.get(&identity, has)
+    }
+
     fn find_pattern(&self, filter: &TopicFilter) -> Option<u32> {
         if filter.has_wildcard() {
             self.trie.find(filter.filter())
         } else {
-            self.exact.get(filter.filter()).copied()
+            self.find_exact(filter.filter())
         }
     }
 
@@ -281,7 +302,10 @@ impl Subscriptions {
         if wildcard {
             self.trie.insert(filter.filter(), pattern);
         } else {
-            self.exact.insert(filter.filter().into(), pattern);
+            let (hasher, patterns) = (self.exact.hasher(), &self.patterns);
+            let text = |slot| patterns.get(slot).map(|pattern| pattern.text.as_ref());
+            let hash = hasher.hash(filter.filter());
+            self.exact.insert(hash, pattern, |slot| text(slot).map_or(0, |t| hasher.hash(t)));
         }
         pattern
     }
@@ -296,7 +320,7 @@ impl Subscriptions {
         if pattern.wildcard {
             self.trie.remove(&pattern.text);
         } else {
-            self.exact.remove(pattern.text.as_ref());
+            self.exact.remove(pattern.text.as_ref(), slot);
         }
     }
 

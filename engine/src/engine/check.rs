@@ -37,7 +37,7 @@ impl Engine {
             self.counters.routed, accounted,
             "the ledger: routed = delivered + dropped + held"
         );
-        let awaited_twice = |client| self.by_client.get(client).is_some();
+        let awaited_twice = |client| self.slot_of(client).is_some();
         assert!(!self.waiting.clients().any(awaited_twice), "waited for, and there");
         let unanswered = self.answers.iter().map(|(after, ..)| *after);
         assert!(unanswered.clone().is_sorted(), "answers out of order");
@@ -61,7 +61,7 @@ impl Engine {
     }
 
     fn check_session(&self, slot: u32, session: &Session) {
-        let named = self.by_client.get(&session.client).copied() == Some(slot);
+        let named = self.slot_of(&session.client) == Some(slot);
         assert_eq!(named, session.presence != Presence::Ended, "sessions by client id");
         if session.presence == Presence::Ended {
             return;

@@ -40,7 +40,7 @@ impl Engine {
         session.replays = None;
         session.received.clear();
         let (client, durable) = (session.client.clone(), session.is_durable());
-        self.by_client.remove(&client);
+        self.by_client.remove(&client, slot);
         let Leavings { delivered, dropped, freed, shared } =
             outbox.map_or_else(Leavings::default, |outbox| leavings(*outbox));
         self.freed += if durable { freed } else { 0 };

@@ -68,7 +68,7 @@ impl Engine {
         qos: QoS,
     ) -> Result<(), SubscribeRefusal> {
         let options = SubscribeOptions { qos, ..SubscribeOptions::default() };
-        if let Some(slot) = self.by_client.get(&client).copied() {
+        if let Some(slot) = self.slot_of(&client) {
             self.check_subscription(slot, filter)?;
             let added = self.add_subscription(slot, filter, options, None);
             self.serve(slot, &[added]);
@@ -97,7 +97,7 @@ impl Engine {
 
     /// Whether there was such a subscription.
     fn unsubscribe_for(&mut self, client: ClientId, filter: &TopicFilter) -> bool {
-        if let Some(slot) = self.by_client.get(&client).copied() {
+        if let Some(slot) = self.slot_of(&client) {
             return self.remove_subscription(slot, filter);
         }
         let removed = self.waiting.remove(&client, filter);
@@ -133,7 +133,7 @@ impl Engine {
     /// Whether the client had a session.
     fn end_session_of(&mut self, client: &ClientId) -> bool {
         let was_connected = self.disconnect(client);
-        let left = self.by_client.get(client).copied();
+        let left = self.slot_of(client);
         if let Some(slot) = left {
             let will = self.withdraw_will(slot);
             self.end_session(slot, SessionEnd::Administrative);

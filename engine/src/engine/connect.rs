@@ -98,7 +98,7 @@ impl Engine {
             let mut pick = || ALPHABET.get(self.rng.next_u32() as usize % ALPHABET.len());
             let text: String = (0..22).filter_map(|_| pick()).map(|b| char::from(*b)).collect();
             if let Some(client) = ClientId::new(&text)
-                && self.by_client.get(&client).is_none()
+                && self.slot_of(&client).is_none()
             {
                 return client;
             }
@@ -117,7 +117,7 @@ impl Engine {
         self.see_to_restored_client(&client);
         self.expire_overdue(&client);
         self.take_over(&client);
-        let kept = self.by_client.get(&client).copied();
+        let kept = self.slot_of(&client);
         if let (Some(slot), true) = (kept, connect.clean_start) {
             self.discard(slot);
         }
@@ -169,7 +169,7 @@ impl Engine {
 
     /// The client's session was to end by now, and its timer has not gone off yet.
     fn expire_overdue(&mut self, client: &ClientId) {
-        let Some(slot) = self.by_client.get(client).copied() else { return };
+        let Some(slot) = self.slot_of(client) else { return };
         let Some(session) = self.sessions.get(slot) else { return };
         if let Presence::Offline { expires: Some(due), .. } = session.presence
             && due <= self.now
@@ -219,7 +219,7 @@ impl Engine {
         self.next_key = SessionKey(key.0 + 1);
         let session = Session::new(client.clone(), key, lifetime, arrival);
         let slot = self.sessions.insert(session);
-        self.by_client.insert(client.clone(), slot);
+        self.list_client(slot);
         if let Lifetime::Beyond(expiry) = lifetime {
             let Arrival { address, at, .. } = arrival;
             self.append(Record::SessionBegan { session: key, client, address, at, expiry });
@@ -303,8 +303,21 @@ impl Engine {
         }
     }
 
+    /// Slot of the client's session.
+    pub(super) fn slot_of(&self, client: &ClientId) -> Option<u32> {
+        let has = |slot| self.sessions.get(slot).is_some_and(|session| session.client == *client);
+        self.by_client.get(client, has)
+    }
+
+    /// The session in that slot can be found by its client.
+    pub(super) fn list_client(&mut self, slot: u32) {
+        let (hasher, sessions) = (self.by_client.hasher(), &self.sessions);
+        let hash = |slot| sessions.get(slot).map_or(0, |session| hasher.hash(&session.client));
+        self.by_client.insert(hash(slot), slot, hash);
+    }
+
     pub(super) fn session_by_client(&self, client: &ClientId) -> Option<&Session> {
-        self.sessions.get(*self.by_client.get(client)?)
+        self.sessions.get(self.slot_of(client)?)
     }
 }
 

@@ -42,7 +42,7 @@ impl Engine {
         let refusal = self.publish_refusal(topic).or(unstored);
         let refusal = refusal.filter(|_| !topic.as_str().starts_with(SYSTEM));
         told.obstacles.extend(refusal.map(Obstacle::Refused));
-        let Some(slot) = self.by_client.get(client).copied() else {
+        let Some(slot) = self.slot_of(client) else {
             told.obstacles.push(match told.standing {
                 Standing::Awaited(_) => Obstacle::AwaitsFirstConnection,
                 Standing::Unknown | Standing::Online | Standing::Offline(_) => Obstacle::NoSession,

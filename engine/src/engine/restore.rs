@@ -151,7 +151,7 @@ impl Engine {
             session.received.clone_from(&image.received);
         }
         let slot = self.sessions.insert(session);
-        self.by_client.insert(image.client.clone(), slot);
+        self.list_client(slot);
         if image.left_at.is_none() {
             self.restored.cut_off.insert(slot);
         }
@@ -237,7 +237,7 @@ impl Engine {
     /// A Will whose session outlives the connection waits in it, for the client or its time.
     fn restore_wills(&mut self, wills: BTreeMap<SessionKey, WillImage>) {
         for (key, image) in wills {
-            let slot = self.by_client.get(&image.client).copied();
+            let slot = self.slot_of(&image.client);
             let session = slot.and_then(|slot| Some((slot, self.sessions.get_mut(slot)?)));
             let Some((slot, session)) = session.filter(|(_, session)| session.key == key) else {
                 self.restored.wills.push_back((key, image));
@@ -280,7 +280,7 @@ impl Engine {
 
     /// The same at once for a client that is back already.
     pub(super) fn see_to_restored_client(&mut self, client: &ClientId) {
-        let slot = self.by_client.get(client).copied();
+        let slot = self.slot_of(client);
         if let Some(slot) = slot.filter(|slot| self.restored.cut_off.remove(slot)) {
             self.cut_off(slot);
         }

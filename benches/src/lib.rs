@@ -21,6 +21,7 @@ pub mod pages;
 pub mod process;
 pub mod relay;
 pub mod replay;
+pub mod report;
 pub mod restart;
 pub mod slow;
 pub mod stats;

@@ -1,15 +1,19 @@
 //! `compare`: brokers side by side.
 #![expect(clippy::print_stdout, reason = "the result on stdout is what the tool is for")]
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
 use surewire_benches::broker::Software;
-use surewire_benches::compare::contender::{Contender, External};
+use surewire_benches::compare::bars::{Bar, Verdict};
+use surewire_benches::compare::contender::{Choice, Contender, External};
+use surewire_benches::compare::figures::Figures;
 use surewire_benches::compare::rows::{self, Row};
-use surewire_benches::compare::{self, Plan, table};
+use surewire_benches::compare::{self, Plan, page, table};
+use surewire_benches::report::facts::Facts;
 use surewire_benches::{Error, machine};
 
 /// Sends the same loads through several brokers in turn and prints how many messages each
@@ -18,21 +22,43 @@ use surewire_benches::{Error, machine};
 #[command(after_help = "Examples:
   compare                                        (9 rows, 5 rounds: about 4 minutes)
   compare --rows fanin0,deep0 --runs 3
-  compare --brokers surewire,mosquitto,relay     (the relay is the floor: no MQTT at all)
+  compare --brokers surewire,mosquitto,rumqttd,nats,relay --html report.html
+  compare --brokers surewire,relay --rows fanin0 --bar fanin0=1.3
+                                                 (the relay is the floor: no MQTT at all)
+  compare --brokers surewire:1,surewire:2 --unpinned --rows pairs0,paced10k,paced100k
+                                                 (one worker and two, in turn)
   compare --brokers surewire --broker other=127.0.0.1:1884,$(pidof other)")]
 struct Flags {
-    /// Brokers to start, any of surewire, mosquitto, relay; ratios are those of the first
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "surewire,mosquitto")]
-    brokers: Vec<Software>,
+    /// Brokers to start, any of surewire, mosquitto, rumqttd, nats, relay; ratios are those of the
+    /// first. surewire:2 is Surewire with 2 worker threads
+    #[arg(
+        long,
+        value_name = "NAME[:WORKERS]",
+        value_delimiter = ',',
+        default_value = "surewire,mosquitto"
+    )]
+    brokers: Vec<Choice>,
     /// A broker that runs already, as NAME=ADDR:PORT,PID; may be repeated
     #[arg(long, value_name = "NAME=ADDR:PORT,PID")]
     broker: Vec<External>,
+    /// Worker threads of Surewire where --brokers names no number [default: one for each core]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    workers: Option<u32>,
     /// Where Surewire's program is [default: beside this one]
-    #[arg(long)]
+    #[arg(long, value_name = "PATH")]
     surewire: Option<PathBuf>,
-    /// Where mosquitto's program is [default: where Debian puts it]
-    #[arg(long)]
+    /// Where mosquitto's program is [default: where Debian puts it, or on the path]
+    #[arg(long, value_name = "PATH")]
     mosquitto: Option<PathBuf>,
+    /// Where rumqttd's program is [default: on the path]
+    #[arg(long, value_name = "PATH")]
+    rumqttd: Option<PathBuf>,
+    /// Where nats-server is [default: where Debian puts it, or on the path]
+    #[arg(long, value_name = "PATH")]
+    nats: Option<PathBuf>,
+    /// Where the relay is [default: beside this one]
+    #[arg(long, value_name = "PATH")]
+    relay: Option<PathBuf>,
     /// Rows to run; `--list` tells all
     #[arg(long, value_delimiter = ',', default_values_t = rows::USUAL.map(String::from))]
     rows: Vec<String>,
@@ -52,6 +78,13 @@ struct Flags {
     /// lost, doubled or reordered a message
     #[arg(long, value_name = "RATIO")]
     at_least: Option<f64>,
+    /// Exit with 1 when a message costs the first broker more than RATIO times the CPU time of the
+    /// relay in this row, or has no figure there; may be repeated
+    #[arg(long, value_name = "ROW=RATIO")]
+    bar: Vec<Bar>,
+    /// Write a page with tables and plots, which needs no other file
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Print JSON: an object a run, then the table as an array
     #[arg(long)]
     json: bool,
@@ -68,36 +101,49 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether the ratio asked for is reached, or nobody asked.
+/// Whether the ratios asked for are reached, or nobody asked.
 fn run(flags: &Flags) -> Result<bool, Error> {
     if flags.list {
         rows::all(Duration::ZERO).iter().for_each(|row| println!("{:<9} {}", row.name, row.about));
         return Ok(true);
     }
     machine::raise_open_files()?;
+    let facts = Facts::gather();
     let plan = Plan {
         contenders: contenders(flags),
         rows: chosen_rows(flags)?,
         rounds: flags.runs,
         pinned: !flags.unpinned,
     };
+    flags.bar.iter().try_for_each(|bar| bar.check(&plan))?;
     let samples = compare::run(&plan, |sample| report(flags, &plan, sample))?;
+    let figures = Figures { plan: &plan, samples: &samples };
+    let verdicts: Vec<_> = flags.bar.iter().map(|bar| bar.judge(figures)).collect();
     if flags.json {
-        println!("{}", table::json(&plan, &samples));
+        println!("{}", table::json(figures));
     } else {
-        print!("{}", table::text(&plan, &samples));
+        print!("{}", table::text(figures));
+        verdicts.iter().for_each(|verdict| println!("{verdict}"));
     }
-    Ok(flags.at_least.is_none_or(|bar| table::reaches(bar, &plan, &samples)))
+    if let Some(path) = &flags.html {
+        let action = format!("write {}", path.display());
+        fs::write(path, page::html(figures, &facts, &verdicts)?).map_err(Error::system(action))?;
+    }
+    let reached = flags.at_least.is_none_or(|bar| figures.reaches(bar));
+    Ok(reached && verdicts.iter().all(Verdict::is_kept))
 }
 
 fn contenders(flags: &Flags) -> Vec<Contender> {
-    let started = flags.brokers.iter().map(|&software| {
-        let named = match software {
-            Software::Surewire => flags.surewire.clone(),
-            Software::Mosquitto => flags.mosquitto.clone(),
-            Software::Relay => None,
+    let started = flags.brokers.iter().map(|&choice| {
+        let (named, workers) = match choice.software {
+            Software::Surewire => (&flags.surewire, choice.workers.or(flags.workers)),
+            Software::Mosquitto => (&flags.mosquitto, None),
+            Software::Rumqttd => (&flags.rumqttd, None),
+            Software::Nats => (&flags.nats, None),
+            Software::Relay => (&flags.relay, None),
         };
-        Contender::Started { software, program: named.unwrap_or_else(|| software.usual_path()) }
+        let program = named.clone().unwrap_or_else(|| choice.software.usual_path());
+        Contender::Started { choice: Choice { workers, ..choice }, program }
     });
     started.chain(flags.broker.iter().cloned().map(Contender::External)).collect()
 }
@@ -114,19 +160,36 @@ fn chosen_rows(flags: &Flags) -> Result<Vec<Row>, Error> {
 /// One line as each run ends: in JSON for programs, otherwise to show that something happens.
 fn report(flags: &Flags, plan: &Plan, sample: &compare::Sample) {
     let row = plan.rows.get(sample.row).map_or("", |row| row.name);
-    let broker = plan.contenders.get(sample.contender).map_or("", |it| it.name());
+    let broker = plan.contenders.get(sample.contender).map(|it| it.name()).unwrap_or_default();
     if flags.json {
-        let outcome = sample.outcome.to_json();
+        let (outcome, failure) = match &sample.result {
+            Ok(outcome) => (Some(outcome.to_json()), None),
+            Err(why) => (None, Some(why)),
+        };
         let round = sample.round;
-        let line =
-            serde_json::json!({ "row": row, "broker": broker, "round": round, "outcome": outcome });
+        let line = serde_json::json!({
+            "row": row, "broker": broker, "round": round, "outcome": outcome, "failure": failure
+        });
         println!("{line}");
         return;
     }
-    let cost = sample.outcome.messages_per_cpu_second().map_or(0.0, |rate| 1e6 / rate);
-    eprintln!(
-        "{row:<9} {broker:<10} run {}: {:>9.0} messages/s, {cost:.2} CPU s per million",
-        sample.round + 1,
-        sample.outcome.messages_per_second(),
-    );
+    eprintln!("{row:<9} {broker:<10} run {}: {}", sample.round + 1, told(sample));
+}
+
+fn told(sample: &compare::Sample) -> String {
+    let outcome = match &sample.result {
+        Ok(outcome) => outcome,
+        Err(why) => return format!("failed: {}", why.lines().next().unwrap_or_default()),
+    };
+    let mut text = format!("{:>9.0} messages/s", outcome.messages_per_second());
+    if let Some(rate) = outcome.messages_per_cpu_second() {
+        text += &format!(", {:.2} CPU s per million", 1e6 / rate);
+    }
+    if let Some(latency) = outcome.latency {
+        text += &format!(", {latency}");
+    }
+    if !outcome.tally.is_clean() {
+        text += &format!(", {:?}", outcome.tally);
+    }
+    text
 }

@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::ValueEnum;
+
 use crate::Error;
-use crate::broker::{Broker, Software};
+use crate::broker::{Broker, Software, Start};
 use crate::compare::rows::Row;
 use crate::load::Shape;
 use crate::process::Process;
@@ -18,12 +20,21 @@ pub enum Contender {
     /// Started afresh for every run.
     Started {
         /// What it is.
-        software: Software,
+        choice: Choice,
         /// Where its program is.
         program: PathBuf,
     },
     /// Started by somebody else.
     External(External),
+}
+
+/// A broker to start, written `name` or, with a number of worker threads, `name:workers`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choice {
+    /// What it is.
+    pub software: Software,
+    /// Worker threads, of Surewire only; as many as it likes if nothing is said.
+    pub workers: Option<u32>,
 }
 
 /// A broker that somebody else has started, written `name=host:port,pid`.
@@ -44,12 +55,27 @@ pub enum Running {
 }
 
 impl Contender {
-    /// Its name in the table.
+    /// Its name in the table: as it is written on the command line.
     #[must_use]
-    pub fn name(&self) -> &str {
+    pub fn name(&self) -> String {
         match self {
-            Self::Started { software, .. } => software.name(),
-            Self::External(external) => &external.name,
+            Self::Started { choice, .. } => choice.name(),
+            Self::External(external) => external.name.clone(),
+        }
+    }
+
+    /// Whether it is the relay, the yardstick of all others.
+    #[must_use]
+    pub fn is_relay(&self) -> bool {
+        matches!(self, Self::Started { choice, .. } if choice.software == Software::Relay)
+    }
+
+    /// What its program says about its version, if it can be asked.
+    #[must_use]
+    pub fn version(&self) -> Option<String> {
+        match self {
+            Self::Started { choice, program } => choice.software.version(program),
+            Self::External(_) => None,
         }
     }
 
@@ -57,19 +83,20 @@ impl Contender {
     /// subscriber has one publisher and the other way round.
     #[must_use]
     pub fn can_run(&self, row: &Row) -> bool {
-        let is_relay = matches!(self, Self::Started { software: Software::Relay, .. });
         let Row { workload, .. } = row;
-        !is_relay || workload.qos == Qos::AtMostOnce || workload.shape == Shape::Pairs
+        !self.is_relay() || workload.qos == Qos::AtMostOnce || workload.shape == Shape::Pairs
     }
 
     /// Starts it, if it is one to start.
     ///
     /// # Errors
-    /// As [`Broker::start`].
+    /// As [`Broker::launch`].
     pub fn start(&self) -> Result<Running, Error> {
         match self {
-            Self::Started { software, program } => {
-                Broker::start(*software, program, Transport::Tcp, None).map(Running::Started)
+            Self::Started { choice: Choice { software, workers }, program } => {
+                let (software, workers, transport) = (*software, *workers, Transport::Tcp);
+                let start = Start { software, program, transport, certificate: None, workers };
+                Broker::launch(&start).map(Running::Started)
             }
             Self::External(external) => Ok(Running::External(external.clone())),
         }
@@ -93,6 +120,43 @@ impl Running {
             Self::Started(broker) => broker.process(),
             Self::External(external) => Process::new(external.pid),
         }
+    }
+}
+
+impl Choice {
+    /// This software, with as many workers as it likes.
+    #[must_use]
+    pub const fn of(software: Software) -> Self {
+        Self { software, workers: None }
+    }
+
+    /// As it is written.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let name = self.software.name();
+        self.workers.map_or_else(|| name.to_owned(), |count| format!("{name}:{count}"))
+    }
+}
+
+impl FromStr for Choice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, workers) = match text.split_once(':') {
+            Some((name, workers)) => (name, Some(workers)),
+            None => (text, None),
+        };
+        let all: Vec<_> = Software::value_variants().iter().map(|it| it.name()).collect();
+        let software = Software::from_str(name, false)
+            .map_err(|_| format!("{name}: no such broker; one of {}", all.join(", ")))?;
+        let number = |text: &str| text.parse().ok().filter(|count| *count > 0);
+        let workers = workers
+            .map(|text| number(text).ok_or(format!("{text}: a number of workers, 1 or more")))
+            .transpose()?;
+        if workers.is_some() && software != Software::Surewire {
+            return Err(format!("{text}: workers can be chosen for surewire only"));
+        }
+        Ok(Self { software, workers })
     }
 }
 
@@ -129,8 +193,20 @@ mod tests {
     }
 
     #[test]
+    fn a_choice_is_a_name_and_perhaps_a_number_of_workers() {
+        let choice: Choice = "surewire:2".parse().unwrap();
+        assert_eq!(choice, Choice { software: Software::Surewire, workers: Some(2) });
+        assert_eq!(choice.name(), "surewire:2");
+        assert_eq!("nats".parse(), Ok(Choice::of(Software::Nats)));
+        for wrong in ["", "other", "surewire:", "surewire:0", "surewire:x", "mosquitto:2"] {
+            assert!(Choice::from_str(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn the_relay_runs_where_acknowledgements_find_their_way() {
-        let relay = Contender::Started { software: Software::Relay, program: "relay".into() };
+        let choice = Choice::of(Software::Relay);
+        let relay = Contender::Started { choice, program: "relay".into() };
         let time = std::time::Duration::from_secs(1);
         let all = rows::all(time);
         let left_out: Vec<_> =

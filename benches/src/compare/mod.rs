@@ -1,12 +1,15 @@
 //! Brokers side by side: the same rows, in turn, in one session on one machine.
 
+pub mod bars;
 pub mod contender;
+pub mod figures;
+pub mod page;
 pub mod rows;
 pub mod table;
 
 use crate::compare::contender::{Contender, Running};
 use crate::compare::rows::Row;
-use crate::load::{self, Outcome};
+use crate::load::{self, Outcome, Workload};
 use crate::{Error, machine};
 
 /// The core that brokers run on.
@@ -23,8 +26,16 @@ pub struct Sample {
     pub contender: usize,
     /// Which repetition.
     pub round: u32,
-    /// What it showed.
-    pub outcome: Outcome,
+    /// What it showed, or why it could not be carried through, for people.
+    pub result: Result<Outcome, String>,
+}
+
+impl Sample {
+    /// What it showed, if each message arrived once and in order: all else counts for nothing.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.result.as_ref().ok().filter(|outcome| outcome.tally.is_clean())
+    }
 }
 
 /// What to compare.
@@ -41,23 +52,27 @@ pub struct Plan {
 }
 
 /// Runs the plan. Brokers alternate within each round, and which of them begins rotates, so
-/// that a slow minute of the machine falls on all of them.
+/// that a slow minute of the machine falls on all of them. A broker that fails in a row is not
+/// asked again in that row; the others go on.
 ///
 /// # Errors
-/// The first thing that goes wrong, with the broker's and the row's name.
+/// What is no broker's fault, with the broker's and the row's name: a program that cannot be
+/// started, a core that is not there, a workload that makes no sense.
 pub fn run(plan: &Plan, mut on_sample: impl FnMut(&Sample)) -> Result<Vec<Sample>, Error> {
     let mut samples = Vec::new();
     for (row_at, row) in plan.rows.iter().enumerate() {
+        let mut failed = vec![false; plan.contenders.len()];
         for round in 0..plan.rounds {
             for contender_at in rotated(plan.contenders.len(), round) {
-                let Some(contender) = plan.contenders.get(contender_at) else { continue };
-                if !contender.can_run(row) {
+                let here = plan.contenders.get(contender_at).zip(failed.get_mut(contender_at));
+                let Some((contender, failed)) = here else { continue };
+                if *failed || !contender.can_run(row) {
                     continue;
                 }
-                let outcome = measure(contender, row, plan.pinned).map_err(|e| {
-                    Error::Broker(format!("{} in {}: {e}", contender.name(), row.name))
-                })?;
-                let sample = Sample { row: row_at, contender: contender_at, round, outcome };
+                let result = measure(contender, &row.workload, plan.pinned)
+                    .map_err(|e| in_context(e, &contender.name(), row.name))?;
+                let sample = Sample { row: row_at, contender: contender_at, round, result };
+                *failed = sample.outcome().is_none();
                 on_sample(&sample);
                 samples.push(sample);
             }
@@ -66,12 +81,40 @@ pub fn run(plan: &Plan, mut on_sample: impl FnMut(&Sample)) -> Result<Vec<Sample
     Ok(samples)
 }
 
-/// A broker is started afresh for every run: nobody inherits what another run left behind.
-fn measure(contender: &Contender, row: &Row, pinned: bool) -> Result<Outcome, Error> {
+/// Sends one workload through one broker, which is started afresh: nobody inherits what another
+/// run left behind. The inner error is the broker's own.
+///
+/// # Errors
+/// As [`run`], without names.
+pub fn measure(
+    contender: &Contender,
+    workload: &Workload,
+    pinned: bool,
+) -> Result<Result<Outcome, String>, Error> {
     let start = || contender.start();
-    let running: Running =
-        if pinned { machine::on_core(BROKER_CORE, GENERATOR_CORE, start)? } else { start()? };
-    load::run(running.addr(), &row.workload, Some(&running.process()))
+    let running: Result<Running, Error> =
+        if pinned { machine::on_core(BROKER_CORE, GENERATOR_CORE, start) } else { start() };
+    let running = match running {
+        Ok(running) => running,
+        Err(Error::Broker(why)) => return Ok(Err(why)),
+        Err(ours @ (Error::Usage(_) | Error::System { .. })) => return Err(ours),
+    };
+    match load::run(running.addr(), workload, Some(&running.process())) {
+        Ok(outcome) => Ok(Ok(outcome)),
+        Err(ours @ Error::Usage(_)) => Err(ours),
+        // A broker that has died takes its files in /proc along, and resets connections.
+        Err(theirs @ (Error::Broker(_) | Error::System { .. })) => Ok(Err(theirs.to_string())),
+    }
+}
+
+fn in_context(error: Error, contender: &str, row: &str) -> Error {
+    match error {
+        Error::Usage(text) => Error::Usage(format!("{contender} in {row}: {text}")),
+        Error::Broker(text) => Error::Broker(format!("{contender} in {row}: {text}")),
+        Error::System { action, source } => {
+            Error::System { action: format!("{action} ({contender} in {row})"), source }
+        }
+    }
 }
 
 /// 0 to `count`, beginning elsewhere in each round.

@@ -20,25 +20,26 @@ pub struct Row {
     pub workload: Workload,
 }
 
+/// The rows whose messages leave by the clock: what counts there is how late they come.
+pub const PACED: [&str; 2] = ["paced10k", "paced100k"];
+
+impl Row {
+    /// Whether its messages leave by the clock, so that it shows delays and no limit.
+    #[must_use]
+    pub const fn is_paced(&self) -> bool {
+        matches!(self.workload.pacing, Pacing::Open { .. })
+    }
+}
+
 /// Every row, each publishing for `time`. The digit of a name is the QoS; payloads are 64 bytes
 /// where nothing else is said.
 #[must_use]
 pub fn all(time: Duration) -> Vec<Row> {
     use Qos::{AtLeastOnce, AtMostOnce, ExactlyOnce};
-    let row = |name, about, shape, clients, qos| {
-        let pacing = Pacing::Closed { outstanding: outstanding(shape), burst: Workload::BURST };
-        let workload = Workload {
-            shape,
-            clients,
-            qos,
-            payload: Workload::PAYLOAD,
-            window: Workload::WINDOW,
-            persistent: false,
-            pacing,
-            limit: Limit::Time(time),
-            patience: Workload::PATIENCE,
-        };
-        Row { name, about, workload }
+    let row = |name, about, shape, clients, qos| Row {
+        name,
+        about,
+        workload: closed(shape, clients, qos, time),
     };
     let fan_in = |name, qos| row(name, "100 publishers, 1 subscriber", Shape::Fanin, 100, qos);
     let fan_out = |name, qos| row(name, "1 publisher, 500 subscribers", Shape::Fanout, 500, qos);
@@ -57,7 +58,25 @@ pub fn all(time: Duration) -> Vec<Row> {
         deep(fan_in("deep0", AtMostOnce), 10_000),
         deep(fan_out("deepout0", AtMostOnce), 1_000),
         big(pairs("big0", AtMostOnce)),
+        paced(fan_in("paced10k", AtMostOnce), 10_000.0),
+        paced(fan_in("paced100k", AtMostOnce), 100_000.0),
     ]
+}
+
+/// A closed loop as the usual rows have it, publishing for `time`.
+#[must_use]
+pub const fn closed(shape: Shape, clients: u32, qos: Qos, time: Duration) -> Workload {
+    Workload {
+        shape,
+        clients,
+        qos,
+        payload: Workload::PAYLOAD,
+        window: Workload::WINDOW,
+        persistent: false,
+        pacing: Pacing::Closed { outstanding: outstanding(shape), burst: Workload::BURST },
+        limit: Limit::Time(time),
+        patience: Workload::PATIENCE,
+    }
 }
 
 /// Few enough that no broker drops QoS 0: a fan-out holds them once for each subscriber.
@@ -87,6 +106,12 @@ fn big(mut row: Row) -> Row {
     row
 }
 
+fn paced(mut row: Row, rate: f64) -> Row {
+    row.about = "100 publishers, 1 subscriber, so many messages a second by the clock";
+    row.workload.pacing = Pacing::Open { rate };
+    row
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +124,8 @@ mod tests {
             let twins = rows.iter().filter(|other| other.name == row.name).count();
             assert_eq!(twins, 1, "{}", row.name);
         }
+        let paced: Vec<_> = rows.iter().filter(|row| row.is_paced()).map(|row| row.name).collect();
+        assert_eq!(paced, PACED);
         assert!(USUAL.iter().all(|name| rows.iter().any(|row| row.name == *name)));
     }
 }

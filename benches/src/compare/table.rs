@@ -1,34 +1,50 @@
-//! The table: medians, how far the runs lie apart, and ratios within a round.
+//! The tables: medians, how far the runs lie apart, and ratios within a round.
 
 use std::fmt::Write;
 
+use crate::compare::figures::{Figures, Percentile};
+use crate::compare::rows::Row;
 use crate::compare::{Plan, Sample};
+use crate::report::number::{grouped, percent, ratio, time_us};
+use crate::report::table::Table;
 use crate::stats::Spread;
 
-/// Messages per CPU second of every broker, and how many times those of another broker the
-/// first one reaches. A ratio is the median of the ratios of each round, whose runs lie close
-/// together in time, so it is steadier than the figures.
+/// The tables of a comparison, and below them what makes figures doubtful.
 #[must_use]
-pub fn text(plan: &Plan, samples: &[Sample]) -> String {
-    let mut text = String::from("Delivered messages per CPU second of the broker: median, and ");
-    text += "(highest - lowest) / median\n\n";
-    text += &header(plan);
-    for row in 0..plan.rows.len() {
-        text += &line(plan, samples, row);
+pub fn text(figures: Figures<'_>) -> String {
+    let mut text = String::new();
+    for table in tables(figures) {
+        let _ = writeln!(text, "{table}");
     }
-    text + &complaints(plan, samples)
+    for line in complaints(figures) {
+        let _ = writeln!(text, "{line}");
+    }
+    text
+}
+
+/// Every table that has a row: rates, their ratios, the cost in multiples of the relay's, delays.
+#[must_use]
+pub fn tables(figures: Figures<'_>) -> Vec<Table> {
+    let all = [rates(figures), ratios(figures), times_relay(figures), delays(figures)];
+    all.into_iter().flatten().filter(|table| !table.rows.is_empty()).collect()
 }
 
 /// The medians as JSON: one object a row, with one entry a broker.
 #[must_use]
-pub fn json(plan: &Plan, samples: &[Sample]) -> serde_json::Value {
-    let rows = plan.rows.iter().enumerate().map(|(at, row)| {
-        let brokers = plan.contenders.iter().enumerate().map(|(contender, it)| {
-            let rate = rates(samples, at, contender);
-            let ratio = ratio(samples, at, contender);
-            let entry =
-                serde_json::json!({ "messages_per_cpu_second": rate, "first_to_this": ratio });
-            (it.name().to_owned(), entry)
+pub fn json(figures: Figures<'_>) -> serde_json::Value {
+    let plan = figures.plan;
+    let rows = plan.rows.iter().enumerate().map(|(row_at, row)| {
+        let brokers = plan.contenders.iter().enumerate().map(|(at, contender)| {
+            let entry = serde_json::json!({
+                "messages_per_cpu_second": figures.rate(row_at, at),
+                "cpu_seconds_per_million": figures.cost(row_at, at),
+                "first_to_this": figures.first_to(row_at, at),
+                "cost_times_relay": figures.times_relay(row_at, at),
+                "p50_us": figures.delay(row_at, at, |latency| latency.p50_us),
+                "p99_us": figures.delay(row_at, at, |latency| latency.p99_us),
+                "failure": figures.failure(row_at, at),
+            });
+            (contender.name(), entry)
         });
         let brokers: serde_json::Map<_, _> = brokers.collect();
         serde_json::json!({ "row": row.name, "about": row.about, "brokers": brokers })
@@ -36,195 +52,176 @@ pub fn json(plan: &Plan, samples: &[Sample]) -> serde_json::Value {
     rows.collect()
 }
 
-/// Whether in every row the median ratio to every other broker is at least `bar`, and no
-/// message of the first broker was lost, doubled or reordered.
+fn rates(figures: Figures<'_>) -> Option<Table> {
+    let names = figures.plan.contenders.iter().map(|it| it.name());
+    let head = std::iter::once("row".to_owned()).chain(names).collect();
+    let title = "Delivered messages per CPU second of the broker: median, and \
+                 (highest - lowest) / median";
+    let show = |rate: Spread| format!("{} {:>5}", grouped(rate.median), percent(rate));
+    let rows = rows_of(figures.plan, false, |row| {
+        cells(figures, row, 0, |contender| figures.rate(row, contender).map(show))
+    });
+    Some(Table { title: title.to_owned(), head, rows })
+}
+
+fn ratios(figures: Figures<'_>) -> Option<Table> {
+    let first = figures.plan.contenders.first()?.name();
+    let names = figures.plan.contenders.iter().skip(1);
+    let names = names.map(|other| format!("{first}/{}", other.name()));
+    let head: Vec<_> = std::iter::once("row".to_owned()).chain(names).collect();
+    let title = format!("How many times the messages per CPU second of others {first} delivers");
+    let rows = rows_of(figures.plan, false, |row| {
+        cells(figures, row, 1, |other| figures.first_to(row, other).map(ratio))
+    });
+    (head.len() > 1).then_some(Table { title, head, rows })
+}
+
+fn times_relay(figures: Figures<'_>) -> Option<Table> {
+    figures.relay()?;
+    let names = figures.plan.contenders.iter().map(|it| it.name());
+    let head = std::iter::once("row".to_owned()).chain(names).collect();
+    let title = "CPU time per message: cost x relay, which moves the same bytes with no MQTT";
+    let rows = rows_of(figures.plan, false, |row| {
+        cells(figures, row, 0, |contender| figures.times_relay(row, contender).map(ratio))
+    });
+    Some(Table { title: title.to_owned(), head, rows })
+}
+
+fn delays(figures: Figures<'_>) -> Option<Table> {
+    let names = figures.plan.contenders.iter().map(|it| it.name());
+    let names = names.flat_map(|name| [format!("{name} p50"), format!("{name} p99")]);
+    let head = std::iter::once("row".to_owned()).chain(names).collect();
+    let title = "Delay until delivery from the moment a message was due: median of the runs, and \
+                 from lowest to highest";
+    let rows = rows_of(figures.plan, true, |row| {
+        let pair = |contender| {
+            let cell = |percentile: Percentile| {
+                let delay = figures.delay(row, contender, percentile);
+                delay.map_or_else(|| absent(figures, row, contender), time_us)
+            };
+            [cell(|latency| latency.p50_us), cell(|latency| latency.p99_us)]
+        };
+        (0..figures.plan.contenders.len()).flat_map(pair).collect()
+    });
+    Some(Table { title: title.to_owned(), head, rows })
+}
+
+/// The rows of a plan that are paced or are not, each with its name in front.
+fn rows_of(plan: &Plan, paced: bool, cells: impl Fn(usize) -> Vec<String>) -> Vec<Vec<String>> {
+    let rows = plan.rows.iter().enumerate().filter(|(_, row)| row.is_paced() == paced);
+    rows.map(|(at, row)| [vec![row.name.to_owned()], cells(at)].concat()).collect()
+}
+
+/// One cell for every broker from the place `from` on.
+fn cells(
+    figures: Figures<'_>,
+    row: usize,
+    from: usize,
+    figure: impl Fn(usize) -> Option<String>,
+) -> Vec<String> {
+    let cell = |at| figure(at).unwrap_or_else(|| absent(figures, row, at));
+    (from..figures.plan.contenders.len()).map(cell).collect()
+}
+
+/// Why there is no figure, as far as one word tells it.
+fn absent(figures: Figures<'_>, row: usize, contender: usize) -> String {
+    figures.failure(row, contender).unwrap_or_else(|| "-".into())
+}
+
+/// What makes figures doubtful: brokers that failed, messages that did not arrive as they
+/// should, and a generator that had no time left, so that the broker had breaks.
 #[must_use]
-pub fn reaches(bar: f64, plan: &Plan, samples: &[Sample]) -> bool {
-    let rows = 0..plan.rows.len();
-    let others = || 1..plan.contenders.len();
-    let ratios = rows.flat_map(|row| others().filter_map(move |it| ratio(samples, row, it)));
-    let clean = samples.iter().all(|it| it.contender != 0 || it.outcome.tally.is_clean());
-    clean && ratios.into_iter().all(|ratio| ratio.median >= bar)
-}
-
-fn header(plan: &Plan) -> String {
-    let mut line = format!("{:<9}", "row");
-    for contender in &plan.contenders {
-        line += &format!(" {:>12} {:>6}", contender.name(), "");
-    }
-    let first = plan.contenders.first().map_or("", |it| it.name());
-    for other in plan.contenders.iter().skip(1) {
-        line += &format!("  {:>22}", format!("{first}/{}", other.name()));
-    }
-    line + "\n"
-}
-
-fn line(plan: &Plan, samples: &[Sample], row: usize) -> String {
-    let mut line = format!("{:<9}", plan.rows.get(row).map_or("", |row| row.name));
-    for contender in 0..plan.contenders.len() {
-        line += &match rates(samples, row, contender) {
-            Some(rate) => {
-                let percent = format!("{:.0} %", 100.0 * rate.relative_width());
-                format!(" {:>12} {percent:>6}", grouped(rate.median))
-            }
-            None => format!(" {:>12} {:>6}", "-", ""),
-        };
-    }
-    for other in 1..plan.contenders.len() {
-        line += &match ratio(samples, row, other) {
-            Some(Spread { median, min, max }) => {
-                format!("  {:>22}", format!("{median:.2} ({min:.2} to {max:.2})"))
-            }
-            None => format!("  {:>22}", "-"),
-        };
-    }
-    line + "\n"
-}
-
-/// What makes figures doubtful: messages that did not arrive as they should, and a generator
-/// that had no time left, so that the broker had breaks.
-fn complaints(plan: &Plan, samples: &[Sample]) -> String {
-    let mut text = String::new();
-    for (row_at, row) in plan.rows.iter().enumerate() {
-        for (contender_at, contender) in plan.contenders.iter().enumerate() {
+pub fn complaints(figures: Figures<'_>) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (row_at, row) in figures.plan.rows.iter().enumerate() {
+        for (contender_at, contender) in figures.plan.contenders.iter().enumerate() {
             let name = contender.name();
-            for sample in of(samples, row_at, contender_at) {
-                let tally = &sample.outcome.tally;
-                if !tally.is_clean() {
-                    let _ =
-                        writeln!(text, "! {name} in {}, run {}: {tally:?}", row.name, sample.round);
-                }
-            }
-            if of(samples, row_at, contender_at).any(is_generator_bound) {
-                let _ =
-                    writeln!(text, "note: the generator was the limit of {name} in {}", row.name);
+            let samples = || figures.of(row_at, contender_at);
+            lines.extend(samples().filter_map(|sample| complaint(sample, row, &name)));
+            if !row.is_paced() && samples().any(is_generator_bound) {
+                lines.push(format!("note: the generator was the limit of {name} in {}", row.name));
             }
         }
     }
-    if text.is_empty() { text } else { format!("\n{text}") }
+    lines
 }
 
+fn complaint(sample: &Sample, row: &Row, broker: &str) -> Option<String> {
+    let what = match &sample.result {
+        Ok(outcome) if outcome.tally.is_clean() => return None,
+        Ok(outcome) => format!("{:?}", outcome.tally),
+        Err(why) => why.trim_end().to_owned(),
+    };
+    Some(format!("! {broker} in {}, run {}: {what}", row.name, sample.round + 1))
+}
+
+/// In an open loop the generator is always busy: it looks at the clock.
 fn is_generator_bound(sample: &Sample) -> bool {
-    let outcome = &sample.outcome;
+    let Ok(outcome) = &sample.result else { return false };
     let share = |cpu: Option<f64>| cpu.map_or(0.0, |cpu| cpu / outcome.seconds);
     share(outcome.generator_cpu_seconds) > 0.95 && share(outcome.broker_cpu_seconds) < 0.9
 }
 
-fn of(samples: &[Sample], row: usize, contender: usize) -> impl Iterator<Item = &Sample> {
-    samples.iter().filter(move |sample| sample.row == row && sample.contender == contender)
-}
-
-fn rates(samples: &[Sample], row: usize, contender: usize) -> Option<Spread> {
-    let rates = of(samples, row, contender).filter_map(|s| s.outcome.messages_per_cpu_second());
-    Spread::of(&rates.collect::<Vec<_>>())
-}
-
-/// The first broker's rate over this one's, round by round.
-fn ratio(samples: &[Sample], row: usize, contender: usize) -> Option<Spread> {
-    let in_round = |round, contender| {
-        let sample = of(samples, row, contender).find(|sample| sample.round == round)?;
-        sample.outcome.messages_per_cpu_second()
-    };
-    let ratios = of(samples, row, 0).filter_map(|first| {
-        Some(first.outcome.messages_per_cpu_second()? / in_round(first.round, contender)?)
-    });
-    Spread::of(&ratios.collect::<Vec<_>>())
-}
-
-/// A whole number with its thousands set apart.
-fn grouped(number: f64) -> String {
-    let digits = format!("{number:.0}");
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::broker::Software;
-    use crate::compare::contender::Contender;
-    use crate::compare::rows;
-    use crate::load::{Outcome, Shape, Tally};
-    use crate::wire::Qos;
+    use crate::broker::Software::{Mosquitto, Relay, Surewire};
+    use crate::compare::figures::tests::{TWO, plan, sample, samples};
 
-    fn plan() -> Plan {
-        let contender = |software: Software| Contender::Started { software, program: "x".into() };
-        Plan {
-            contenders: vec![contender(Software::Surewire), contender(Software::Mosquitto)],
-            rows: rows::all(Duration::from_secs(1)).into_iter().take(1).collect(),
-            rounds: 3,
-            pinned: true,
-        }
-    }
-
-    fn sample(contender: usize, round: u32, cpu_seconds: f64) -> Sample {
-        let outcome = Outcome {
-            shape: Shape::Fanin,
-            qos: Qos::AtMostOnce,
-            payload: 64,
-            publishers: 100,
-            subscribers: 1,
-            published: 1_000_000,
-            tally: Tally { received: 1_000_000, ..Tally::default() },
-            seconds: 2.0,
-            broker_cpu_seconds: Some(cpu_seconds),
-            generator_cpu_seconds: Some(0.5),
-            latency: None,
-            acknowledged: None,
-        };
-        Sample { row: 0, contender, round, outcome }
-    }
-
-    /// The machine is twice as slow in the second round, for both.
-    fn samples() -> Vec<Sample> {
-        let times = [(0, 0, 0.5), (1, 0, 2.0), (1, 1, 4.0), (0, 1, 1.0), (0, 2, 0.5), (1, 2, 2.0)];
-        times.map(|(contender, round, cpu)| sample(contender, round, cpu)).to_vec()
+    fn shown(row: &str, samples: &[Sample]) -> String {
+        text(Figures { plan: &plan(row, &TWO), samples })
     }
 
     #[test]
-    fn ratios_are_taken_within_a_round() {
-        let text = text(&plan(), &samples());
-        assert!(text.contains("2,000,000   50 %"), "{text}");
+    fn medians_and_ratios_are_shown() {
+        let text = shown("fanin0", &samples());
+        assert!(text.contains("2,000,000  50 %"), "{text}");
         assert!(text.contains("4.00 (4.00 to 4.00)"), "{text}");
         assert!(!text.contains('!') && !text.contains("note"), "{text}");
+        assert!(!text.contains("x relay") && !text.contains("Delay"), "{text}");
     }
 
     #[test]
-    fn a_bar_is_reached_by_every_ratio_and_without_losses() {
-        let mut samples = samples();
-        assert!(reaches(4.0, &plan(), &samples) && !reaches(4.1, &plan(), &samples));
-        samples[0].outcome.tally.duplicates = 1;
-        assert!(!reaches(4.0, &plan(), &samples));
+    fn with_the_relay_the_cost_is_told_in_its_multiples() {
+        let (plan, samples) = (plan("fanin0", &[Surewire, Relay]), samples());
+        let text = text(Figures { plan: &plan, samples: &samples });
+        let (_, table) = text.split_once("cost x relay").unwrap();
+        assert!(table.contains("0.25 (0.25 to 0.25)  1.00 (1.00 to 1.00)"), "{text}");
     }
 
     #[test]
-    fn losses_are_complained_about() {
+    fn a_paced_row_shows_delays_and_no_rates() {
+        let text = shown("paced10k", &samples());
+        assert!(text.starts_with("Delay"), "{text}");
+        assert!(text.contains("1.23 (1.23 to 1.23) ms"), "{text}");
+    }
+
+    #[test]
+    fn losses_are_complained_about_and_have_no_figure() {
         let mut samples = samples();
-        samples[1].outcome.tally.lost = 7;
-        let text = text(&plan(), &samples);
-        assert!(
-            text.contains("! mosquitto in fanin0, run 0") && text.contains("lost: 7"),
-            "{text}"
-        );
+        samples[1].result.as_mut().unwrap().tally.lost = 7;
+        let text = shown("fanin0", &samples);
+        assert!(text.contains("! mosquitto in fanin0, run 1"), "{text}");
+        let row = text.lines().find(|line| line.starts_with("fanin0")).unwrap();
+        assert!(row.contains("2,000,000  50 %  ") && row.ends_with(" lost 7"), "{row:?}");
+    }
+
+    #[test]
+    fn a_broker_that_fails_leaves_the_others_their_figures() {
+        let mut samples = vec![sample(0, 0, 0.5), sample(1, 0, 2.0)];
+        samples[1].result = Err("the broker closed a connection".into());
+        let text = shown("fanin0", &samples);
+        assert!(text.contains("2,000,000   0 %     failed\n"), "{text}");
+        let complaint = "! mosquitto in fanin0, run 1: the broker closed a connection\n";
+        assert!(text.ends_with(complaint), "{text}");
     }
 
     #[test]
     fn a_row_nobody_ran_shows_dashes() {
-        let text = text(&plan(), &[]);
-        let row = text.lines().last().unwrap();
-        assert_eq!(row.split_whitespace().collect::<Vec<_>>(), ["fanin0", "-", "-", "-"]);
-    }
-
-    #[test]
-    fn thousands_are_set_apart() {
-        assert_eq!([grouped(7.0), grouped(1_234.0), grouped(1e6)], ["7", "1,234", "1,000,000"]);
+        let plan = plan("fanin0", &[Surewire, Mosquitto]);
+        let text = text(Figures { plan: &plan, samples: &[] });
+        let rows: Vec<_> = text.lines().filter(|line| line.starts_with("fanin0")).collect();
+        let cells = |line: &str| line.split_whitespace().count();
+        assert_eq!(rows.iter().map(|row| cells(row)).collect::<Vec<_>>(), [3, 2], "{text}");
     }
 }

@@ -10,6 +10,7 @@ pub mod compare;
 pub mod dial;
 pub mod durable;
 pub mod error;
+pub mod grow;
 pub mod histograms;
 pub mod http;
 pub mod idle;

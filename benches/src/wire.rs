@@ -155,13 +155,14 @@ pub fn next_frame(bytes: &[u8]) -> Result<Option<(Frame<'_>, &[u8])>, WireError>
     Err(WireError::RemainingLength)
 }
 
-/// A CONNECT of version 4: clean session, no keep alive, no will, no credentials.
+/// A CONNECT of version 4: clean session, the longest keep alive (18 hours; rumqttd takes nobody
+/// who has none), no will, no credentials.
 ///
 /// # Panics
 /// If `client_id` is longer than 65,535 bytes.
 #[must_use]
 pub fn connect(client_id: &str) -> Vec<u8> {
-    let mut body = b"\x00\x04MQTT\x04\x02\x00\x00".to_vec();
+    let mut body = b"\x00\x04MQTT\x04\x02\xff\xff".to_vec();
     put_text(&mut body, client_id);
     framed(kind::CONNECT << 4, &body)
 }
@@ -172,7 +173,7 @@ pub fn connect(client_id: &str) -> Vec<u8> {
 /// If `client_id` is longer than 65,535 bytes.
 #[must_use]
 pub fn connect_persistent(client_id: &str) -> Vec<u8> {
-    let mut body = b"\x00\x04MQTT\x04\x00\x00\x00".to_vec();
+    let mut body = b"\x00\x04MQTT\x04\x00\xff\xff".to_vec();
     put_text(&mut body, client_id);
     framed(kind::CONNECT << 4, &body)
 }
@@ -267,7 +268,7 @@ mod tests {
     #[test]
     fn connect_is_the_bytes_of_the_standard() {
         let bytes = connect("a1");
-        assert_eq!(bytes, b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x00\x00\x02a1");
+        assert_eq!(bytes, b"\x10\x0e\x00\x04MQTT\x04\x02\xff\xff\x00\x02a1");
     }
 
     #[test]

@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use surewire_benches::broker::Software;
 use surewire_benches::compare::bars::{Bar, Verdict};
 use surewire_benches::compare::contender::{Choice, Contender, External};
 use surewire_benches::compare::figures::Figures;
+use surewire_benches::compare::programs::Programs;
 use surewire_benches::compare::rows::{self, Row};
 use surewire_benches::compare::{self, Plan, page, table};
 use surewire_benches::report::facts::Facts;
@@ -41,24 +41,8 @@ struct Flags {
     /// A broker that runs already, as NAME=ADDR:PORT,PID; may be repeated
     #[arg(long, value_name = "NAME=ADDR:PORT,PID")]
     broker: Vec<External>,
-    /// Worker threads of Surewire where --brokers names no number [default: one for each core]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
-    workers: Option<u32>,
-    /// Where Surewire's program is [default: beside this one]
-    #[arg(long, value_name = "PATH")]
-    surewire: Option<PathBuf>,
-    /// Where mosquitto's program is [default: where Debian puts it, or on the path]
-    #[arg(long, value_name = "PATH")]
-    mosquitto: Option<PathBuf>,
-    /// Where rumqttd's program is [default: on the path]
-    #[arg(long, value_name = "PATH")]
-    rumqttd: Option<PathBuf>,
-    /// Where nats-server is [default: where Debian puts it, or on the path]
-    #[arg(long, value_name = "PATH")]
-    nats: Option<PathBuf>,
-    /// Where the relay is [default: beside this one]
-    #[arg(long, value_name = "PATH")]
-    relay: Option<PathBuf>,
+    #[command(flatten)]
+    programs: Programs,
     /// Rows to run; `--list` tells all
     #[arg(long, value_delimiter = ',', default_values_t = rows::USUAL.map(String::from))]
     rows: Vec<String>,
@@ -134,17 +118,7 @@ fn run(flags: &Flags) -> Result<bool, Error> {
 }
 
 fn contenders(flags: &Flags) -> Vec<Contender> {
-    let started = flags.brokers.iter().map(|&choice| {
-        let (named, workers) = match choice.software {
-            Software::Surewire => (&flags.surewire, choice.workers.or(flags.workers)),
-            Software::Mosquitto => (&flags.mosquitto, None),
-            Software::Rumqttd => (&flags.rumqttd, None),
-            Software::Nats => (&flags.nats, None),
-            Software::Relay => (&flags.relay, None),
-        };
-        let program = named.clone().unwrap_or_else(|| choice.software.usual_path());
-        Contender::Started { choice: Choice { workers, ..choice }, program }
-    });
+    let started = flags.brokers.iter().map(|&choice| flags.programs.contender(choice));
     started.chain(flags.broker.iter().cloned().map(Contender::External)).collect()
 }
 

@@ -4,6 +4,7 @@ pub mod bars;
 pub mod contender;
 pub mod figures;
 pub mod page;
+pub mod programs;
 pub mod rows;
 pub mod table;
 
@@ -91,19 +92,41 @@ pub fn measure(
     workload: &Workload,
     pinned: bool,
 ) -> Result<Result<Outcome, String>, Error> {
-    let start = || contender.start();
-    let running: Result<Running, Error> =
-        if pinned { machine::on_core(BROKER_CORE, GENERATOR_CORE, start) } else { start() };
-    let running = match running {
+    let running = match start(contender, pinned)? {
         Ok(running) => running,
-        Err(Error::Broker(why)) => return Ok(Err(why)),
-        Err(ours @ (Error::Usage(_) | Error::System { .. })) => return Err(ours),
+        Err(why) => return Ok(Err(why)),
     };
     match load::run(running.addr(), workload, Some(&running.process())) {
         Ok(outcome) => Ok(Ok(outcome)),
-        Err(ours @ Error::Usage(_)) => Err(ours),
+        Err(error) => blame(error).map(Err),
+    }
+}
+
+/// Starts a broker, on a core of its own if `pinned`; then the calling thread stays bound to
+/// another. The inner error is the broker's own.
+///
+/// # Errors
+/// As [`run`], without names.
+pub fn start(contender: &Contender, pinned: bool) -> Result<Result<Running, String>, Error> {
+    let start = || contender.start();
+    let running =
+        if pinned { machine::on_core(BROKER_CORE, GENERATOR_CORE, start) } else { start() };
+    match running {
+        Ok(running) => Ok(Ok(running)),
+        Err(Error::Broker(why)) => Ok(Err(why)),
+        Err(ours @ (Error::Usage(_) | Error::System { .. })) => Err(ours),
+    }
+}
+
+/// Why a broker that runs is to blame for an error, if it is.
+///
+/// # Errors
+/// The error itself, when the broker has nothing to do with it.
+pub fn blame(error: Error) -> Result<String, Error> {
+    match error {
+        ours @ Error::Usage(_) => Err(ours),
         // A broker that has died takes its files in /proc along, and resets connections.
-        Err(theirs @ (Error::Broker(_) | Error::System { .. })) => Ok(Err(theirs.to_string())),
+        theirs @ (Error::Broker(_) | Error::System { .. }) => Ok(theirs.to_string()),
     }
 }
 

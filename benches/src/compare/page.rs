@@ -60,7 +60,7 @@ fn costs(figures: Figures<'_>) -> Result<Markup, Error> {
     let panels: Vec<Panel> = rows(figures, false)
         .map(|(row, name, about)| {
             let text = |contender, cost: Spread| match figures.times_relay(row, contender) {
-                Some(ratio) => format!("{} s  {:.2} x", three_digits(cost.median), ratio.median),
+                Some(ratio) => format!("{} s ({:.2} x)", three_digits(cost.median), ratio.median),
                 None => format!("{} s", three_digits(cost.median)),
             };
             let figure =
@@ -71,7 +71,7 @@ fn costs(figures: Figures<'_>) -> Result<Markup, Error> {
     if panels.is_empty() {
         return Ok(html! {});
     }
-    let times = if figures.relay().is_some() { " x: in multiples of the relay's." } else { "" };
+    let times = if figures.relay().is_some() { " (x): in multiples of the relay's." } else { "" };
     let about = format!(
         "CPU seconds of the broker per million delivered messages: shorter is better. Bars are \
          medians, whiskers go from the lowest run to the highest.{times}"
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn costs_are_plotted_with_their_multiples_of_the_relay() {
         let page = page("fanin0", &samples(), Some("fanin0=0.2"));
-        assert!(page.contains("0.500 s  0.25 x"), "{page}");
+        assert!(page.contains("0.500 s (0.25 x)"), "{page}");
         assert!(page.contains("class=\"missed\"") && page.contains("not run"), "{page}");
         assert!(!page.contains("How late messages come"));
     }

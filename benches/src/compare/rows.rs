@@ -58,8 +58,8 @@ pub fn all(time: Duration) -> Vec<Row> {
         deep(fan_in("deep0", AtMostOnce), 10_000),
         deep(fan_out("deepout0", AtMostOnce), 1_000),
         big(pairs("big0", AtMostOnce)),
-        paced(fan_in("paced10k", AtMostOnce), 10_000.0),
-        paced(fan_in("paced100k", AtMostOnce), 100_000.0),
+        paced(fan_in("paced10k", AtMostOnce), 10_000.0, "fanin0 at 10,000 messages/s by the clock"),
+        paced(fan_in("paced100k", AtMostOnce), 1e5, "fanin0 at 100,000 messages/s by the clock"),
     ]
 }
 
@@ -106,8 +106,8 @@ fn big(mut row: Row) -> Row {
     row
 }
 
-fn paced(mut row: Row, rate: f64) -> Row {
-    row.about = "100 publishers, 1 subscriber, so many messages a second by the clock";
+const fn paced(mut row: Row, rate: f64, about: &'static str) -> Row {
+    row.about = about;
     row.workload.pacing = Pacing::Open { rate };
     row
 }

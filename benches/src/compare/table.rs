@@ -57,7 +57,8 @@ fn rates(figures: Figures<'_>) -> Option<Table> {
     let head = std::iter::once("row".to_owned()).chain(names).collect();
     let title = "Delivered messages per CPU second of the broker: median, and \
                  (highest - lowest) / median";
-    let show = |rate: Spread| format!("{} {:>5}", grouped(rate.median), percent(rate));
+    let show =
+        |rate: Spread| format!("{} {:>6}", grouped(rate.median), format!("({})", percent(rate)));
     let rows = rows_of(figures.plan, false, |row| {
         cells(figures, row, 0, |contender| figures.rate(row, contender).map(show))
     });
@@ -175,7 +176,7 @@ mod tests {
     #[test]
     fn medians_and_ratios_are_shown() {
         let text = shown("fanin0", &samples());
-        assert!(text.contains("2,000,000  50 %"), "{text}");
+        assert!(text.contains("2,000,000 (50 %)"), "{text}");
         assert!(text.contains("4.00 (4.00 to 4.00)"), "{text}");
         assert!(!text.contains('!') && !text.contains("note"), "{text}");
         assert!(!text.contains("x relay") && !text.contains("Delay"), "{text}");
@@ -203,7 +204,7 @@ mod tests {
         let text = shown("fanin0", &samples);
         assert!(text.contains("! mosquitto in fanin0, run 1"), "{text}");
         let row = text.lines().find(|line| line.starts_with("fanin0")).unwrap();
-        assert!(row.contains("2,000,000  50 %  ") && row.ends_with(" lost 7"), "{row:?}");
+        assert!(row.contains("2,000,000 (50 %)  ") && row.ends_with(" lost 7"), "{row:?}");
     }
 
     #[test]
@@ -211,7 +212,7 @@ mod tests {
         let mut samples = vec![sample(0, 0, 0.5), sample(1, 0, 2.0)];
         samples[1].result = Err("the broker closed a connection".into());
         let text = shown("fanin0", &samples);
-        assert!(text.contains("2,000,000   0 %     failed\n"), "{text}");
+        assert!(text.contains("2,000,000  (0 %)     failed\n"), "{text}");
         let complaint = "! mosquitto in fanin0, run 1: the broker closed a connection\n";
         assert!(text.ends_with(complaint), "{text}");
     }

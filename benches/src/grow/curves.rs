@@ -1,0 +1,165 @@
+//! The curves. A further one is an entry in [`all`] and a function that measures one step.
+
+use crate::broker::Software;
+use crate::compare::contender::{Choice, Contender};
+use crate::compare::{self, rows};
+use crate::grow::{Bench, Curve, Failure, Figure, Slope};
+use crate::idle;
+use crate::load::{Outcome, Pacing, Shape, Workload};
+use crate::transport::Route;
+use crate::wire::Qos;
+
+const CPU_EACH: Figure = Figure {
+    name: "cpu_us_per_message",
+    about: "us of CPU time per delivered message",
+    log: true,
+    slope: None,
+};
+const THROUGHPUT: Figure =
+    Figure { name: "messages_per_second", about: "delivered messages/s", log: true, slope: None };
+
+/// Every curve, in the order in which they run.
+#[must_use]
+pub fn all() -> Vec<Curve> {
+    vec![CONNECTIONS, SUBSCRIBERS, PAYLOAD, WORKERS]
+}
+
+const CONNECTIONS: Curve = Curve {
+    name: "connections",
+    about: "idle connections, each with one subscription",
+    grows: "connections",
+    steps: &[1_000, 2_000, 5_000, 10_000, 15_000, 19_000],
+    quick: &[200, 500, 1_000],
+    log: false,
+    figures: &[
+        Figure {
+            name: "memory_bytes",
+            about: "bytes of memory above the empty broker",
+            log: false,
+            slope: Some(Slope { factor: 1.0, unit: "bytes a connection" }),
+        },
+        Figure {
+            name: "cpu_seconds",
+            about: "CPU seconds to open and subscribe all",
+            log: false,
+            slope: Some(Slope { factor: 1e6, unit: "us a connection" }),
+        },
+    ],
+    needs_all_cores: false,
+    measure: connections,
+};
+
+const SUBSCRIBERS: Curve = Curve {
+    name: "subscribers",
+    about: "one publisher to many subscribers of one topic, QoS 0",
+    grows: "subscribers",
+    steps: &[1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000],
+    quick: &[1, 10, 100],
+    log: true,
+    figures: &[CPU_EACH, THROUGHPUT],
+    needs_all_cores: false,
+    measure: subscribers,
+};
+
+const PAYLOAD: Curve = Curve {
+    name: "payload",
+    about: "100 pairs of publisher and subscriber, QoS 0",
+    grows: "bytes of a payload",
+    steps: &[20, 64, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576],
+    quick: &[20, 1_024, 65_536],
+    log: true,
+    figures: &[
+        Figure { slope: Some(Slope { factor: 1e3, unit: "ns a byte" }), ..CPU_EACH },
+        THROUGHPUT,
+    ],
+    needs_all_cores: false,
+    measure: payload,
+};
+
+const WORKERS: Curve = Curve {
+    name: "workers",
+    about: "worker threads of Surewire, 100 pairs of QoS 0, nobody bound to a core",
+    grows: "worker threads",
+    steps: &[1, 2],
+    quick: &[1, 2],
+    log: false,
+    figures: &[Figure { log: false, ..CPU_EACH }, Figure { log: false, ..THROUGHPUT }],
+    needs_all_cores: true,
+    measure: workers,
+};
+
+fn connections(bench: &Bench<'_>, at: u64) -> Result<Vec<f64>, Failure> {
+    let running = compare::start(bench.contender, bench.pinned)?.map_err(Failure::Broker)?;
+    let row = idle::measure(running.addr(), &running.process(), &Route::tcp(), small(at));
+    let row = row.map_err(|error| match compare::blame(error) {
+        Ok(why) => Failure::Broker(why),
+        Err(ours) => Failure::Ours(ours),
+    })?;
+    Ok(vec![to_f64(row.full_bytes.saturating_sub(row.empty_bytes)), row.cpu_seconds])
+}
+
+fn subscribers(bench: &Bench<'_>, at: u64) -> Result<Vec<f64>, Failure> {
+    load(bench, &rows::closed(Shape::Fanout, small(at), Qos::AtMostOnce, bench.time))
+}
+
+fn payload(bench: &Bench<'_>, at: u64) -> Result<Vec<f64>, Failure> {
+    let usual = rows::closed(Shape::Pairs, 100, Qos::AtMostOnce, bench.time);
+    let payload = usize::try_from(at).unwrap_or(usize::MAX);
+    let pairs = u64::from(usual.clients);
+    // A few packets of each pair under way, and at most 512 KiB: beyond 1 MiB a slow subscriber
+    // is sent nothing more at QoS 0.
+    let each = ((512 << 10) / at).clamp(1, Workload::OUTSTANDING / pairs);
+    let (outstanding, burst) = (each * pairs, each.min(Workload::BURST));
+    load(bench, &Workload { payload, pacing: Pacing::Closed { outstanding, burst }, ..usual })
+}
+
+fn workers(bench: &Bench<'_>, at: u64) -> Result<Vec<f64>, Failure> {
+    let Contender::Started { choice, program } = bench.contender else {
+        return Err(Failure::NotApplicable);
+    };
+    if choice.software != Software::Surewire {
+        return Err(Failure::NotApplicable);
+    }
+    let choice = Choice { workers: Some(small(at)), ..*choice };
+    let contender = Contender::Started { choice, program: program.clone() };
+    let workload = rows::closed(Shape::Pairs, 100, Qos::AtMostOnce, bench.time);
+    load(&Bench { contender: &contender, ..*bench }, &workload)
+}
+
+/// CPU time per message in us, and messages a second.
+fn load(bench: &Bench<'_>, workload: &Workload) -> Result<Vec<f64>, Failure> {
+    let outcome = compare::measure(bench.contender, workload, bench.pinned)?;
+    let outcome = outcome.map_err(Failure::Broker)?;
+    if !outcome.tally.is_clean() {
+        return Err(Failure::Broker(format!("{:?}", outcome.tally)));
+    }
+    let rate = outcome.messages_per_cpu_second();
+    let rate = rate.ok_or_else(|| Failure::Broker("its CPU time is not known".into()))?;
+    Ok(vec![1e6 / rate, Outcome::messages_per_second(&outcome)])
+}
+
+fn small(at: u64) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "exact to 2^53 bytes")]
+const fn to_f64(number: u64) -> f64 {
+    number as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn curves_have_names_of_their_own_and_steps_that_ascend() {
+        let curves = all();
+        for curve in &curves {
+            assert_eq!(curves.iter().filter(|it| it.name == curve.name).count(), 1);
+            for steps in [curve.steps, curve.quick] {
+                assert!(steps.len() >= 2 && steps.is_sorted(), "{}", curve.name);
+            }
+            assert!(!curve.figures.is_empty(), "{}", curve.name);
+        }
+    }
+}

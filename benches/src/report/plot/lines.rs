@@ -1,15 +1,23 @@
 //! Curves: what is measured over what grows, each point with a whisker over its runs.
 
-use plotters::chart::{ChartBuilder, SeriesLabelPosition};
-use plotters::prelude::{Cartesian2d, ChartContext, Circle, LineSeries, PathElement, SVGBackend};
+use plotters::chart::ChartBuilder;
+use plotters::prelude::{
+    Cartesian2d, ChartContext, Circle, LineSeries, PathElement, Rectangle, SVGBackend,
+};
+use plotters::style::text_anchor::HPos;
 use plotters::style::{Color, IntoTextStyle, WHITE};
 
 use super::scale::Scale;
-use super::{Canvas, Colour, FAINT, FONT, INK, TEXT, svg, undrawn};
+use super::{Canvas, Colour, FAINT, FONT, INK, TEXT, style, svg, undrawn};
 use crate::Error;
 use crate::stats::Spread;
 
-const SIZE: (u32, u32) = (760, 420);
+/// Pixels, without the legend.
+const SIZE: (u32, u32) = (760, 400);
+/// Pixels from one line of the legend to the next.
+const LEGEND: i32 = 20;
+/// Pixels from one name in a line to the next.
+const WIDE: i32 = 360;
 
 /// One plot.
 #[derive(Debug, Clone)]
@@ -60,7 +68,13 @@ impl Lines {
     /// # Errors
     /// [`Error::System`] when it cannot be drawn.
     pub fn svg(&self) -> Result<String, Error> {
-        svg(SIZE, |canvas| self.draw(canvas))
+        let lines = i32::try_from(self.series.len().div_ceil(2)).unwrap_or(0);
+        let legend = LEGEND * (lines + 2);
+        svg((SIZE.0, SIZE.1 + legend.unsigned_abs()), |canvas| {
+            let (above, below) = canvas.split_vertically(legend);
+            self.legend(&above)?;
+            self.draw(&below)
+        })
     }
 
     fn draw(&self, canvas: &Canvas<'_>) -> Result<(), Error> {
@@ -69,7 +83,6 @@ impl Lines {
         let y = self.y.scale(points().flat_map(|(_, y)| [y.min, y.max]));
         let mut chart = ChartBuilder::on(canvas)
             .margin(14)
-            .caption(&self.title, (FONT, TEXT + 4, &INK).into_text_style(canvas))
             .x_label_area_size(44)
             .y_label_area_size(66)
             .build_cartesian_2d(x, y)
@@ -85,17 +98,22 @@ impl Lines {
             .axis_desc_style((FONT, TEXT, &INK))
             .draw()
             .map_err(undrawn)?;
-        for series in &self.series {
-            series.draw(&mut chart)?;
+        self.series.iter().try_for_each(|series| series.draw(&mut chart))
+    }
+
+    /// Above the plot, where no curve runs: two names a line.
+    fn legend(&self, canvas: &Canvas<'_>) -> Result<(), Error> {
+        let text = style(HPos::Left, canvas);
+        let title = (FONT, TEXT + 3, &INK).into_text_style(canvas).pos(text.pos);
+        canvas.draw_text(&self.title, &title, (LEGEND, LEGEND)).map_err(undrawn)?;
+        for (number, series) in (0..).zip(&self.series) {
+            let (x, y) = (LEGEND + WIDE * (number % 2), LEGEND * (number / 2 + 2));
+            let corners = [(x, y - 5), (x + 14, y + 5)];
+            let sample = Rectangle::new(corners, series.colour.0.filled());
+            canvas.draw(&sample).map_err(undrawn)?;
+            canvas.draw_text(&series.name, &text, (x + LEGEND, y)).map_err(undrawn)?;
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperLeft)
-            .background_style(WHITE.mix(0.85))
-            .border_style(FAINT)
-            .label_font((FONT, TEXT, &INK))
-            .draw()
-            .map_err(undrawn)
+        Ok(())
     }
 }
 
@@ -103,13 +121,9 @@ impl Series {
     fn draw(&self, chart: &mut Chart<'_, '_>) -> Result<(), Error> {
         let colour = self.colour.0;
         let along = || self.points.iter().map(|(x, y)| (*x, y.median)).collect();
-        let line =
-            LineSeries::new(self.fitted.clone().unwrap_or_else(along), colour.stroke_width(2));
-        chart
-            .draw_series(line)
-            .map_err(undrawn)?
-            .label(&self.name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(3)));
+        let drawn = self.fitted.clone().unwrap_or_else(along);
+        let line = LineSeries::new(drawn, colour.stroke_width(2));
+        chart.draw_series(line).map_err(undrawn)?;
         let whiskers = self.points.iter().map(|(x, Spread { min, max, .. })| {
             PathElement::new([(*x, *min), (*x, *max)], colour.stroke_width(1))
         });

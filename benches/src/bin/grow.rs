@@ -16,8 +16,8 @@ use surewire_benches::{Error, machine};
 /// every figure, the figures as CSV and JSON, and a page (index.html) with all of it.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
-  grow                                      (Surewire, all curves, 3 rounds: about 4 minutes)
-  grow --quick --folder /tmp/try            (a smoke run: about 20 seconds)
+  grow                                      (Surewire, all curves, 3 rounds: about 6 minutes)
+  grow --quick --folder /tmp/try            (a smoke run: about 10 seconds)
   grow --brokers surewire,mosquitto --curves connections
 The time grows with brokers and rounds. A load that stalls is given up after 10 seconds.")]
 struct Flags {

@@ -1,5 +1,5 @@
-//! rumqttd 0.20, the other broker in Rust. Its window is 100 whatever the file says: the figure
-//! there is read and not used.
+//! rumqttd 0.20, the other broker in Rust. Its window is 100 whatever the file says: what is
+//! called `max_inflight_count` there bounds the packets that it takes in one go.
 
 use std::process::Command;
 

@@ -211,21 +211,21 @@ impl World {
 
     /// As the shell reads: packets are views of what came.
     fn read(&mut self, conn: ConnId, mut bytes: Bytes) {
-        while let Some(run) = codec::cut_run(Version::V3_1_1, &mut bytes, &LIMITS) {
-            self.event(Event::ReceivedRun { conn, run: Arc::new(run) });
-        }
-        while let Ok(Some(len)) = codec::frame_len(&bytes, LIMITS.max_packet_size) {
-            if len > bytes.len() {
-                break;
+        loop {
+            if let Some(run) = codec::cut_run(Version::V3_1_1, &mut bytes, &LIMITS) {
+                self.event(Event::ReceivedRun { conn, run: Arc::new(run) });
+                continue;
             }
-            let packet = codec::decode(Version::V3_1_1, bytes.split_to(len), &LIMITS);
-            self.event(Event::Received { conn, packet: packet.expect("a packet") });
+            let packet = codec::take_packet(Version::V3_1_1, &mut bytes, &LIMITS);
+            let Some(packet) = packet.expect("packets") else { break };
+            self.event(Event::Received { conn, packet });
         }
         while let Some((conn, packet)) = self.answers.pop_front() {
             let mut bytes = Vec::with_capacity(4);
             codec::encode(Version::V3_1_1, &packet, &mut bytes);
-            let packet = codec::decode(Version::V3_1_1, Bytes::from(bytes), &LIMITS);
-            self.event(Event::Received { conn, packet: packet.expect("a packet") });
+            let packet = codec::take_packet(Version::V3_1_1, &mut Bytes::from(bytes), &LIMITS);
+            let packet = packet.expect("no violation").expect("a packet");
+            self.event(Event::Received { conn, packet });
         }
         while let Some(conn) = self.written.pop() {
             let Some(untaken) = self.untaken.get_mut(conn.slot as usize) else { return };

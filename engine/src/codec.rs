@@ -1,11 +1,9 @@
 //! The bytes of MQTT's packets: all versions, both directions, one model.
 //!
-//! A connection is read in three steps: [`frame_len`] says how long the packet at the front of the
-//! read buffer is, the caller cuts that many bytes off, and [`decode`] (or, once, for the first
-//! packet, [`decode_connect`]) turns them into a [`Packet`]. Decoding copies nothing, allocates
-//! only for what is really there, and has an answer for every sequence of bytes.
-//!
-//! Before that, [`cut_run`] may take several PUBLISH packets that are alike off the front at once.
+//! [`take_packet`] takes a [`Packet`] off the front of a read buffer; [`cut_run`] takes several PUBLISH
+//! packets that are alike at once. A connection's first packet goes by [`frame_len`] and
+//! [`decode_connect`]. Decoding copies nothing but what is large, allocates only for what is really
+//! there, and has an answer for every sequence of bytes.
 //!
 //! What can be judged from one packet alone is judged here; what needs the connection (a second
 //! CONNECT, an alias above the maximum) is the engine's, and [`check_from_client`] stands between.
@@ -30,12 +28,14 @@ mod subscribe;
 mod unsubscribe;
 mod writer;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use crate::action::{Delivery, Outgoing};
+use crate::message::LARGE_PAYLOAD;
 use crate::packet::PacketType;
 use crate::packet::{Connect, Packet, Properties, Version};
 use crate::violation::Violation;
+use header::Header;
 use properties::Carrier;
 use publish::Head;
 use reader::Reader;
@@ -117,6 +117,35 @@ pub fn decode_connect(frame: Bytes, limits: &Limits) -> Result<Box<Connect>, Bad
     connect::decode(Reader::new(&frame, header.len, limits)).map(Box::new)
 }
 
+/// Takes the packet off the front of a read buffer of a connection whose version is known; `None`
+/// while it is incomplete. Payload and text are views into `buf`, but a packet of [`LARGE_PAYLOAD`]
+/// bytes or more gets an allocation of its own: it must not pin what others read into.
+///
+/// # Errors
+/// What is wrong with it. Nothing that follows can be made sense of.
+pub fn take_packet(
+    version: Version,
+    buf: &mut Bytes,
+    limits: &Limits,
+) -> Result<Option<Packet>, Violation> {
+    let Some(header) = header::parse(buf)? else { return Ok(None) };
+    header.check_size(limits.max_packet_size)?;
+    let len = header.packet_len();
+    if len > buf.len() {
+        return Ok(None);
+    }
+    let packet_type = header::packet_type(version, header.first)?;
+    if packet_type == PacketType::Publish || len >= LARGE_PAYLOAD {
+        let frame = buf.split_to(len);
+        let frame = if len >= LARGE_PAYLOAD { Bytes::copy_from_slice(&frame) } else { frame };
+        return decode_frame(version, packet_type, &header, frame, limits).map(Some);
+    }
+    // What is small and has no payload is read where it stands.
+    let packet = decode_body(version, packet_type, Reader::within(buf, header.len..len, limits));
+    buf.advance(len);
+    packet.map(Some)
+}
+
 /// Decodes one whole packet of a connection whose version is known. Payload and text are views
 /// into `frame`.
 ///
@@ -125,9 +154,29 @@ pub fn decode_connect(frame: Bytes, limits: &Limits) -> Result<Box<Connect>, Bad
 pub fn decode(version: Version, frame: Bytes, limits: &Limits) -> Result<Packet, Violation> {
     let header = header::of_frame(&frame, limits.max_packet_size)?;
     let packet_type = header::packet_type(version, header.first)?;
-    let reader = Reader::new(&frame, header.len, limits);
+    decode_frame(version, packet_type, &header, frame, limits)
+}
+
+fn decode_frame(
+    version: Version,
+    packet_type: PacketType,
+    header: &Header,
+    frame: Bytes,
+    limits: &Limits,
+) -> Result<Packet, Violation> {
+    if packet_type == PacketType::Publish {
+        return publish::decode(version, header, frame, limits).map(Packet::Publish);
+    }
+    decode_body(version, packet_type, Reader::new(&frame, header.len, limits))
+}
+
+/// Anything but a PUBLISH, whose flags say more than its type.
+fn decode_body(
+    version: Version,
+    packet_type: PacketType,
+    reader: Reader<'_>,
+) -> Result<Packet, Violation> {
     Ok(match packet_type {
-        PacketType::Publish => Packet::Publish(publish::decode(version, &header, frame, limits)?),
         PacketType::Puback => Packet::Puback(ack::decode(version, reason::PUBACK, reader)?),
         PacketType::Pubrec => Packet::Pubrec(ack::decode(version, reason::PUBACK, reader)?),
         PacketType::Pubrel => Packet::Pubrel(ack::decode(version, reason::PUBREL, reader)?),
@@ -149,6 +198,7 @@ pub fn decode(version: Version, frame: Bytes, limits: &Limits) -> Result<Packet,
         }
         PacketType::Disconnect => Packet::Disconnect(disconnect::decode(version, reader)?),
         PacketType::Auth => Packet::Auth(auth::decode(reader)?),
+        PacketType::Publish => unreachable!("decode_frame has taken it"),
     })
 }
 

@@ -1,5 +1,7 @@
 //! Takes a packet's body apart, field by field. Every field is a view into the frame.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use bytestring::ByteString;
 
@@ -20,6 +22,11 @@ impl<'a> Reader<'a> {
     /// Reads `frame` from `start` on.
     pub(super) fn new(frame: &'a Bytes, start: usize, limits: &'a Limits) -> Self {
         Self { frame, rest: frame.get(start..).unwrap_or_default(), limits }
+    }
+
+    /// Reads a part of `buf`, which may hold more than one packet.
+    pub(super) fn within(buf: &'a Bytes, part: Range<usize>, limits: &'a Limits) -> Self {
+        Self { frame: buf, rest: buf.get(part).unwrap_or_default(), limits }
     }
 
     /// Bytes that are left.

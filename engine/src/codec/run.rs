@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::Limits;
 use super::reader::{self, Reader};
 use super::writer::{Length, Sink};
+use crate::id::PacketId;
 use crate::message::{Content, LARGE_PAYLOAD, Message};
 use crate::packet::{PacketType, Properties, Publish, QoS, Version};
 use crate::time::Time;
@@ -16,14 +17,15 @@ use crate::topic::TopicName;
 /// that cannot take it as a whole, is still a short step.
 const MOST: u32 = 32;
 
-/// Two to 32 messages to one topic: QoS 0, RETAIN 0, without properties, and with payloads below
-/// [`LARGE_PAYLOAD`].
+/// Two to 32 messages to one topic and of one QoS: sent for the first time, with RETAIN 0, without
+/// properties, and with payloads below [`LARGE_PAYLOAD`].
 ///
-/// All their packets are one view into the read buffer. A receiver of the same version gets these
-/// very bytes, for such a packet can be written in one way only.
+/// All their packets are one view into the read buffer. At QoS 0 a receiver of the same version gets
+/// these very bytes, for such a packet can be written in one way only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
     topic: TopicName,
+    qos: QoS,
     /// The packets as they came, one behind the other.
     packets: Bytes,
     /// Whether each has a Property Length, as 5.0 has it.
@@ -41,6 +43,8 @@ struct Plain<'a> {
     /// Where the topic's length stands in the packet.
     start: usize,
     topic: &'a [u8],
+    qos: QoS,
+    packet_id: Option<PacketId>,
     payload: &'a [u8],
     /// Bytes of the whole packet.
     len: usize,
@@ -53,11 +57,12 @@ pub fn cut_run(version: Version, buf: &mut Bytes, limits: &Limits) -> Option<Run
     let first = Plain::at_front(buf, has_properties, limits)?;
     // Nothing behind it is the common case, and is found out before the topic is checked.
     let second = Plain::at_front(buf.get(first.len..)?, has_properties, limits)?;
-    if second.topic != first.topic {
+    if !second.goes_with(&first) {
         return None;
     }
     let mut run = Run {
         topic: Reader::new(buf, first.start, limits).topic().ok()??,
+        qos: first.qos,
         packets: Bytes::new(),
         has_properties,
         count: 0,
@@ -65,15 +70,14 @@ pub fn cut_run(version: Version, buf: &mut Bytes, limits: &Limits) -> Option<Run
         bytes: [0; 2],
         largest: [0; 2],
     };
-    let (mut end, mut next) = (0, Some(first));
-    while let Some(plain) = next.filter(|next| next.topic == run.topic.as_str().as_bytes()) {
+    run.add(&first);
+    let (mut end, mut next) = (first.len, Some(second));
+    while let Some(plain) = next.filter(|next| next.goes_with(&first)) {
         run.add(&plain);
         end += plain.len;
         let more = run.count < MOST;
-        next = buf
-            .get(end..)
-            .filter(|_| more)
-            .and_then(|rest| Plain::at_front(rest, has_properties, limits));
+        let rest = buf.get(end..).filter(|_| more);
+        next = rest.and_then(|rest| Plain::at_front(rest, has_properties, limits));
     }
     run.packets = buf.split_to(end);
     Some(run)
@@ -84,6 +88,12 @@ impl Run {
     #[must_use]
     pub fn topic(&self) -> &TopicName {
         &self.topic
+    }
+
+    /// The QoS of all its messages.
+    #[must_use]
+    pub fn qos(&self) -> QoS {
+        self.qos
     }
 
     /// How many messages there are.
@@ -98,28 +108,28 @@ impl Run {
         self.payload_bytes
     }
 
-    /// Bytes of all packets towards a client of that version.
+    /// Bytes of all packets towards a client of that version, at QoS 0.
     #[must_use]
     pub fn encoded_len(&self, version: Version) -> usize {
         let [without, with] = self.bytes;
         if has_properties(version) { with } else { without }
     }
 
-    /// Bytes of the largest packet towards a client of that version.
+    /// Bytes of the largest packet towards a client of that version, at QoS 0.
     #[must_use]
     pub fn largest_len(&self, version: Version) -> usize {
         let [without, with] = self.largest;
         if has_properties(version) { with } else { without }
     }
 
-    /// Appends all packets to `out`, as a client of that version is to see them.
+    /// Appends all packets to `out`, as a client of that version is to see them at QoS 0.
     pub fn encode(&self, version: Version, out: &mut Vec<u8>) {
         let with = has_properties(version);
-        if with == self.has_properties {
+        if with == self.has_properties && self.qos == QoS::AtMostOnce {
             return out.extend_from_slice(&self.packets);
         }
         for plain in self.plain() {
-            out.byte(FIRST);
+            out.byte(PacketType::Publish.first_byte());
             out.variable_byte_integer(remaining_len(&plain, with));
             out.field(plain.topic);
             if with {
@@ -133,10 +143,10 @@ impl Run {
     pub fn publishes(&self) -> impl Iterator<Item = Publish> {
         self.plain().map(|plain| Publish {
             dup: false,
-            qos: QoS::AtMostOnce,
+            qos: plain.qos,
             retain: false,
             topic: Some(self.topic.clone()),
-            packet_id: None,
+            packet_id: plain.packet_id,
             properties: Properties::NONE,
             payload: self.packets.slice_ref(plain.payload),
         })
@@ -148,7 +158,7 @@ impl Run {
             Message::passing(Content {
                 topic: self.topic.clone(),
                 payload: self.packets.slice_ref(plain.payload),
-                qos: QoS::AtMostOnce,
+                qos: plain.qos,
                 retain: false,
                 properties: Properties::NONE,
                 at: Time::ZERO,
@@ -179,9 +189,6 @@ impl Run {
     }
 }
 
-/// A PUBLISH of QoS 0 with DUP and RETAIN 0.
-const FIRST: u8 = PacketType::Publish.first_byte();
-
 impl<'a> Plain<'a> {
     /// The packet at the front of `buf`, if all of it is there and it may belong to a run.
     fn at_front(buf: &'a [u8], has_properties: bool, limits: &Limits) -> Option<Self> {
@@ -191,18 +198,32 @@ impl<'a> Plain<'a> {
 
     fn parse(buf: &'a [u8], has_properties: bool) -> Option<Self> {
         let (first, rest) = buf.split_first()?;
-        if *first != FIRST {
-            return None;
-        }
+        let qos = match first ^ PacketType::Publish.first_byte() {
+            0b000 => QoS::AtMostOnce,
+            0b010 => QoS::AtLeastOnce,
+            0b100 => QoS::ExactlyOnce,
+            _ => return None,
+        };
         let (remaining, len) = reader::variable_byte_integer(rest).ok()??;
         let body = rest.get(len..len + remaining)?;
         let (topic_len, rest) = body.split_first_chunk()?;
         let (topic, rest) = rest.split_at_checked(u16::from_be_bytes(*topic_len).into())?;
+        let (packet_id, rest) = match (qos, rest) {
+            (QoS::AtMostOnce, rest) => (None, rest),
+            (QoS::AtLeastOnce | QoS::ExactlyOnce, [high, low, rest @ ..]) => {
+                (Some(PacketId::new(u16::from_be_bytes([*high, *low]))?), rest)
+            }
+            (QoS::AtLeastOnce | QoS::ExactlyOnce, _) => return None,
+        };
         let payload = match (has_properties, rest) {
             (false, payload) | (true, [0, payload @ ..]) => payload,
             (true, _) => return None,
         };
-        Some(Self { start: 1 + len, topic, payload, len: 1 + len + remaining })
+        Some(Self { start: 1 + len, topic, qos, packet_id, payload, len: 1 + len + remaining })
+    }
+
+    fn goes_with(&self, other: &Plain<'_>) -> bool {
+        self.qos == other.qos && self.topic == other.topic
     }
 }
 

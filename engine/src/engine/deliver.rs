@@ -29,6 +29,8 @@ pub(super) struct Route {
     pub(super) matches: Matches,
     /// Sessions met, each once, with the highest QoS granted.
     pub(super) receivers: Vec<Receiver>,
+    /// The topic of a run whose receivers these are, for all its messages.
+    pub(super) found: Option<TopicName>,
     /// Who holds the message, for its record.
     targets: Vec<Target>,
     /// Stored messages that went to make room; their records follow the message's own.
@@ -126,7 +128,10 @@ impl Engine {
 
     /// Brings the message to every session and share group that it matches.
     pub(super) fn bring(&mut self, message: &mut Message, from: Option<u32>) {
-        self.find_receivers(&message.content().topic, from);
+        if self.route.found.as_ref() != Some(&message.content().topic) {
+            self.route.found = None;
+            self.find_receivers(&message.content().topic, from);
+        }
         let receivers = std::mem::take(&mut self.route.receivers);
         let qos = message.content().qos;
         // It will be kept until it is acknowledged, and then with the topic that is there already.

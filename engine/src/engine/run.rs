@@ -1,4 +1,5 @@
-//! Runs of messages: routed once, and handed on whole to every client that can take them so.
+//! Runs of messages: their receivers are found once. At QoS 0 they are handed on whole to every
+//! client that can take them so.
 
 use std::sync::Arc;
 
@@ -17,6 +18,13 @@ impl Engine {
         };
         connection.heard = self.now;
         let from = connection.session;
+        if run.qos() != QoS::AtMostOnce {
+            self.find_receivers(run.topic(), Some(from));
+            self.route.found = Some(run.topic().clone());
+            self.take_one_by_one(conn, run);
+            self.route.found = None;
+            return;
+        }
         if self.publish_refusal(run.topic()).is_some() || self.watch.is_on(self.now) {
             return self.take_one_by_one(conn, run);
         }

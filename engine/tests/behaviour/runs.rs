@@ -3,6 +3,7 @@
 
 use surewire_engine::codec;
 use surewire_engine::config::Config;
+use surewire_engine::id::PacketId;
 use surewire_engine::notice::{DropReason, Notice};
 use surewire_engine::packet::{
     Connect, Packet, PacketType, Properties, PropertySet, Publish, QoS, SubscribeOptions, Version,
@@ -12,16 +13,16 @@ use surewire_engine::topic::TopicName;
 
 use crate::support::{Bench, Client, connect, options};
 
-/// Bytes of PUBLISH packets of QoS 0 to one topic, each with its number.
-fn numbered(version: Version, topic: &str, count: usize) -> Vec<Vec<u8>> {
-    let publish = |n: usize| {
+/// Bytes of PUBLISH packets to one topic, each with its number.
+fn numbered(version: Version, topic: &str, qos: u8, count: u16) -> Vec<Vec<u8>> {
+    let publish = |n: u16| {
         let mut bytes = Vec::new();
         let packet = Packet::Publish(Publish {
             dup: false,
-            qos: QoS::AtMostOnce,
+            qos: QoS::from_bits(qos).unwrap(),
             retain: false,
             topic: TopicName::new(topic.into()),
-            packet_id: None,
+            packet_id: PacketId::new(n + 1).filter(|_| qos > 0),
             properties: Properties::NONE,
             payload: n.to_string().into(),
         });
@@ -39,12 +40,22 @@ fn both_ways<T: PartialEq + std::fmt::Debug>(
     topic: &str,
     scene: impl Fn(&Bench, &dyn Fn()) -> T,
 ) -> T {
+    both_ways_at(config, version, (topic, 0), scene)
+}
+
+/// The same at any QoS.
+fn both_ways_at<T: PartialEq + std::fmt::Debug>(
+    config: &Config,
+    version: Version,
+    (topic, qos): (&str, u8),
+    scene: impl Fn(&Bench, &dyn Fn()) -> T,
+) -> T {
     let [together, apart] = [true, false].map(|together| {
         let bench = Bench::with(config.clone());
         let publisher = bench.open(Connect { version, ..connect("p") });
         publisher.take();
         let publish = || {
-            let packets = numbered(version, topic, 20);
+            let packets = numbered(version, topic, qos, 20);
             if together {
                 publisher.raw(&packets.concat());
             } else {
@@ -52,13 +63,14 @@ fn both_ways<T: PartialEq + std::fmt::Debug>(
             }
         };
         let came = scene(&bench, &publish);
-        (came, bench.notices(), bench.counters(), bench.sizes())
+        let answers: Vec<String> = publisher.seen();
+        ((came, answers), bench.notices(), bench.counters(), bench.sizes())
     });
     assert_eq!(together.1, apart.1, "notices");
     assert_eq!(together.2, apart.2, "counters");
     assert_eq!(together.3, apart.3, "sizes");
     assert_eq!(together.0, apart.0);
-    together.0
+    together.0.0
 }
 
 /// The payloads that came.
@@ -136,7 +148,7 @@ fn a_share_group_gets_each_message_once() {
         }
         let publisher = bench.connect("p");
         for _ in 0..3 {
-            publisher.raw(&numbered(Version::V3_1_1, "t", 20).concat());
+            publisher.raw(&numbered(Version::V3_1_1, "t", 0, 20).concat());
         }
         let came = members.map(|member| payloads(&member));
         assert!(came.iter().all(|part| part.len() == 20), "{came:?}");
@@ -257,9 +269,70 @@ fn no_local_keeps_a_run_from_its_publisher() {
     let client = bench.connect5("c");
     let no_local = SubscribeOptions { no_local: true, ..options(0) };
     client.subscribe5("t", no_local, None);
-    client.raw(&numbered(Version::V5, "t", 20).concat());
+    client.raw(&numbered(Version::V5, "t", 0, 20).concat());
     assert_eq!(client.take(), []);
     let other: Client = bench.connect("o");
-    other.raw(&numbered(Version::V3_1_1, "t", 20).concat());
+    other.raw(&numbered(Version::V3_1_1, "t", 0, 20).concat());
     assert_eq!(payloads(&client), twenty());
+}
+
+#[test]
+fn above_qos_0_each_message_is_stored_sent_and_acknowledged_by_itself() {
+    for (qos, version) in
+        [(1, Version::V3_1_1), (2, Version::V3_1_1), (1, Version::V5), (2, Version::V5)]
+    {
+        let came = both_ways_at(&Config::default(), version, ("t/1", qos), |bench, publish| {
+            let stored = bench.connect_persistent("stored", false);
+            stored.subscribe_many(&[("t/1", 2), ("t/+", 1)]);
+            let clean = bench.connect("clean");
+            clean.subscribe("#", 0);
+            let away = bench.connect_persistent("away", false);
+            away.subscribe("$share/g/t/1", 1);
+            away.lose();
+            publish();
+            let records: Vec<String> =
+                bench.records().iter().map(|record| format!("{record:?}")).collect();
+            (stored.ack_all(), payloads(&clean), records)
+        });
+        assert_eq!((came.0.len(), came.1), (20, twenty()));
+    }
+}
+
+#[test]
+fn a_publisher_that_exceeds_its_limit_is_cut_off_at_the_same_message() {
+    let config = Config { receive_maximum: 5, ..Config::default() };
+    let came = both_ways_at(&config, Version::V5, ("t", 2), |bench, publish| {
+        let will = crate::support::will("t", "gone", 0, false);
+        let client = bench.connect("c");
+        client.subscribe("#", 0);
+        let _other = bench.open(Connect { will, ..connect("w") });
+        publish();
+        payloads(&client)
+    });
+    assert_eq!(came, twenty()[..5]);
+}
+
+#[test]
+fn the_will_of_a_publisher_that_is_cut_off_reaches_its_own_topic() {
+    let config = Config { receive_maximum: 5, ..Config::default() };
+    let [together, apart] = [true, false].map(|together| {
+        let bench = Bench::with(config.clone());
+        let clients = ["t", "w"].map(|topic| {
+            let client = bench.connect(topic);
+            client.subscribe(topic, 0);
+            client
+        });
+        let will = crate::support::will("w", "gone", 0, false);
+        let publisher = bench.open(Connect { version: Version::V5, will, ..connect("p") });
+        publisher.take();
+        let packets = numbered(Version::V5, "t", 2, 20);
+        if together {
+            publisher.raw(&packets.concat());
+        } else {
+            packets.iter().for_each(|packet| publisher.raw(packet));
+        }
+        clients.map(|client| payloads(&client))
+    });
+    assert_eq!(together, apart);
+    assert_eq!(together[1], ["gone"]);
 }

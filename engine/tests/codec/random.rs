@@ -82,11 +82,28 @@ fn decode_in_all_versions(bytes: &Bytes) {
     let _ = codec::frame_len(bytes, LIMITS.max_packet_size);
     let _ = codec::decode_connect(bytes.clone(), &LIMITS);
     for version in ALL {
+        take_as_decoded(*version, bytes);
         if let Ok(packet) = codec::decode(*version, bytes.clone(), &LIMITS) {
             let again = Bytes::from(written(*version, &packet));
             assert!(again.len() <= bytes.len(), "{packet:?} grew");
             assert_eq!(read(*version, &again), Ok(packet));
         }
+    }
+}
+
+/// Taken off the front of more, a packet says what it says alone, and leaves the rest.
+fn take_as_decoded(version: Version, bytes: &Bytes) {
+    let mut more = Bytes::from([bytes.as_ref(), b"rest"].concat());
+    let taken = codec::take_packet(version, &mut more, &LIMITS);
+    match codec::frame_len(bytes, LIMITS.max_packet_size) {
+        Ok(Some(len)) if len == bytes.len() => {
+            assert!(taken.is_err() || more == "rest", "{more:?} is left");
+            assert_eq!(taken, codec::decode(version, bytes.clone(), &LIMITS).map(Some));
+            let mut part = bytes.slice(..len - 1);
+            assert_eq!(codec::take_packet(version, &mut part, &LIMITS), Ok(None));
+        }
+        Ok(_) => {}
+        Err(violation) => assert_eq!(taken, Err(violation)),
     }
 }
 

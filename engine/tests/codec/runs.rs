@@ -4,6 +4,7 @@ use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use surewire_engine::codec::{self, Limits, Run};
+use surewire_engine::id::PacketId;
 use surewire_engine::message::LARGE_PAYLOAD;
 use surewire_engine::packet::{Packet, Properties, PropertySet, Publish, QoS, Version};
 use surewire_engine::topic::TopicName;
@@ -14,8 +15,13 @@ use crate::tables::{ALL, LIMITS, read, written};
 /// Mostly what belongs to a run, with what ends one in between.
 fn mixed(version: Version) -> impl Strategy<Value = Packet> {
     let topic = prop::sample::select(vec!["a", "a/b"]);
-    let plain = (topic, prop::sample::select(vec![0, 1, 120, 121, 122, 123, 124, 125, 126, 300]))
-        .prop_map(|(topic, len)| Packet::Publish(publish(topic, len)));
+    let lengths = prop::sample::select(vec![0, 1, 120, 121, 122, 123, 124, 125, 126, 300]);
+    let qos = prop::sample::select(vec![0, 0, 0, 1, 2]);
+    let plain = (topic, lengths, qos, 1..u16::MAX).prop_map(|(topic, len, qos, id)| {
+        let qos = QoS::from_bits(qos).unwrap();
+        let packet_id = PacketId::new(id).filter(|_| qos > QoS::AtMostOnce);
+        Packet::Publish(Publish { qos, packet_id, ..publish(topic, len) })
+    });
     prop_oneof![9 => plain, 1 => packet(version)]
 }
 
@@ -49,11 +55,17 @@ fn packets_of(run: &Run) -> Vec<Packet> {
     for (publish, message) in publishes.iter().zip(run.messages()) {
         let content = message.content();
         assert_eq!((&content.topic, &content.payload), (run.topic(), &publish.payload));
-        assert!(content.qos == QoS::AtMostOnce && !content.retain && content.properties.is_empty());
+        assert!(content.qos == run.qos() && !content.retain && content.properties.is_empty());
+        assert_eq!(publish.qos, run.qos());
     }
+    // Handed on as a whole they are of QoS 0, whatever they were.
+    let at_qos_0: Vec<Publish> = publishes
+        .iter()
+        .map(|p| Publish { qos: QoS::AtMostOnce, packet_id: None, ..p.clone() })
+        .collect();
     for version in ALL {
         let each: Vec<Bytes> =
-            publishes.iter().map(|publish| together(*version, [publish.clone()])).collect();
+            at_qos_0.iter().map(|publish| together(*version, [publish.clone()])).collect();
         let mut out = Vec::new();
         run.encode(*version, &mut out);
         assert_eq!(out, each.concat(), "as {version:?}");
@@ -85,7 +97,7 @@ proptest! {
 
     #[test]
     fn cutting_is_total(first in any::<u8>(), bytes in vec(any::<u8>(), 0..200)) {
-        let bytes = Bytes::from([&[first & 0x31], bytes.as_slice()].concat());
+        let bytes = Bytes::from([&[first & 0x37], bytes.as_slice()].concat());
         for version in ALL {
             if let Some(run) = cut(*version, bytes.clone()) {
                 packets_of(&run);

@@ -11,6 +11,7 @@ use bytes::{BufMut, Bytes};
 use surewire_engine::codec;
 use surewire_engine::event::{Event, Lost};
 use surewire_engine::message::LARGE_PAYLOAD;
+use surewire_engine::packet::Packet;
 use surewire_engine::violation::Violation;
 use tokio::io::AsyncReadExt;
 
@@ -59,7 +60,7 @@ impl Connection {
             }
             match ready!(self.poll_fill(cx)) {
                 Ok(Filled::Shared(bytes)) => self.packets(bytes),
-                Ok(Filled::Own(packet)) => self.packet(packet),
+                Ok(Filled::Own(frame)) => self.own_packet(frame),
                 Ok(Filled::Part) => {}
                 Ok(Filled::End) => return Poll::Ready(Lost::ByPeer),
                 Err(_) => return Poll::Ready(Lost::Failed),
@@ -94,38 +95,29 @@ impl Connection {
                 self.submit(|conn| Event::ReceivedRun { conn, run });
                 continue;
             }
-            match codec::frame_len(&bytes, settings.limits.max_packet_size) {
-                Ok(Some(len)) if len <= bytes.len() => {
-                    let frame = bytes.split_to(len);
-                    // A large payload must not pin the arena of everybody else.
-                    let large = len >= LARGE_PAYLOAD;
-                    self.packet(if large { Bytes::copy_from_slice(&frame) } else { frame });
-                }
-                Ok(len) => {
-                    self.reader.borrow_mut().rest(&bytes, len);
-                    return;
+            match codec::take_packet(self.version, &mut bytes, &settings.limits) {
+                Ok(Some(packet)) => self.packet(packet),
+                Ok(None) => {
+                    let len = codec::frame_len(&bytes, settings.limits.max_packet_size);
+                    return self.reader.borrow_mut().rest(&bytes, len.ok().flatten());
                 }
                 Err(violation) => self.broken(violation),
             }
         }
     }
 
-    fn packet(&self, frame: Bytes) {
-        let settings = &self.worker.shared.settings;
-        let packet = codec::decode(self.version, frame, &settings.limits);
-        let packet = packet.and_then(|packet| {
-            codec::check_from_client(&packet)?;
-            Ok(packet)
-        });
-        match packet {
-            Ok(packet) => {
-                if let (true, Some(conn)) = (settings.log_packets, self.id.get()) {
-                    logging::received(conn, &packet);
-                }
-                self.submit(|conn| Event::Received { conn, packet });
-            }
+    fn own_packet(&self, frame: Bytes) {
+        match codec::decode(self.version, frame, &self.worker.shared.settings.limits) {
+            Ok(packet) => self.packet(packet),
             Err(violation) => self.broken(violation),
         }
+    }
+
+    fn packet(&self, packet: Packet) {
+        if let (true, Some(conn)) = (self.worker.shared.settings.log_packets, self.id.get()) {
+            logging::received(conn, &packet);
+        }
+        self.submit(|conn| Event::Received { conn, packet });
     }
 
     fn broken(&self, violation: Violation) {

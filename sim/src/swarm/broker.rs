@@ -20,6 +20,7 @@ use surewire_engine::message::Message;
 use surewire_engine::notice::Notice;
 use surewire_engine::packet::{Connect, Packet, QoS, ReasonCode, Version};
 use surewire_engine::time::Time;
+use surewire_engine::violation::Violation;
 
 use super::plan::Plan;
 
@@ -246,12 +247,15 @@ impl Broker {
             if there.broken || there.opened && !(there.admitted && there.reads) {
                 return;
             }
-            if there.opened
-                && let Some(run) = cut_run(there)
-            {
-                let took = |publish| Deed::Took { conn, packet: Taken::Packet(publish) };
-                self.deeds.extend(run.publishes().map(Packet::Publish).map(took));
-                self.event(now, Event::ReceivedRun { conn, run: Arc::new(run) });
+            if there.opened {
+                match take(there) {
+                    Ok(Some(taken)) => self.packets(now, conn, taken),
+                    Ok(None) => return,
+                    Err(violation) => {
+                        there.broken = true;
+                        return self.event(now, Event::Broken { conn, violation });
+                    }
+                }
                 continue;
             }
             let len = match codec::frame_len(&there.partial, LIMITS.max_packet_size) {
@@ -264,10 +268,20 @@ impl Broker {
             };
             let rest = there.partial.split_off(len);
             let frame = Bytes::from(std::mem::replace(&mut there.partial, rest));
-            if there.opened {
-                self.packet(now, conn, frame);
-            } else {
-                self.open(now, conn, frame);
+            self.open(now, conn, frame);
+        }
+    }
+
+    fn packets(&mut self, now: Time, conn: ConnId, packets: Packets) {
+        let took = |packet| Deed::Took { conn, packet: Taken::Packet(packet) };
+        match packets {
+            Packets::One(packet) => {
+                self.deeds.push(took(packet.clone()));
+                self.event(now, Event::Received { conn, packet });
+            }
+            Packets::Run(run) => {
+                self.deeds.extend(run.publishes().map(Packet::Publish).map(took));
+                self.event(now, Event::ReceivedRun { conn, run });
             }
         }
     }
@@ -284,20 +298,6 @@ impl Broker {
         let port = u16::try_from(conn.slot % 60_000).unwrap_or(0) + 1;
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         self.event(now, Event::Opened { conn, peer: Peer { address, anonymous: true }, first });
-    }
-
-    fn packet(&mut self, now: Time, conn: ConnId, frame: Bytes) {
-        let Some(there) = self.conns.get_mut(&conn) else { return };
-        match codec::decode(there.version, frame, &LIMITS) {
-            Ok(packet) => {
-                self.deeds.push(Deed::Took { conn, packet: Taken::Packet(packet.clone()) });
-                self.event(now, Event::Received { conn, packet });
-            }
-            Err(violation) => {
-                there.broken = true;
-                self.event(now, Event::Broken { conn, violation });
-            }
-        }
     }
 
     fn event(&mut self, now: Time, event: Event) {
@@ -396,12 +396,21 @@ impl Broker {
     }
 }
 
-/// Takes packets that are alike out of what was read.
-fn cut_run(there: &mut Conn) -> Option<Run> {
-    let mut rest = Bytes::copy_from_slice(&there.partial);
-    let run = codec::cut_run(there.version, &mut rest, &LIMITS)?;
-    there.partial = rest.to_vec();
-    Some(run)
+/// What stands at the front of what was read.
+enum Packets {
+    One(Packet),
+    Run(Arc<Run>),
+}
+
+/// Takes out what is complete at the front of what was read.
+fn take(there: &mut Conn) -> Result<Option<Packets>, Violation> {
+    let mut buf = Bytes::copy_from_slice(&there.partial);
+    let taken = match codec::cut_run(there.version, &mut buf, &LIMITS) {
+        Some(run) => Some(Packets::Run(Arc::new(run))),
+        None => codec::take_packet(there.version, &mut buf, &LIMITS)?.map(Packets::One),
+    };
+    there.partial = buf.to_vec();
+    Ok(taken)
 }
 
 fn delivery(message: Message) -> Delivery {

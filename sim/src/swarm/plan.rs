@@ -33,7 +33,7 @@ pub(crate) struct Plan {
     pub(crate) retained: u64,
     pub(crate) retained_topics: u64,
     pub(crate) removals: u64,
-    /// Messages of QoS 0 that a client sends at once, at most.
+    /// Messages that a client sends at once, at most.
     pub(crate) together: u64,
     /// Bytes of a payload, at most.
     pub(crate) payload: u64,

@@ -167,7 +167,7 @@ impl World {
         let content = Content { topic, payload, qos, retain, properties, at };
         let first = self.input_of(client, number, content.clone());
         let mut inputs = vec![first];
-        if qos == QoS::AtMostOnce && !retain && self.plan.together > 1 {
+        if !retain && self.plan.together > 1 {
             self.publish_more(client, &content, &mut inputs);
         }
         self.client_hands_in_all(client, inputs);

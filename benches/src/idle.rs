@@ -3,11 +3,12 @@
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
-use crate::dial::{self, Target};
-use crate::process::Process;
+use surewire_load::dial::{self, Target};
+use surewire_load::process::Process;
+use surewire_load::wire::Qos;
+use surewire_load::{Error, machine};
+
 use crate::transport::{Route, Transport};
-use crate::wire::Qos;
-use crate::{Error, machine};
 
 /// Connections from one source address, well below the ephemeral ports that Linux hands out.
 const PER_SOURCE: u32 = 25_000;

@@ -11,10 +11,9 @@ use std::net::SocketAddr;
 
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
-
-use crate::Error;
-use crate::link::{Link, invalid};
-use crate::wire::{self, Frame, kind, next_frame};
+use surewire_load::Error;
+use surewire_load::link::{Link, invalid};
+use surewire_load::wire::{self, Frame, kind, next_frame};
 
 /// Bytes that one read may bring, which is also the longest packet.
 const SCRATCH: usize = 1 << 20;
@@ -209,7 +208,7 @@ impl Sorted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{PublishTemplate, Qos, connect, subscribe};
+    use surewire_load::wire::{PublishTemplate, Qos, connect, subscribe};
 
     fn publish(topic: &str) -> Vec<u8> {
         let mut packet = Vec::new();

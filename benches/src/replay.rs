@@ -7,11 +7,12 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::Error;
+use surewire_load::Error;
+use surewire_load::dial::{self, Target};
+use surewire_load::wire::{self, Qos, kind};
+
 use crate::broker::Broker;
-use crate::dial::{self, Target};
 use crate::histograms::Line;
-use crate::wire::{self, Qos, kind};
 
 /// Bytes of a payload.
 const PAYLOAD: usize = 32;

@@ -10,7 +10,7 @@ use surewire_benches::broker::Software;
 use surewire_benches::compare::contender::{Contender, External};
 use surewire_benches::compare::rows::{self, Row};
 use surewire_benches::compare::{self, Plan, table};
-use surewire_benches::{Error, machine};
+use surewire_load::{Error, machine};
 
 /// Sends the same loads through several brokers in turn and prints how many messages each
 /// delivers per second of its CPU time. Without further flags: Surewire and mosquitto.

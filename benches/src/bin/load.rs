@@ -4,9 +4,9 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use surewire_benches::load::flags::Flags;
-use surewire_benches::process::Process;
-use surewire_benches::{Error, load, machine};
+use surewire_load::flags::Flags;
+use surewire_load::process::Process;
+use surewire_load::{Error, machine};
 
 fn main() -> ExitCode {
     match run(&Flags::parse()) {
@@ -26,7 +26,7 @@ fn run(flags: &Flags) -> Result<bool, Error> {
         machine::pin_to(core)?;
     }
     let broker = flags.pid.map(Process::new);
-    let outcome = load::run(flags.broker, &flags.workload()?, broker.as_ref())?;
+    let outcome = surewire_load::run(flags.broker, &flags.workload()?, broker.as_ref())?;
     if flags.json {
         println!("{}", outcome.to_json());
     } else {

@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::Error;
+use surewire_load::process::Process;
+use surewire_load::wire::Qos;
+use surewire_load::{Error, Shape};
+
 use crate::broker::{Broker, Software};
 use crate::compare::rows::Row;
-use crate::load::Shape;
-use crate::process::Process;
 use crate::transport::Transport;
-use crate::wire::Qos;
 
 /// A broker to compare.
 #[derive(Debug, Clone)]

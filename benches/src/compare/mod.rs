@@ -4,10 +4,10 @@ pub mod contender;
 pub mod rows;
 pub mod table;
 
+use surewire_load::{Error, Outcome, machine};
+
 use crate::compare::contender::{Contender, Running};
 use crate::compare::rows::Row;
-use crate::load::{self, Outcome};
-use crate::{Error, machine};
 
 /// The core that brokers run on.
 const BROKER_CORE: usize = 0;
@@ -71,7 +71,7 @@ fn measure(contender: &Contender, row: &Row, pinned: bool) -> Result<Outcome, Er
     let start = || contender.start();
     let running: Running =
         if pinned { machine::on_core(BROKER_CORE, GENERATOR_CORE, start)? } else { start()? };
-    load::run(running.addr(), &row.workload, Some(&running.process()))
+    surewire_load::run(running.addr(), &row.workload, Some(&running.process()))
 }
 
 /// 0 to `count`, beginning elsewhere in each round.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::load::{Limit, Pacing, Shape, Workload};
-use crate::wire::Qos;
+use surewire_load::wire::Qos;
+use surewire_load::{Limit, Pacing, Shape, Workload};
 
 /// The rows that a comparison runs when nobody names any.
 pub const USUAL: [&str; 9] =

@@ -152,8 +152,8 @@ mod tests {
     use crate::broker::Software;
     use crate::compare::contender::Contender;
     use crate::compare::rows;
-    use crate::load::{Outcome, Shape, Tally};
-    use crate::wire::Qos;
+    use surewire_load::wire::Qos;
+    use surewire_load::{Outcome, Shape, Tally};
 
     fn plan() -> Plan {
         let contender = |software: Software| Contender::Started { software, program: "x".into() };

@@ -3,11 +3,11 @@
 use std::io;
 
 use crate::clock::Clock;
+use crate::delays::Delays;
 use crate::link::{Link, invalid};
-use crate::load::delays::Delays;
-use crate::load::stamp::Stamp;
-use crate::load::workload::Workload;
+use crate::stamp::Stamp;
 use crate::wire::{Frame, PublishTemplate, Qos, kind, put_ack};
+use crate::workload::Workload;
 
 /// What is still to come for a Packet Identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

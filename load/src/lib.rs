@@ -1,19 +1,28 @@
 //! The load generator: publishers and subscribers on one thread, counted and checked.
 //!
+//! A broker is another process, reached over TCP, and nothing here knows how it works inside.
 //! Every payload starts with a [`stamp`](stamp::Stamp), so that each subscriber knows what is
 //! missing, doubled or out of order, and how late it came.
 
 mod arrivals;
+pub mod clock;
 mod delays;
+pub mod dial;
 mod driver;
+mod error;
 pub mod flags;
+pub mod link;
+pub mod machine;
 mod outcome;
+pub mod process;
 mod publisher;
 pub mod stamp;
 mod subscriber;
+pub mod wire;
 mod workload;
 
 pub use arrivals::{Arrivals, Tally};
 pub use driver::run;
+pub use error::Error;
 pub use outcome::{Latency, Outcome};
 pub use workload::{Limit, Pacing, Shape, Workload};

@@ -7,16 +7,16 @@ use std::time::Duration;
 use mio::{Events, Poll, Token};
 
 use crate::Error;
+use crate::arrivals::Tally;
 use crate::clock::Clock;
+use crate::delays::Delays;
 use crate::dial::{self, Target};
 use crate::link::Link;
-use crate::load::arrivals::Tally;
-use crate::load::delays::Delays;
-use crate::load::outcome::Outcome;
-use crate::load::publisher::Publisher;
-use crate::load::subscriber::{Received, Subscriber};
-use crate::load::workload::{Limit, Pacing, Workload};
+use crate::outcome::Outcome;
 use crate::process::{CpuTime, Process};
+use crate::publisher::Publisher;
+use crate::subscriber::{Received, Subscriber};
+use crate::workload::{Limit, Pacing, Workload};
 
 /// Bytes that one read may bring, besides the largest frame.
 const SCRATCH: usize = 256 << 10;

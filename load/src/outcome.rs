@@ -4,9 +4,9 @@ use std::fmt;
 
 use hdrhistogram::Histogram;
 
-use crate::load::arrivals::Tally;
-use crate::load::workload::Shape;
+use crate::arrivals::Tally;
 use crate::wire::Qos;
+use crate::workload::Shape;
 
 /// Delays from the intended moment of sending, in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]

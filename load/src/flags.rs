@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::load::workload::{Limit, Pacing, Shape, Workload};
 use crate::wire::Qos;
+use crate::workload::{Limit, Pacing, Shape, Workload};
 
 /// Sends messages through a broker, checks that each arrives once and in order, and says how
 /// fast that was and what it cost.

@@ -3,13 +3,13 @@
 use std::io;
 use std::ops::Range;
 
+use crate::arrivals::{Arrivals, Tally};
 use crate::clock::Clock;
+use crate::delays::Delays;
 use crate::link::{Link, invalid};
-use crate::load::arrivals::{Arrivals, Tally};
-use crate::load::delays::Delays;
-use crate::load::stamp::Stamp;
-use crate::load::workload::{Pacing, Shape, Workload};
+use crate::stamp::Stamp;
 use crate::wire::{Frame, PINGREQ, Qos, kind, put_ack};
+use crate::workload::{Pacing, Shape, Workload};
 
 /// A client that has subscribed to one filter.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::Error;
-use crate::load::stamp::Stamp;
+use crate::stamp::Stamp;
 use crate::wire::Qos;
 
 /// Who talks to whom.

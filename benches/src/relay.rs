@@ -13,7 +13,7 @@ use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
 use surewire_load::Error;
 use surewire_load::link::{Link, invalid};
-use surewire_load::wire::{self, Frame, kind, next_frame};
+use surewire_load::wire::{self, Frame, Version, kind, next_frame};
 
 /// Bytes that one read may bring, which is also the longest packet.
 const SCRATCH: usize = 1 << 20;
@@ -183,7 +183,8 @@ impl Sorted {
             kind::SUBSCRIBE => self.on_subscribe(frame)?,
             kind::PUBLISH => {
                 if self.topic.is_none() {
-                    self.topic = Some(frame.publish().map_err(invalid)?.topic.to_vec());
+                    self.topic =
+                        Some(frame.publish(Version::V3_1_1).map_err(invalid)?.topic.to_vec());
                 }
                 return Ok(false);
             }

@@ -81,15 +81,11 @@ pub fn run(addr: SocketAddr, broker: &Process, plan: &Plan, with_slow: bool) -> 
 impl Plan {
     fn workload(&self) -> Workload {
         Workload {
-            shape: Shape::Fanout,
-            clients: self.subscribers.saturating_sub(1),
             qos: self.qos,
             payload: self.payload,
-            window: Workload::WINDOW,
-            persistent: false,
             pacing: Pacing::Open { rate: self.rate },
             limit: Limit::Time(self.time),
-            patience: Workload::PATIENCE,
+            ..Workload::new(Shape::Fanout, self.subscribers.saturating_sub(1))
         }
     }
 }

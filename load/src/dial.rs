@@ -8,7 +8,7 @@ use std::time::Duration;
 use socket2::{Domain, Socket, Type};
 
 use crate::Error;
-use crate::wire::{self, Qos, kind};
+use crate::wire::{self, Connack, Connect, Frame, Qos, Version, WireError, kind};
 
 /// How long a broker may take to answer one packet of a hand-shake.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -55,40 +55,51 @@ impl Target {
     }
 }
 
+/// CONNECT of 3.1.1 with a clean session, and CONNACK, on a fresh stream of bytes.
+///
+/// # Errors
+/// As [`introduce`].
+pub fn connect(stream: &mut (impl Read + Write), client_id: &str) -> Result<(), Error> {
+    let version = Version::V3_1_1;
+    introduce(stream, &Connect { client_id, version, persistent: false }).map(|_| ())
+}
+
+/// CONNECT of 3.1.1 of a client whose session is there.
+///
+/// # Errors
+/// As [`introduce`]; also when there is no such session.
+pub fn resume(stream: &mut (impl Read + Write), client_id: &str) -> Result<(), Error> {
+    let version = Version::V3_1_1;
+    let connack = introduce(stream, &Connect { client_id, version, persistent: true })?;
+    if connack.session_present {
+        return Ok(());
+    }
+    Err(Error::Broker(format!("no session is present for {client_id}, which is back")))
+}
+
 /// CONNECT and CONNACK on a fresh stream of bytes.
 ///
 /// # Errors
 /// [`Error::Broker`] when the broker refuses, [`Error::System`] when the connection breaks.
-pub fn connect(stream: &mut (impl Read + Write), client_id: &str) -> Result<(), Error> {
-    introduce(stream, &wire::connect(client_id))
+pub fn introduce(
+    stream: &mut (impl Read + Write),
+    connect: &Connect<'_>,
+) -> Result<Connack, Error> {
+    send(stream, &connect.to_bytes())?;
+    let frame = expect(stream, kind::CONNACK)?;
+    let connack = frame.as_frame().connack(connect.version).map_err(misbehaved)?;
+    accepted(&connack)?;
+    Ok(connack)
 }
 
-/// The same without Clean Session. There must be no session of that client yet.
+/// Whether a CONNACK lets the client in.
 ///
 /// # Errors
-/// As [`connect`].
-pub fn connect_persistent(stream: &mut (impl Read + Write), client_id: &str) -> Result<(), Error> {
-    introduce(stream, &wire::connect_persistent(client_id))
-}
-
-/// CONNECT of a client whose session is there.
-///
-/// # Errors
-/// As [`connect`]; also when there is no such session.
-pub fn resume(stream: &mut (impl Read + Write), client_id: &str) -> Result<(), Error> {
-    send(stream, &wire::connect_persistent(client_id))?;
-    match *expect(stream, kind::CONNACK)? {
-        [1, 0] => Ok(()),
-        ref other => Err(Error::Broker(format!("CONNACK {other:02x?} to a client that is back"))),
-    }
-}
-
-fn introduce(stream: &mut (impl Read + Write), connect: &[u8]) -> Result<(), Error> {
-    send(stream, connect)?;
-    match *expect(stream, kind::CONNACK)? {
-        [_, 0] => Ok(()),
-        [_, code] => Err(Error::Broker(format!("CONNACK with return code {code}"))),
-        _ => Err(Error::Broker("a CONNACK that is not two bytes long".into())),
+/// [`Error::Broker`] with the code if it does not.
+pub fn accepted(connack: &Connack) -> Result<(), Error> {
+    match connack.code {
+        0 => Ok(()),
+        code => Err(Error::Broker(format!("CONNACK with return code {code} (0x{code:02x})"))),
     }
 }
 
@@ -101,20 +112,15 @@ pub fn begin_session(
     client_id: &str,
     filters: &[String],
 ) -> Result<(), Error> {
-    let mut packets = wire::connect_persistent(client_id);
+    let mut packets = Connect { client_id, version: Version::V3_1_1, persistent: true }.to_bytes();
     for filter in filters {
         packets.extend(wire::subscribe(1, filter, Qos::AtLeastOnce));
     }
     send(stream, &packets)?;
-    match *expect(stream, kind::CONNACK)? {
-        [_, 0] => {}
-        ref other => return Err(Error::Broker(format!("CONNACK {other:02x?}"))),
-    }
+    let frame = expect(stream, kind::CONNACK)?;
+    accepted(&frame.as_frame().connack(Version::V3_1_1).map_err(misbehaved)?)?;
     for filter in filters {
-        match *expect(stream, kind::SUBACK)? {
-            [0, 1, 1] => {}
-            ref other => return Err(Error::Broker(format!("SUBACK {other:02x?} to {filter}"))),
-        }
+        granted(stream, Version::V3_1_1, std::slice::from_ref(filter), Qos::AtLeastOnce)?;
     }
     Ok(())
 }
@@ -127,16 +133,26 @@ pub fn leave(stream: &mut impl Write) -> Result<(), Error> {
     send(stream, &wire::DISCONNECT)
 }
 
-/// SUBSCRIBE and SUBACK of one filter.
+/// SUBSCRIBE and SUBACK of one filter in 3.1.1.
+///
+/// # Errors
+/// As [`subscribe_all`].
+pub fn subscribe(stream: &mut (impl Read + Write), filter: &str, qos: Qos) -> Result<(), Error> {
+    subscribe_all(stream, Version::V3_1_1, &[filter], qos)
+}
+
+/// One SUBSCRIBE to all of `filters` at the same QoS, and its SUBACK.
 ///
 /// # Errors
 /// [`Error::Broker`] when less than `qos` is granted, [`Error::System`] when the connection breaks.
-pub fn subscribe(stream: &mut (impl Read + Write), filter: &str, qos: Qos) -> Result<(), Error> {
-    send(stream, &wire::subscribe(1, filter, qos))?;
-    match *expect(stream, kind::SUBACK)? {
-        [0, 1, granted] if granted == qos.level() => Ok(()),
-        ref other => Err(Error::Broker(format!("SUBACK {other:02x?} to {filter} at QoS {qos}"))),
-    }
+pub fn subscribe_all(
+    stream: &mut (impl Read + Write),
+    version: Version,
+    filters: &[impl AsRef<str>],
+    qos: Qos,
+) -> Result<(), Error> {
+    send(stream, &wire::subscribe_all(version, 1, filters, qos))?;
+    granted(stream, version, filters, qos)
 }
 
 /// PINGREQ and PINGRESP: when it returns, the broker has read all that was sent before.
@@ -148,6 +164,27 @@ pub fn ping(stream: &mut (impl Read + Write)) -> Result<(), Error> {
     expect(stream, kind::PINGRESP).map(|_| ())
 }
 
+fn granted(
+    stream: &mut impl Read,
+    version: Version,
+    filters: &[impl AsRef<str>],
+    qos: Qos,
+) -> Result<(), Error> {
+    let frame = expect(stream, kind::SUBACK)?;
+    let (_, codes) = frame.as_frame().suback(version).map_err(misbehaved)?;
+    if codes.len() != filters.len() {
+        let (answers, asked) = (codes.len(), filters.len());
+        return Err(Error::Broker(format!("a SUBACK with {answers} codes to {asked} filters")));
+    }
+    match codes.iter().zip(filters).find(|(code, _)| **code != qos.level()) {
+        None => Ok(()),
+        Some((code, filter)) => Err(Error::Broker(format!(
+            "SUBACK with code 0x{code:02x} to {} at QoS {qos}",
+            filter.as_ref()
+        ))),
+    }
+}
+
 fn send(stream: &mut impl Write, packet: &[u8]) -> Result<(), Error> {
     stream
         .write_all(packet)
@@ -155,24 +192,45 @@ fn send(stream: &mut impl Write, packet: &[u8]) -> Result<(), Error> {
         .map_err(Error::system("send to the broker"))
 }
 
-fn expect(stream: &mut impl Read, wanted: u8) -> Result<Vec<u8>, Error> {
-    let (header, body) = read_frame(stream).map_err(Error::system("read the broker's answer"))?;
-    if header >> 4 == wanted {
-        return Ok(body);
-    }
-    Err(Error::Broker(format!("a packet of type {} instead of {wanted}", header >> 4)))
+/// A packet that owns its bytes.
+struct OwnedFrame {
+    header: u8,
+    body: Vec<u8>,
 }
 
-fn read_frame(stream: &mut impl Read) -> io::Result<(u8, Vec<u8>)> {
-    let mut start = [0; 2];
-    stream.read_exact(&mut start)?;
-    let [header, length] = start;
-    if length >= 0x80 {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "no answer is this long"));
+impl OwnedFrame {
+    fn as_frame(&self) -> Frame<'_> {
+        Frame { header: self.header, body: &self.body }
     }
-    let mut body = vec![0; usize::from(length)];
-    stream.read_exact(&mut body)?;
-    Ok((header, body))
+}
+
+fn expect(stream: &mut impl Read, wanted: u8) -> Result<OwnedFrame, Error> {
+    let frame = read_frame(stream).map_err(Error::system("read the broker's answer"))?;
+    match frame.as_frame().kind() {
+        kind if kind == wanted => Ok(frame),
+        kind => Err(Error::Broker(format!("a packet of type {kind} instead of {wanted}"))),
+    }
+}
+
+fn read_frame(stream: &mut impl Read) -> io::Result<OwnedFrame> {
+    let mut header = [0];
+    stream.read_exact(&mut header)?;
+    let mut length = 0;
+    for shift in [0, 7, 14] {
+        let mut byte = [0];
+        stream.read_exact(&mut byte)?;
+        length |= usize::from(byte[0] & 0x7f) << shift;
+        if byte[0] < 0x80 {
+            let mut body = vec![0; length];
+            stream.read_exact(&mut body)?;
+            return Ok(OwnedFrame { header: header[0], body });
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidData, "no answer is this long"))
+}
+
+fn misbehaved(error: WireError) -> Error {
+    Error::Broker(error.to_string())
 }
 
 #[cfg(test)]
@@ -226,5 +284,26 @@ mod tests {
         assert!(matches!(failed, Err(Error::Broker(m)) if m.contains("SUBACK")));
         let closed = connect(&mut scripted(&[]), "c");
         assert!(matches!(closed, Err(Error::System { .. })));
+    }
+
+    #[test]
+    fn a_long_answer_is_read_whole() {
+        let filters = vec!["f"; 300];
+        let mut answer = vec![0x90, 0xaf, 2, 0, 1, 0];
+        answer.resize(answer.len() + 300, 1);
+        let subscribe_to = |filters: &[&str]| {
+            let mut stream = scripted(&answer);
+            subscribe_all(&mut stream, Version::V5, filters, Qos::AtLeastOnce)
+        };
+        subscribe_to(&filters).unwrap();
+        let too_few = subscribe_to(&filters[1..]);
+        assert!(matches!(too_few, Err(Error::Broker(m)) if m.contains("300 codes to 299")));
+    }
+
+    #[test]
+    fn a_client_that_is_back_wants_its_session() {
+        assert!(resume(&mut scripted(&[0x20, 2, 1, 0]), "c").is_ok());
+        let forgotten = resume(&mut scripted(&wire::CONNACK), "c");
+        assert!(matches!(forgotten, Err(Error::Broker(m)) if m.contains("no session")));
     }
 }

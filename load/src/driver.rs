@@ -16,6 +16,7 @@ use crate::outcome::Outcome;
 use crate::process::{CpuTime, Process};
 use crate::publisher::Publisher;
 use crate::subscriber::{Received, Subscriber};
+use crate::wire::Connect;
 use crate::workload::{Limit, Pacing, Workload};
 
 /// Bytes that one read may bring, besides the largest frame.
@@ -120,14 +121,17 @@ impl<'a> Driver<'a> {
     /// A connection past its hand-shake, subscribed to the topic of publisher `topic_of`.
     fn dial(&self, addr: SocketAddr, token: u32, topic_of: Option<u32>) -> Result<Link, Error> {
         let mut stream = Target::new(addr).open()?;
+        let Workload { version, qos, persistent, .. } = *self.workload;
         let client_id = format!("load{}x{token}", std::process::id());
-        if topic_of.is_some() && self.workload.persistent {
-            dial::connect_persistent(&mut stream, &client_id)?;
-        } else {
-            dial::connect(&mut stream, &client_id)?;
-        }
-        if let Some(number) = topic_of {
-            dial::subscribe(&mut stream, &self.workload.topic(number), self.workload.qos)?;
+        let persistent = topic_of.is_some() && persistent;
+        let connect = Connect { client_id: &client_id, version, persistent };
+        let connack = dial::introduce(&mut stream, &connect)?;
+        match topic_of {
+            Some(number) => {
+                let filters = [self.workload.topic(number)];
+                dial::subscribe_all(&mut stream, version, &filters, qos)?;
+            }
+            None => self.workload.check_window(connack.receive_maximum)?,
         }
         let token = usize::try_from(token).map(Token).expect("a u32 fits a usize");
         Link::new(stream, self.poll.registry(), token).map_err(Error::system("watch a connection"))
@@ -298,6 +302,8 @@ impl<'a> Driver<'a> {
         Outcome {
             shape: self.workload.shape,
             qos: self.workload.qos,
+            version: self.workload.version,
+            user_properties: self.workload.user_properties,
             payload: self.workload.payload,
             publishers: self.workload.publishers(),
             subscribers: self.workload.subscribers(),

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::wire::Qos;
+use crate::wire::{Qos, Version};
 use crate::workload::{Limit, Pacing, Shape, Workload};
 
 /// Sends messages through a broker, checks that each arrives once and in order, and says how
@@ -29,6 +29,12 @@ pub struct Flags {
     /// Quality of service of publications and subscriptions
     #[arg(long, value_enum, default_value = "0")]
     pub qos: Qos,
+    /// Version of MQTT that all connections speak
+    #[arg(long, value_enum, value_name = "VERSION", default_value = "3.1.1")]
+    pub protocol: Version,
+    /// Short User Properties of each message (MQTT 5.0)
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    pub user_properties: u16,
     /// Bytes of a payload
     #[arg(long, default_value_t = Workload::PAYLOAD)]
     pub payload: usize,
@@ -75,6 +81,8 @@ impl Flags {
             shape: self.shape,
             clients: self.clients,
             qos: self.qos,
+            version: self.protocol,
+            user_properties: self.user_properties,
             payload: self.payload,
             window: self.window,
             persistent: self.persistent,

@@ -18,6 +18,7 @@ pub mod process;
 mod publisher;
 pub mod stamp;
 mod subscriber;
+mod window;
 pub mod wire;
 mod workload;
 

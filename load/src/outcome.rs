@@ -5,7 +5,7 @@ use std::fmt;
 use hdrhistogram::Histogram;
 
 use crate::arrivals::Tally;
-use crate::wire::Qos;
+use crate::wire::{Qos, Version};
 use crate::workload::Shape;
 
 /// Delays from the intended moment of sending, in microseconds.
@@ -46,6 +46,11 @@ pub struct Outcome {
     pub shape: Shape,
     /// Of publications and subscriptions.
     pub qos: Qos,
+    /// What all connections spoke.
+    #[serde(rename = "protocol")]
+    pub version: Version,
+    /// User Properties of each message.
+    pub user_properties: u16,
     /// Bytes a payload.
     pub payload: usize,
     /// Publishing connections.
@@ -99,11 +104,14 @@ impl Outcome {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { publishers, subscribers, qos, payload, published, tally, seconds, .. } = self;
-        writeln!(
-            f,
-            "{publishers} publishers, {subscribers} subscribers, QoS {qos}, {payload} bytes"
-        )?;
+        let Self { publishers, subscribers, version, qos, user_properties, payload, .. } = self;
+        let Self { published, tally, seconds, .. } = self;
+        write!(f, "{publishers} publishers, {subscribers} subscribers, {version}, QoS {qos}, ")?;
+        write!(f, "{payload} bytes")?;
+        if *user_properties > 0 {
+            write!(f, " and {user_properties} User Properties")?;
+        }
+        writeln!(f)?;
         let received = tally.received;
         writeln!(f, "published {published}, delivered {received} in {seconds:.3} s")?;
         let Tally { lost, duplicates, out_of_order, .. } = tally;
@@ -143,6 +151,8 @@ mod tests {
         Outcome {
             shape: Shape::Fanin,
             qos: Qos::AtLeastOnce,
+            version: Version::V3_1_1,
+            user_properties: 0,
             payload: 64,
             publishers: 10,
             subscribers: 1,

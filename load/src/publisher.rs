@@ -4,19 +4,11 @@ use std::io;
 
 use crate::clock::Clock;
 use crate::delays::Delays;
-use crate::link::{Link, invalid};
+use crate::link::Link;
 use crate::stamp::Stamp;
-use crate::wire::{Frame, PublishTemplate, Qos, kind, put_ack};
+use crate::window::Window;
+use crate::wire::{Message, PublishTemplate, Qos};
 use crate::workload::Workload;
-
-/// What is still to come for a Packet Identifier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Awaiting {
-    Nothing,
-    Puback,
-    Pubrec,
-    Pubcomp,
-}
 
 /// A client that publishes to one topic.
 #[derive(Debug)]
@@ -36,11 +28,16 @@ impl Publisher {
     pub(super) fn new(link: Link, number: u32, workload: &Workload) -> Self {
         let filler_len = workload.payload - Stamp::LEN;
         let topic = workload.topic(number);
+        let message = Message {
+            version: workload.version,
+            user_properties: workload.user_properties,
+            ..Message::new(&topic, workload.qos)
+        };
         Self {
             link,
             number,
             qos: workload.qos,
-            template: PublishTemplate::new(&topic, workload.qos, Stamp::LEN, filler_len),
+            template: PublishTemplate::of(&message, Stamp::LEN, filler_len),
             published: 0,
             window: Window::new(workload.window),
         }
@@ -72,8 +69,7 @@ impl Publisher {
         let stamp = Stamp { publisher: self.number, sequence: self.published, intended_ns };
         let id = match self.qos {
             Qos::AtMostOnce => 0,
-            Qos::AtLeastOnce => self.window.take(Awaiting::Puback, intended_ns),
-            Qos::ExactlyOnce => self.window.take(Awaiting::Pubrec, intended_ns),
+            Qos::AtLeastOnce | Qos::ExactlyOnce => self.window.take(self.qos, intended_ns),
         };
         self.template.put(self.link.out(), id, &stamp.to_bytes());
         self.published += 1;
@@ -97,118 +93,5 @@ impl Publisher {
             Ok(())
         })?;
         link.flush()
-    }
-}
-
-/// The Packet Identifiers from 1 to the size of the window.
-#[derive(Debug)]
-struct Window {
-    free: Vec<u16>,
-    /// By identifier less 1.
-    taken: Vec<Taken>,
-}
-
-/// What is known of a Packet Identifier.
-#[derive(Debug, Clone, Copy)]
-struct Taken {
-    awaiting: Awaiting,
-    /// When its message was due.
-    intended_ns: u64,
-}
-
-impl Window {
-    fn new(size: u16) -> Self {
-        let nothing = Taken { awaiting: Awaiting::Nothing, intended_ns: 0 };
-        Self { free: (1..=size).rev().collect(), taken: vec![nothing; usize::from(size)] }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.free.len() == self.taken.len()
-    }
-
-    fn room(&self) -> u64 {
-        self.free.len() as u64
-    }
-
-    fn take(&mut self, first: Awaiting, intended_ns: u64) -> u16 {
-        let id = self.free.pop().expect("the caller has asked for room");
-        let taken = self.advance(id, Awaiting::Nothing, first);
-        taken.expect("a free identifier awaits nothing").intended_ns = intended_ns;
-        id
-    }
-
-    /// When the message was due whose last acknowledgement this is.
-    fn on_frame(&mut self, frame: Frame<'_>, out: &mut Vec<u8>) -> io::Result<Option<u64>> {
-        let id = frame.packet_id().map_err(invalid)?;
-        match frame.kind() {
-            kind::PUBACK => self.finish(id, Awaiting::Puback).map(Some),
-            kind::PUBCOMP => self.finish(id, Awaiting::Pubcomp).map(Some),
-            kind::PUBREC => {
-                self.advance(id, Awaiting::Pubrec, Awaiting::Pubcomp)?;
-                put_ack(out, kind::PUBREL, id);
-                Ok(None)
-            }
-            other => Err(invalid(format!("a packet of type {other} to a publisher"))),
-        }
-    }
-
-    fn finish(&mut self, id: u16, from: Awaiting) -> io::Result<u64> {
-        let intended_ns = self.advance(id, from, Awaiting::Nothing)?.intended_ns;
-        self.free.push(id);
-        Ok(intended_ns)
-    }
-
-    fn advance(&mut self, id: u16, from: Awaiting, to: Awaiting) -> io::Result<&mut Taken> {
-        let taken = usize::from(id).checked_sub(1).and_then(|at| self.taken.get_mut(at));
-        match taken {
-            Some(taken) if taken.awaiting == from => {
-                taken.awaiting = to;
-                Ok(taken)
-            }
-            Some(Taken { awaiting, .. }) => {
-                Err(invalid(format!("Packet Identifier {id} awaits {awaiting:?}, not {from:?}")))
-            }
-            None => Err(invalid(format!("Packet Identifier {id} was never used"))),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ack(window: &mut Window, kind: u8, id: u16) -> io::Result<Vec<u8>> {
-        let mut out = Vec::new();
-        let body = id.to_be_bytes();
-        window.on_frame(Frame { header: kind << 4, body: &body }, &mut out).map(|_| out)
-    }
-
-    #[test]
-    fn puback_makes_room_once() {
-        let mut window = Window::new(2);
-        let (first, second) = (window.take(Awaiting::Puback, 0), window.take(Awaiting::Puback, 0));
-        assert_eq!((first, second, window.room()), (1, 2, 0));
-        ack(&mut window, kind::PUBACK, first).unwrap();
-        assert_eq!((window.room(), window.is_empty()), (1, false));
-        assert!(ack(&mut window, kind::PUBACK, first).is_err());
-    }
-
-    #[test]
-    fn qos_2_takes_three_answers() {
-        let mut window = Window::new(1);
-        let id = window.take(Awaiting::Pubrec, 7);
-        assert!(ack(&mut window, kind::PUBCOMP, id).is_err());
-        assert_eq!(ack(&mut window, kind::PUBREC, id).unwrap(), [0x62, 2, 0, 1]);
-        assert!(!window.is_empty());
-        ack(&mut window, kind::PUBCOMP, id).unwrap();
-        assert!(window.is_empty());
-    }
-
-    #[test]
-    fn an_identifier_out_of_the_window_is_refused() {
-        let mut window = Window::new(1);
-        assert!(ack(&mut window, kind::PUBACK, 0).is_err());
-        assert!(ack(&mut window, kind::PUBACK, 2).is_err());
-        assert!(ack(&mut window, kind::SUBACK, 1).is_err());
     }
 }

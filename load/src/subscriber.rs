@@ -8,7 +8,8 @@ use crate::clock::Clock;
 use crate::delays::Delays;
 use crate::link::{Link, invalid};
 use crate::stamp::Stamp;
-use crate::wire::{Frame, PINGREQ, Qos, kind, put_ack};
+use crate::window::dismissal;
+use crate::wire::{Frame, PINGREQ, Qos, Version, kind, put_ack};
 use crate::workload::{Pacing, Shape, Workload};
 
 /// A client that has subscribed to one filter.
@@ -46,7 +47,7 @@ impl Subscriber {
             Shape::Fanin | Shape::Fanout => 0..workload.publishers(),
             Shape::Pairs => number..number + 1,
         };
-        Self { link, inbox: Inbox::new(publishers) }
+        Self { link, inbox: Inbox::new(publishers, workload.version) }
     }
 
     /// Reads, checks and answers what has come.
@@ -94,6 +95,7 @@ impl Subscriber {
 /// What has arrived on one connection.
 #[derive(Debug)]
 struct Inbox {
+    version: Version,
     /// Whose messages belong here.
     publishers: Range<u32>,
     /// One a publisher.
@@ -102,9 +104,9 @@ struct Inbox {
 }
 
 impl Inbox {
-    fn new(publishers: Range<u32>) -> Self {
+    fn new(publishers: Range<u32>, version: Version) -> Self {
         let arrivals = vec![Arrivals::default(); publishers.len()];
-        Self { publishers, arrivals, pong: false }
+        Self { version, publishers, arrivals, pong: false }
     }
 
     fn on_frame(
@@ -124,6 +126,7 @@ impl Inbox {
                 self.pong = true;
                 Ok(())
             }
+            kind::DISCONNECT => Err(invalid(dismissal(frame))),
             other => Err(invalid(format!("a packet of type {other} to a subscriber"))),
         }
     }
@@ -135,7 +138,7 @@ impl Inbox {
         out: &mut Vec<u8>,
         received: &mut Received,
     ) -> io::Result<()> {
-        let publish = frame.publish().map_err(invalid)?;
+        let publish = frame.publish(self.version).map_err(invalid)?;
         let stamp = Stamp::of(publish.payload).ok_or_else(|| invalid("a payload cut short"))?;
         let arrivals = self.arrivals_of(stamp.publisher)?;
         if arrivals.note(stamp.sequence) {
@@ -177,7 +180,7 @@ mod tests {
 
     #[test]
     fn delays_count_from_the_intended_moment() {
-        let mut inbox = Inbox::new(0..1);
+        let mut inbox = Inbox::new(0..1, Version::V3_1_1);
         let (_, received) = deliver(&mut inbox, stamp(0, 0), Qos::AtMostOnce, 501_000);
         let latency = received.delays.latency().unwrap();
         assert_eq!(received.deliveries, 1);
@@ -186,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_duplicate_is_answered_but_neither_counted_nor_timed() {
-        let mut inbox = Inbox::new(0..1);
+        let mut inbox = Inbox::new(0..1, Version::V3_1_1);
         deliver(&mut inbox, stamp(0, 0), Qos::AtLeastOnce, 2_000);
         let (out, received) = deliver(&mut inbox, stamp(0, 0), Qos::AtLeastOnce, 3_000);
         assert_eq!(out, [0x40, 2, 0, 5]);
@@ -195,7 +198,7 @@ mod tests {
 
     #[test]
     fn each_publisher_is_checked_by_itself() {
-        let mut inbox = Inbox::new(3..5);
+        let mut inbox = Inbox::new(3..5, Version::V3_1_1);
         for (publisher, sequence) in [(3, 0), (4, 0), (3, 1), (4, 2)] {
             deliver(&mut inbox, stamp(publisher, sequence), Qos::ExactlyOnce, 0);
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::Error;
 use crate::stamp::Stamp;
-use crate::wire::Qos;
+use crate::wire::{Qos, Version};
 
 /// Who talks to whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
@@ -53,6 +53,10 @@ pub struct Workload {
     pub clients: u32,
     /// Of the publications and of the subscriptions.
     pub qos: Qos,
+    /// What all connections speak.
+    pub version: Version,
+    /// Short User Properties of each message; only in 5.0.
+    pub user_properties: u16,
     /// Bytes of a payload, at least [`Stamp::LEN`].
     pub payload: usize,
     /// Unacknowledged messages a publisher may have at QoS 1 and 2.
@@ -79,6 +83,25 @@ impl Workload {
     pub const OUTSTANDING: u64 = 5_000;
     /// The patience when nothing else is asked for.
     pub const PATIENCE: Duration = Duration::from_secs(10);
+
+    /// This shape with everything else as it is when nothing else is asked for: 100,000 messages
+    /// of QoS 0 in 3.1.1, closed loop.
+    #[must_use]
+    pub const fn new(shape: Shape, clients: u32) -> Self {
+        Self {
+            shape,
+            clients,
+            qos: Qos::AtMostOnce,
+            version: Version::V3_1_1,
+            user_properties: 0,
+            payload: Self::PAYLOAD,
+            window: Self::WINDOW,
+            persistent: false,
+            pacing: Pacing::Closed { outstanding: Self::OUTSTANDING, burst: Self::BURST },
+            limit: Limit::Messages(100_000),
+            patience: Self::PATIENCE,
+        }
+    }
 
     /// Number of publishing connections.
     #[must_use]
@@ -118,6 +141,17 @@ impl Workload {
         }
     }
 
+    /// Checks that the broker takes as many messages as a publisher may send.
+    pub(crate) fn check_window(&self, receive_maximum: u16) -> Result<(), Error> {
+        if self.qos == Qos::AtMostOnce || self.window <= receive_maximum {
+            return Ok(());
+        }
+        Err(Error::Usage(format!(
+            "--window {}: the broker's Receive Maximum is {receive_maximum}; ask for at most that",
+            self.window
+        )))
+    }
+
     /// Checks that the figures make sense together.
     ///
     /// # Errors
@@ -132,6 +166,12 @@ impl Workload {
             return refuse(format!(
                 "--payload {}: from {least} bytes, which the stamp takes, to 128 MiB",
                 self.payload
+            ));
+        }
+        if self.user_properties > 0 && self.version != Version::V5 {
+            return refuse(format!(
+                "--user-properties {}: only MQTT 5.0 has them; add --protocol 5",
+                self.user_properties
             ));
         }
         if self.limit == Limit::Messages(0) || self.limit == Limit::Time(Duration::ZERO) {

@@ -27,17 +27,8 @@ pub fn all(time: Duration) -> Vec<Row> {
     use Qos::{AtLeastOnce, AtMostOnce, ExactlyOnce};
     let row = |name, about, shape, clients, qos| {
         let pacing = Pacing::Closed { outstanding: outstanding(shape), burst: Workload::BURST };
-        let workload = Workload {
-            shape,
-            clients,
-            qos,
-            payload: Workload::PAYLOAD,
-            window: Workload::WINDOW,
-            persistent: false,
-            pacing,
-            limit: Limit::Time(time),
-            patience: Workload::PATIENCE,
-        };
+        let limit = Limit::Time(time);
+        let workload = Workload { qos, pacing, limit, ..Workload::new(shape, clients) };
         Row { name, about, workload }
     };
     let fan_in = |name, qos| row(name, "100 publishers, 1 subscriber", Shape::Fanin, 100, qos);

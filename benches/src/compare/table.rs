@@ -152,7 +152,7 @@ mod tests {
     use crate::broker::Software;
     use crate::compare::contender::Contender;
     use crate::compare::rows;
-    use surewire_load::wire::Qos;
+    use surewire_load::wire::{Qos, Version};
     use surewire_load::{Outcome, Shape, Tally};
 
     fn plan() -> Plan {
@@ -169,6 +169,8 @@ mod tests {
         let outcome = Outcome {
             shape: Shape::Fanin,
             qos: Qos::AtMostOnce,
+            version: Version::V3_1_1,
+            user_properties: 0,
             payload: 64,
             publishers: 100,
             subscribers: 1,

@@ -171,15 +171,13 @@ fn start(plan: &Plan, durability: Durability) -> Result<Broker, Error> {
 
 fn workload(plan: &Plan, clients: u32, pacing: Pacing) -> Workload {
     Workload {
-        shape: Shape::Pairs,
-        clients,
         qos: Qos::AtLeastOnce,
         payload: plan.payload,
         window: plan.window,
         persistent: true,
         pacing,
         limit: Limit::Time(plan.time),
-        patience: Workload::PATIENCE,
+        ..Workload::new(Shape::Pairs, clients)
     }
 }
 

@@ -8,6 +8,7 @@ use mio::{Events, Poll, Token};
 
 use crate::Error;
 use crate::arrivals::Tally;
+use crate::audience::Audience;
 use crate::clock::Clock;
 use crate::delays::Delays;
 use crate::dial::{self, Target};
@@ -83,6 +84,8 @@ struct Driver<'a> {
     publishers: Vec<Publisher>,
     /// Tokens behind those of the publishers.
     subscribers: Vec<Subscriber>,
+    /// Who gets each message once.
+    audiences: Vec<Audience>,
     received: Received,
     acknowledged: Delays,
     published: u64,
@@ -100,6 +103,7 @@ impl<'a> Driver<'a> {
             clock: Clock::start(),
             publishers: Vec::new(),
             subscribers: Vec::new(),
+            audiences: Audience::all(workload),
             received: Received::new(workload.pacing),
             acknowledged: Delays::new(workload.pacing),
             published: 0,
@@ -118,17 +122,17 @@ impl<'a> Driver<'a> {
         Ok(driver)
     }
 
-    /// A connection past its hand-shake, subscribed to the topic of publisher `topic_of`.
-    fn dial(&self, addr: SocketAddr, token: u32, topic_of: Option<u32>) -> Result<Link, Error> {
+    /// A connection past its hand-shake, a subscriber's with its filter.
+    fn dial(&self, addr: SocketAddr, token: u32, subscriber: Option<u32>) -> Result<Link, Error> {
         let mut stream = Target::new(addr).open()?;
         let Workload { version, qos, persistent, .. } = *self.workload;
         let client_id = format!("load{}x{token}", std::process::id());
-        let persistent = topic_of.is_some() && persistent;
+        let persistent = subscriber.is_some() && persistent;
         let connect = Connect { client_id: &client_id, version, persistent };
         let connack = dial::introduce(&mut stream, &connect)?;
-        match topic_of {
+        match subscriber {
             Some(number) => {
-                let filters = [self.workload.topic(number)];
+                let filters = [self.workload.filter(number)];
                 dial::subscribe_all(&mut stream, version, &filters, qos)?;
             }
             None => self.workload.check_window(connack.receive_maximum)?,
@@ -185,7 +189,11 @@ impl<'a> Driver<'a> {
                 publisher.on_readable(&mut self.scratch, &self.clock, &mut self.acknowledged)?;
             } else if let Some(subscriber) = self.subscribers.get_mut(at - self.publishers.len()) {
                 subscriber.link.flush()?;
-                subscriber.on_readable(&mut self.scratch, &self.clock, &mut self.received)?;
+                let audience = usize::try_from(subscriber.audience).ok();
+                let audience = audience.and_then(|at| self.audiences.get_mut(at));
+                let audience = audience.expect("every subscriber has an audience");
+                let received = &mut self.received;
+                subscriber.on_readable(&mut self.scratch, &self.clock, audience, received)?;
             }
         }
         Ok(readable)
@@ -296,8 +304,8 @@ impl<'a> Driver<'a> {
             let publisher = usize::try_from(number).ok().and_then(|at| self.publishers.get(at));
             publisher.map_or(0, Publisher::published)
         };
-        for subscriber in &self.subscribers {
-            tally += subscriber.tally(published);
+        for audience in &self.audiences {
+            tally += audience.tally(published);
         }
         Outcome {
             shape: self.workload.shape,

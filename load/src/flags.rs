@@ -26,6 +26,12 @@ pub struct Flags {
     /// Connections on the many side
     #[arg(long, default_value_t = 100)]
     pub clients: u32,
+    /// Members of the share group (shared)
+    #[arg(long, value_name = "COUNT", default_value_t = Workload::GROUP_SIZE)]
+    pub group_size: u32,
+    /// Levels of a topic, 1 to 64 [default: 3 or 4, as the shape has it]
+    #[arg(long, value_name = "COUNT")]
+    pub topic_levels: Option<u8>,
     /// Quality of service of publications and subscriptions
     #[arg(long, value_enum, default_value = "0")]
     pub qos: Qos,
@@ -80,6 +86,8 @@ impl Flags {
         Ok(Workload {
             shape: self.shape,
             clients: self.clients,
+            group_size: self.group_size,
+            topic_levels: self.topic_levels,
             qos: self.qos,
             version: self.protocol,
             user_properties: self.user_properties,

@@ -5,6 +5,7 @@
 //! missing, doubled or out of order, and how late it came.
 
 mod arrivals;
+mod audience;
 pub mod clock;
 mod delays;
 pub mod dial;
@@ -18,6 +19,7 @@ pub mod process;
 mod publisher;
 pub mod stamp;
 mod subscriber;
+mod topics;
 mod window;
 pub mod wire;
 mod workload;

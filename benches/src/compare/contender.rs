@@ -53,13 +53,17 @@ impl Contender {
         }
     }
 
-    /// Whether the row makes sense for it. The relay can return acknowledgements only where a
-    /// subscriber has one publisher and the other way round.
+    /// Whether the row makes sense for it. The relay knows no wildcards and no groups, and can
+    /// return acknowledgements only where a subscriber has one publisher and the other way round.
     #[must_use]
     pub fn can_run(&self, row: &Row) -> bool {
         let is_relay = matches!(self, Self::Started { software: Software::Relay, .. });
-        let Row { workload, .. } = row;
-        !is_relay || workload.qos == Qos::AtMostOnce || workload.shape == Shape::Pairs
+        !is_relay
+            || match row.workload.shape {
+                Shape::Pairs => true,
+                Shape::Fanin | Shape::Fanout => row.workload.qos == Qos::AtMostOnce,
+                Shape::Wildcard | Shape::Shared => false,
+            }
     }
 
     /// Starts it, if it is one to start.
@@ -135,6 +139,6 @@ mod tests {
         let all = rows::all(time);
         let left_out: Vec<_> =
             all.iter().filter(|row| !relay.can_run(row)).map(|row| row.name).collect();
-        assert_eq!(left_out, ["fanin1", "fanin2", "fanout1", "fanout2"]);
+        assert_eq!(left_out, ["fanin1", "fanin2", "fanout1", "fanout2", "wild0", "shared0"]);
     }
 }

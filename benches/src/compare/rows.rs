@@ -48,13 +48,21 @@ pub fn all(time: Duration) -> Vec<Row> {
         deep(fan_in("deep0", AtMostOnce), 10_000),
         deep(fan_out("deepout0", AtMostOnce), 1_000),
         big(pairs("big0", AtMostOnce)),
+        row(
+            "wild0",
+            "100 publishers, 90 subscribers with + and 10 with #",
+            Shape::Wildcard,
+            100,
+            AtMostOnce,
+        ),
+        row("shared0", "100 publishers, a share group of 4", Shape::Shared, 100, AtMostOnce),
     ]
 }
 
 /// Few enough that no broker drops QoS 0: a fan-out holds them once for each subscriber.
 const fn outstanding(shape: Shape) -> u64 {
     match shape {
-        Shape::Fanin | Shape::Pairs => Workload::OUTSTANDING,
+        Shape::Fanin | Shape::Pairs | Shape::Wildcard | Shape::Shared => Workload::OUTSTANDING,
         Shape::Fanout => 100,
     }
 }

@@ -1,6 +1,6 @@
 //! What a broker sends: where packets end, and the parts that a client acts on.
 
-use super::{Qos, Version, kind};
+use super::{Qos, Version, kind, put_ack};
 
 /// Receive Maximum, a property of two bytes (5.0 section 3.2.2.3.3).
 const RECEIVE_MAXIMUM: u8 = 0x21;
@@ -42,6 +42,18 @@ pub struct Publish<'a> {
     pub topic: &'a [u8],
     /// The Application Message.
     pub payload: &'a [u8],
+}
+
+impl Publish<'_> {
+    /// Appends the acknowledgement that the message asks for, if any.
+    #[inline]
+    pub fn put_answer(&self, out: &mut Vec<u8>) {
+        match self.qos {
+            Qos::AtMostOnce => {}
+            Qos::AtLeastOnce => put_ack(out, kind::PUBACK, self.id),
+            Qos::ExactlyOnce => put_ack(out, kind::PUBREC, self.id),
+        }
+    }
 }
 
 /// An acknowledgement of a PUBLISH or of another acknowledgement.

@@ -10,12 +10,15 @@ use crate::Error;
 use crate::arrivals::Tally;
 use crate::audience::Audience;
 use crate::clock::Clock;
+use crate::cost::{Meter, Used};
 use crate::delays::Delays;
 use crate::dial::{self, Target};
+use crate::filler::Crowd;
 use crate::link::Link;
 use crate::outcome::Outcome;
-use crate::process::{CpuTime, Process};
+use crate::process::Process;
 use crate::publisher::Publisher;
+use crate::subject::{Subject, run_name};
 use crate::subscriber::{Received, Subscriber};
 use crate::wire::Connect;
 use crate::workload::{Limit, Pacing, Workload};
@@ -38,40 +41,34 @@ pub fn run(
     broker: Option<&Process>,
 ) -> Result<Outcome, Error> {
     workload.check()?;
+    let Workload { version, patience, .. } = *workload;
+    let subject = Subject { addr, process: broker.copied(), version, patience };
+    let crowd = gather(&subject, workload)?;
     let mut driver = Driver::connect(addr, workload)?;
-    let before = Usage::now(broker)?;
+    let meter = Meter::start(broker)?;
     let elapsed = driver.drive().map_err(broken)?;
-    let used = Usage::now(broker)?.since(&before);
+    let used = Used { elapsed, ..meter.used()? };
     driver.collect_stragglers().map_err(broken)?;
-    Ok(driver.outcome(elapsed, &used))
+    let outcome = driver.outcome(&used);
+    drop(driver);
+    forget_sessions(&subject, workload)?;
+    Ok(Outcome { filler: crowd.map(|crowd| crowd.filler), ..outcome })
 }
 
-/// CPU time of the two sides, where it is known.
-struct Usage {
-    broker: Option<(Process, CpuTime)>,
-    own: Option<CpuTime>,
+/// The further subscriptions, if there are to be any.
+fn gather(subject: &Subject, workload: &Workload) -> Result<Option<Crowd>, Error> {
+    let (topic, count) = (workload.topic(0), workload.filler_subscriptions);
+    (count > 0).then(|| Crowd::gather(subject, &topic, count)).transpose()
 }
 
-/// CPU time that a run took.
-struct Used {
-    broker: Option<Duration>,
-    own: Option<Duration>,
+/// Leaves no session behind at somebody's broker.
+fn forget_sessions(subject: &Subject, workload: &Workload) -> Result<(), Error> {
+    let kept = if workload.persistent { workload.subscribers() } else { 0 };
+    (0..kept).try_for_each(|number| subject.forget(&client_id(workload.publishers() + number)))
 }
 
-impl Usage {
-    fn now(broker: Option<&Process>) -> Result<Self, Error> {
-        let broker = broker.map(|p| p.cpu_time().map(|time| (*p, time))).transpose()?;
-        Ok(Self { broker, own: Process::own().cpu_time().ok() })
-    }
-
-    fn since(&self, earlier: &Self) -> Used {
-        let difference = |(now, then): (&CpuTime, &CpuTime)| now.since(then);
-        let broker = self.broker.as_ref().zip(earlier.broker.as_ref());
-        Used {
-            broker: broker.map(|((_, now), (_, then))| difference((now, then))),
-            own: self.own.as_ref().zip(earlier.own.as_ref()).map(difference),
-        }
-    }
+fn client_id(token: u32) -> String {
+    format!("{}x{token}", run_name("load"))
 }
 
 struct Driver<'a> {
@@ -126,7 +123,7 @@ impl<'a> Driver<'a> {
     fn dial(&self, addr: SocketAddr, token: u32, subscriber: Option<u32>) -> Result<Link, Error> {
         let mut stream = Target::new(addr).open()?;
         let Workload { version, qos, persistent, .. } = *self.workload;
-        let client_id = format!("load{}x{token}", std::process::id());
+        let client_id = client_id(token);
         let persistent = subscriber.is_some() && persistent;
         let connect = Connect { client_id: &client_id, version, persistent };
         let connack = dial::introduce(&mut stream, &connect)?;
@@ -298,7 +295,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn outcome(&self, elapsed: Duration, used: &Used) -> Outcome {
+    fn outcome(&self, used: &Used) -> Outcome {
         let mut tally = Tally::default();
         let published = |number: u32| {
             let publisher = usize::try_from(number).ok().and_then(|at| self.publishers.get(at));
@@ -317,18 +314,19 @@ impl<'a> Driver<'a> {
             subscribers: self.workload.subscribers(),
             published: self.published,
             tally,
-            seconds: elapsed.as_secs_f64(),
+            seconds: used.elapsed.as_secs_f64(),
             broker_cpu_seconds: used.broker.map(|time| time.as_secs_f64()),
             generator_cpu_seconds: used.own.map(|time| time.as_secs_f64()),
             latency: self.received.delays.latency(),
             acknowledged: self.acknowledged.latency(),
+            filler: None,
         }
     }
 }
 
 /// A connection that breaks during a run is the broker's doing.
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn broken(error: io::Error) -> Error {
+pub(crate) fn broken(error: io::Error) -> Error {
     let closed = error.kind() == io::ErrorKind::UnexpectedEof;
     Error::Broker(if closed { "it closed a connection".into() } else { error.to_string() })
 }

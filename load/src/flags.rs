@@ -56,6 +56,10 @@ pub struct Flags {
     /// Subscribe without Clean Session, so that the broker has to keep what it accepts
     #[arg(long)]
     pub persistent: bool,
+    /// Further subscriptions, made first, that match none of the messages: exact ones and such with
+    /// + and #
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    pub filler_subscriptions: u64,
     /// Messages that leave a publisher in one write (closed loop)
     #[arg(long, default_value_t = Workload::BURST)]
     pub burst: u64,
@@ -93,6 +97,7 @@ impl Flags {
             user_properties: self.user_properties,
             payload: self.payload,
             window: self.window,
+            filler_subscriptions: self.filler_subscriptions,
             persistent: self.persistent,
             pacing: self.pacing(),
             limit: self.limit()?,

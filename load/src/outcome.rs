@@ -5,6 +5,7 @@ use std::fmt;
 use hdrhistogram::Histogram;
 
 use crate::arrivals::Tally;
+use crate::filler::Filler;
 use crate::wire::{Qos, Version};
 use crate::workload::Shape;
 
@@ -72,6 +73,8 @@ pub struct Outcome {
     pub latency: Option<Latency>,
     /// Delays until the publisher had its PUBACK or PUBCOMP; only of paced runs at QoS 1 and 2.
     pub acknowledged: Option<Latency>,
+    /// The further subscriptions that the load passed by, if there were any.
+    pub filler: Option<Filler>,
 }
 
 impl Outcome {
@@ -116,6 +119,9 @@ impl fmt::Display for Outcome {
         writeln!(f, "published {published}, delivered {received} in {seconds:.3} s")?;
         let Tally { lost, duplicates, out_of_order, .. } = tally;
         writeln!(f, "lost {lost}, duplicates {duplicates}, out of order {out_of_order}")?;
+        if let Some(filler) = self.filler {
+            writeln!(f, "{filler}")?;
+        }
         write!(f, "{:.0} messages/s", self.messages_per_second())?;
         if let Some((cpu, rate)) = self.broker_cpu_seconds.zip(self.messages_per_cpu_second()) {
             write!(f, "\nbroker: {cpu:.3} CPU s, {:.2} CPU s per million messages", 1e6 / rate)?;
@@ -163,6 +169,7 @@ mod tests {
             generator_cpu_seconds: None,
             latency: None,
             acknowledged: None,
+            filler: None,
         }
     }
 

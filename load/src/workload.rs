@@ -77,6 +77,8 @@ pub struct Workload {
     pub payload: usize,
     /// Unacknowledged messages a publisher may have at QoS 1 and 2.
     pub window: u16,
+    /// Subscriptions that match nothing and are made before the measurement.
+    pub filler_subscriptions: u64,
     /// Whether the subscribers' sessions outlive their connections.
     pub persistent: bool,
     /// When the next message leaves.
@@ -118,6 +120,7 @@ impl Workload {
             user_properties: 0,
             payload: Self::PAYLOAD,
             window: Self::WINDOW,
+            filler_subscriptions: 0,
             persistent: false,
             pacing: Pacing::Closed { outstanding: Self::OUTSTANDING, burst: Self::BURST },
             limit: Limit::Messages(100_000),

@@ -181,6 +181,7 @@ mod tests {
             generator_cpu_seconds: Some(0.5),
             latency: None,
             acknowledged: None,
+            filler: None,
         };
         Sample { row: 0, contender, round, outcome }
     }

@@ -31,6 +31,11 @@ impl Meter {
         Ok(Self { broker, own: Process::own().cpu_time().ok(), began: Instant::now() })
     }
 
+    /// Wall-clock time since the start.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
     /// What was used since the start.
     pub(crate) fn used(&self) -> Result<Used, Error> {
         let elapsed = self.began.elapsed();
@@ -111,6 +116,12 @@ impl Memory {
     pub(crate) fn line(&self, what: &str) -> String {
         let Self { before_bytes, after_bytes, bytes_each } = self;
         let (before, after) = (before_bytes >> 10, after_bytes >> 10);
+        if after_bytes <= before_bytes {
+            return format!(
+                "memory of a {what}: unknown, the broker had room left from earlier ({before} KiB); \
+                 measure one that has just started"
+            );
+        }
         format!("memory: {bytes_each} bytes a {what} ({before} KiB before, {after} KiB after)")
     }
 }

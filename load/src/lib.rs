@@ -6,19 +6,23 @@
 
 mod arrivals;
 mod audience;
+pub mod cli;
 pub mod clock;
+mod connections;
 mod cost;
 mod delays;
 pub mod dial;
 mod driver;
 mod error;
 mod filler;
-pub mod flags;
 pub mod link;
 pub mod machine;
 mod outcome;
 pub mod process;
 mod publisher;
+mod receiving;
+pub mod scenario;
+mod sending;
 pub mod stamp;
 mod subject;
 mod subscriber;

@@ -8,7 +8,7 @@ use crate::topics;
 use crate::wire::{Qos, Version};
 
 /// Who talks to whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Shape {
     /// N publishers to one subscriber
@@ -224,14 +224,9 @@ impl Workload {
     }
 
     fn mistake_in_messages(&self) -> Option<String> {
-        if self.payload < Stamp::LEN || self.payload > 1 << 27 {
-            let least = Stamp::LEN;
-            return Some(format!(
-                "--payload {}: from {least} bytes, which the stamp takes, to 128 MiB",
-                self.payload
-            ));
-        }
-        (self.window == 0).then(|| "--window 0: nothing could be sent; 1 or more".into())
+        let window =
+            (self.window == 0).then(|| "--window 0: nothing could be sent; 1 or more".into());
+        Stamp::mistake_in_payload(self.payload).or(window)
     }
 
     fn mistake_in_properties(&self) -> Option<String> {

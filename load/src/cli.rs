@@ -113,19 +113,19 @@ pub fn run(args: &Args) -> Result<Report, Error> {
         Scenario::Shared(run) => flow(Shape::Shared, run),
         Scenario::Hold(Run { plan, common }) => {
             let outcome = hold::run(&common.prepare()?, plan)?;
-            Ok(common.report(&outcome, true))
+            Ok(common.report("hold", &outcome, true))
         }
         Scenario::Retained(Run { plan, common }) => {
             let outcome = retained::run(&common.prepare()?, plan)?;
-            Ok(common.report(&outcome, outcome.tally.is_clean()))
+            Ok(common.report("retained", &outcome, outcome.tally.is_clean()))
         }
         Scenario::Queue(Run { plan, common }) => {
             let outcome = queue::run(&common.prepare()?, plan)?;
-            Ok(common.report(&outcome, outcome.tally.is_clean()))
+            Ok(common.report("queue", &outcome, outcome.tally.is_clean()))
         }
         Scenario::Churn(Run { plan, common }) => {
             let outcome = churn::run(&common.prepare()?, plan)?;
-            Ok(common.report(&outcome, outcome.is_clean()))
+            Ok(common.report("churn", &outcome, outcome.is_clean()))
         }
     }
 }
@@ -153,10 +153,20 @@ impl Common {
         })
     }
 
-    fn report(&self, outcome: &(impl serde::Serialize + fmt::Display), clean: bool) -> Report {
-        let text =
-            if self.json { serde_json::json!(outcome).to_string() } else { outcome.to_string() };
-        Report { text, clean }
+    fn report(
+        &self,
+        scenario: &str,
+        outcome: &(impl serde::Serialize + fmt::Display),
+        clean: bool,
+    ) -> Report {
+        if !self.json {
+            return Report { text: outcome.to_string(), clean };
+        }
+        let mut json = serde_json::json!(outcome);
+        if let Some(object) = json.as_object_mut() {
+            object.insert("scenario".into(), scenario.into());
+        }
+        Report { text: json.to_string(), clean }
     }
 }
 

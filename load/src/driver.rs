@@ -10,6 +10,7 @@ use crate::Error;
 use crate::arrivals::Tally;
 use crate::audience::Audience;
 use crate::clock::Clock;
+use crate::connections::TICK;
 use crate::cost::{Meter, Used};
 use crate::delays::Delays;
 use crate::dial::{self, Target};
@@ -25,8 +26,6 @@ use crate::workload::{Limit, Pacing, Workload};
 
 /// Bytes that one read may bring, besides the largest frame.
 const SCRATCH: usize = 256 << 10;
-/// The longest sleep, so that a silent broker is noticed.
-const TICK: Duration = Duration::from_millis(100);
 
 /// Connects, sends the workload, waits until all has come (or nothing more does) and checks it.
 /// `broker` is the process whose CPU time is counted.

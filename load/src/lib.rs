@@ -3,6 +3,9 @@
 //! A broker is another process, reached over TCP, and nothing here knows how it works inside.
 //! Every payload starts with a [`stamp`](stamp::Stamp), so that each subscriber knows what is
 //! missing, doubled or out of order, and how late it came.
+//!
+//! [`run`] has messages flow as a [`Workload`] says; everything else is in [`scenario`], one a file.
+//! [`cli`] turns a command line into one of them.
 
 mod arrivals;
 mod audience;

@@ -11,7 +11,7 @@ use crate::arrivals::Tally;
 use crate::audience::Audience;
 use crate::clock::Clock;
 use crate::connections::TICK;
-use crate::cost::{Meter, Used};
+use crate::cost::Used;
 use crate::delays::Delays;
 use crate::dial::{self, Target};
 use crate::filler::Crowd;
@@ -43,15 +43,21 @@ pub fn run(
     let Workload { version, patience, .. } = *workload;
     let subject = Subject { addr, process: broker.copied(), version, patience };
     let crowd = gather(&subject, workload)?;
-    let mut driver = Driver::connect(addr, workload)?;
-    let meter = Meter::start(broker)?;
+    let outcome = measure(&subject, workload);
+    // Also when something failed: the sessions would stay for ever.
+    let forgotten = forget_sessions(&subject, workload);
+    let outcome = outcome?;
+    forgotten?;
+    Ok(Outcome { filler: crowd.map(|crowd| crowd.filler), ..outcome })
+}
+
+fn measure(subject: &Subject, workload: &Workload) -> Result<Outcome, Error> {
+    let mut driver = Driver::connect(subject.addr, workload)?;
+    let meter = subject.meter()?;
     let elapsed = driver.drive().map_err(broken)?;
     let used = Used { elapsed, ..meter.used()? };
     driver.collect_stragglers().map_err(broken)?;
-    let outcome = driver.outcome(&used);
-    drop(driver);
-    forget_sessions(&subject, workload)?;
-    Ok(Outcome { filler: crowd.map(|crowd| crowd.filler), ..outcome })
+    Ok(driver.outcome(&used))
 }
 
 /// The further subscriptions, if there are to be any.

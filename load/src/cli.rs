@@ -20,6 +20,8 @@ pub const EXIT_NOT_MEASURED: u8 = 2;
 
 /// What to do to which broker.
 #[derive(Debug, Clone, clap::Args)]
+// Its name would be that of a group, and collide with the `Args` of the program that offers it.
+#[group(skip)]
 pub struct Args {
     #[command(subcommand)]
     scenario: Scenario,

@@ -2,9 +2,9 @@
 
 mod traffic;
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
+use std::{fmt, io};
 
 use crate::process::Process;
 use crate::scenario::{churn, hold, queue, retained};
@@ -35,7 +35,7 @@ enum Scenario {
     Fanout(Run<traffic::Flags>),
     /// Messages from N publishers, each to a subscriber of its own
     Pairs(Run<traffic::Flags>),
-    /// Messages from N publishers, each to a subscriber of its own that has a filter with + or #
+    /// Messages from N publishers, each to one of N subscribers, by filters with + or #
     Wildcard(Run<traffic::Flags>),
     /// Messages from N publishers to the members of one share group
     Shared(Run<traffic::Flags>),
@@ -107,27 +107,59 @@ impl fmt::Display for Report {
 /// [`Error::Usage`] for arguments that make no sense together, [`Error::Broker`] for a broker that
 /// refuses, closes a connection or breaks the protocol, [`Error::System`] for the rest.
 pub fn run(args: &Args) -> Result<Report, Error> {
-    match &args.scenario {
-        Scenario::Fanin(run) => flow(Shape::Fanin, run),
-        Scenario::Fanout(run) => flow(Shape::Fanout, run),
-        Scenario::Pairs(run) => flow(Shape::Pairs, run),
-        Scenario::Wildcard(run) => flow(Shape::Wildcard, run),
-        Scenario::Shared(run) => flow(Shape::Shared, run),
-        Scenario::Hold(Run { plan, common }) => {
-            let outcome = hold::run(&common.prepare()?, plan)?;
-            Ok(common.report("hold", &outcome, true))
+    args.scenario.run().map_err(|error| explained(error, args.scenario.common().broker))
+}
+
+/// The commonest mistake, with its cure.
+fn explained(error: Error, broker: SocketAddr) -> Error {
+    match error {
+        Error::System { source, .. } if source.kind() == io::ErrorKind::ConnectionRefused => {
+            Error::Usage(format!(
+                "nothing listens at {broker}: start a broker there, or name another with --broker"
+            ))
         }
-        Scenario::Retained(Run { plan, common }) => {
-            let outcome = retained::run(&common.prepare()?, plan)?;
-            Ok(common.report("retained", &outcome, outcome.tally.is_clean()))
+        Error::System { .. } | Error::Usage(_) | Error::Broker(_) => error,
+    }
+}
+
+impl Scenario {
+    const fn common(&self) -> &Common {
+        match self {
+            Self::Fanin(run)
+            | Self::Fanout(run)
+            | Self::Pairs(run)
+            | Self::Wildcard(run)
+            | Self::Shared(run) => &run.common,
+            Self::Hold(run) => &run.common,
+            Self::Retained(run) => &run.common,
+            Self::Queue(run) => &run.common,
+            Self::Churn(run) => &run.common,
         }
-        Scenario::Queue(Run { plan, common }) => {
-            let outcome = queue::run(&common.prepare()?, plan)?;
-            Ok(common.report("queue", &outcome, outcome.tally.is_clean()))
-        }
-        Scenario::Churn(Run { plan, common }) => {
-            let outcome = churn::run(&common.prepare()?, plan)?;
-            Ok(common.report("churn", &outcome, outcome.is_clean()))
+    }
+
+    fn run(&self) -> Result<Report, Error> {
+        match self {
+            Self::Fanin(run) => flow(Shape::Fanin, run),
+            Self::Fanout(run) => flow(Shape::Fanout, run),
+            Self::Pairs(run) => flow(Shape::Pairs, run),
+            Self::Wildcard(run) => flow(Shape::Wildcard, run),
+            Self::Shared(run) => flow(Shape::Shared, run),
+            Self::Hold(Run { plan, common }) => {
+                let outcome = hold::run(&common.prepare()?, plan)?;
+                Ok(common.report("hold", &outcome, true))
+            }
+            Self::Retained(Run { plan, common }) => {
+                let outcome = retained::run(&common.prepare()?, plan)?;
+                Ok(common.report("retained", &outcome, outcome.tally.is_clean()))
+            }
+            Self::Queue(Run { plan, common }) => {
+                let outcome = queue::run(&common.prepare()?, plan)?;
+                Ok(common.report("queue", &outcome, outcome.tally.is_clean()))
+            }
+            Self::Churn(Run { plan, common }) => {
+                let outcome = churn::run(&common.prepare()?, plan)?;
+                Ok(common.report("churn", &outcome, outcome.is_clean()))
+            }
         }
     }
 }
@@ -223,5 +255,16 @@ mod tests {
         for line in ["load", "load hold --messages 5", "load churn --rate 3", "load nonsense"] {
             assert!(read(line).is_err(), "{line}");
         }
+    }
+
+    #[test]
+    fn a_broker_that_is_not_there_is_named_with_the_cure() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        drop(listener);
+        let line = format!("load hold --connections 1 --broker {address}");
+        let Line { args } = Line::try_parse_from(line.split(' ')).unwrap();
+        let error = run(&args).unwrap_err().to_string();
+        assert!(error.contains(&address) && error.contains("--broker"), "{error}");
     }
 }

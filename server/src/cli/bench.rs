@@ -15,11 +15,11 @@ Examples:
   surewire bench wildcard --filler-subscriptions 1000000 --pid $(pidof surewire)
   surewire bench retained --messages 100000 --broker 127.0.0.1:1884 --json
 
-Any broker will do, over TCP. With --pid, which must be on this machine, the broker's CPU time and memory
-are counted as well. `surewire bench SCENARIO --help` tells the flags of a scenario.
+Any broker will do, over TCP. With --pid, of a process on this machine, the broker's CPU time and
+memory are counted as well. `surewire bench SCENARIO --help` tells the flags of a scenario.
 
-Exit codes: 0 each message arrived once and in order, and no session was forgotten; 1 not so; 2 there
-was no measurement, stderr says why.";
+Exit codes: 0 each message arrived once and in order, and no session was forgotten; 1 not so;
+2 there was no measurement, stderr says why.";
 
 /// Put load on a broker, check what arrives, and tell how fast it was and what it cost.
 #[derive(Clone, Debug, clap::Args)]

@@ -14,7 +14,7 @@ use surewire_benches::compare::programs::Programs;
 use surewire_benches::compare::rows::{self, Row};
 use surewire_benches::compare::{self, Plan, page, table};
 use surewire_benches::report::facts::Facts;
-use surewire_benches::{Error, machine};
+use surewire_load::{Error, machine};
 
 /// Sends the same loads through several brokers in turn and prints how many messages each
 /// delivers per second of its CPU time. Without further flags: Surewire and mosquitto.

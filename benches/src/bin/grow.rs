@@ -10,7 +10,7 @@ use surewire_benches::compare::contender::Choice;
 use surewire_benches::compare::programs::Programs;
 use surewire_benches::grow::{self, Curve, Plan, curves, output};
 use surewire_benches::report::facts::Facts;
-use surewire_benches::{Error, machine};
+use surewire_load::{Error, machine};
 
 /// Measures curves: what a broker costs while something grows, step by step. Writes a picture of
 /// every figure, the figures as CSV and JSON, and a page (index.html) with all of it.

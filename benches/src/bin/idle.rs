@@ -9,9 +9,9 @@ use clap::Parser;
 use surewire_benches::broker::{Broker, Software};
 use surewire_benches::certificate::{self, Certificate};
 use surewire_benches::idle::{self, Row};
-use surewire_benches::process::Process;
 use surewire_benches::transport::{Route, Transport};
-use surewire_benches::{Error, machine};
+use surewire_load::process::Process;
+use surewire_load::{Error, machine};
 
 /// Opens many idle connections, each with one subscription, and prints how much resident
 /// memory each of them costs the broker.

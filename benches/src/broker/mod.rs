@@ -16,15 +16,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use surewire_load::process::Process;
+use surewire_load::{Error, machine};
 use tempfile::TempDir;
 
 use self::setup::Setup;
 pub use self::software::Software;
 use crate::certificate::Certificate;
 use crate::histograms::{self, Line};
-use crate::process::Process;
 use crate::transport::Transport;
-use crate::{Error, machine};
 
 const START_LIMIT: Duration = Duration::from_secs(10);
 /// The same with much to read first.

@@ -4,7 +4,8 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use crate::Error;
+use surewire_load::Error;
+
 use crate::transport::Transport;
 
 /// Messages of QoS 1 and 2 in flight to one client, wherever a configuration can say so: the

@@ -4,7 +4,8 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::Error;
+use surewire_load::Error;
+
 use crate::broker::setup::Setup;
 use crate::broker::{mosquitto, nats, rumqttd, surewire};
 

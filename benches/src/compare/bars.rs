@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::Error;
+use surewire_load::Error;
+
 use crate::compare::Plan;
 use crate::compare::figures::Figures;
 use crate::stats::Spread;

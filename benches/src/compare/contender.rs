@@ -5,14 +5,13 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::ValueEnum;
+use surewire_load::process::Process;
+use surewire_load::wire::Qos;
+use surewire_load::{Error, Shape};
 
-use crate::Error;
 use crate::broker::{Broker, Software, Start};
 use crate::compare::rows::Row;
-use crate::load::Shape;
-use crate::process::Process;
 use crate::transport::Transport;
-use crate::wire::Qos;
 
 /// A broker to compare.
 #[derive(Debug, Clone)]
@@ -79,12 +78,16 @@ impl Contender {
         }
     }
 
-    /// Whether the row makes sense for it. The relay can return acknowledgements only where a
-    /// subscriber has one publisher and the other way round.
+    /// Whether the row makes sense for it. The relay knows no wildcards and no groups, and can
+    /// return acknowledgements only where a subscriber has one publisher and the other way round.
     #[must_use]
     pub fn can_run(&self, row: &Row) -> bool {
-        let Row { workload, .. } = row;
-        !self.is_relay() || workload.qos == Qos::AtMostOnce || workload.shape == Shape::Pairs
+        !self.is_relay()
+            || match row.workload.shape {
+                Shape::Pairs => true,
+                Shape::Fanin | Shape::Fanout => row.workload.qos == Qos::AtMostOnce,
+                Shape::Wildcard | Shape::Shared => false,
+            }
     }
 
     /// Starts it, if it is one to start.
@@ -211,6 +214,6 @@ mod tests {
         let all = rows::all(time);
         let left_out: Vec<_> =
             all.iter().filter(|row| !relay.can_run(row)).map(|row| row.name).collect();
-        assert_eq!(left_out, ["fanin1", "fanin2", "fanout1", "fanout2"]);
+        assert_eq!(left_out, ["fanin1", "fanin2", "fanout1", "fanout2", "wild0", "shared0"]);
     }
 }

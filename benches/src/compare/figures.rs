@@ -1,7 +1,8 @@
 //! Medians and ratios out of the runs. A row in which a broker failed has no figures of it.
 
+use surewire_load::{Latency, Outcome};
+
 use crate::compare::{Plan, Sample};
-use crate::load::{Latency, Outcome};
 use crate::stats::Spread;
 
 /// One of the percentiles of a delay, in us.
@@ -133,8 +134,8 @@ pub(super) mod tests {
     use crate::broker::Software;
     use crate::compare::contender::{Choice, Contender};
     use crate::compare::rows;
-    use crate::load::{Shape, Tally};
-    use crate::wire::Qos;
+    use surewire_load::wire::{Qos, Version};
+    use surewire_load::{Shape, Tally};
 
     pub(in crate::compare) fn plan(row: &str, brokers: &[Software]) -> Plan {
         let contender = |software: &Software| {
@@ -155,6 +156,8 @@ pub(super) mod tests {
         let outcome = Outcome {
             shape: Shape::Fanin,
             qos: Qos::AtMostOnce,
+            version: Version::V3_1_1,
+            user_properties: 0,
             payload: 64,
             publishers: 100,
             subscribers: 1,
@@ -165,6 +168,7 @@ pub(super) mod tests {
             generator_cpu_seconds: Some(0.5),
             latency: Some(Latency { p50_us, p99_us, p999_us, max_us }),
             acknowledged: None,
+            filler: None,
         };
         Sample { row: 0, contender, round, result: Ok(outcome) }
     }

@@ -8,10 +8,10 @@ pub mod programs;
 pub mod rows;
 pub mod table;
 
+use surewire_load::{Error, Outcome, Workload, machine};
+
 use crate::compare::contender::{Contender, Running};
 use crate::compare::rows::Row;
-use crate::load::{self, Outcome, Workload};
-use crate::{Error, machine};
 
 /// The core that brokers run on.
 const BROKER_CORE: usize = 0;
@@ -96,7 +96,7 @@ pub fn measure(
         Ok(running) => running,
         Err(why) => return Ok(Err(why)),
     };
-    match load::run(running.addr(), workload, Some(&running.process())) {
+    match surewire_load::run(running.addr(), workload, Some(&running.process())) {
         Ok(outcome) => Ok(Ok(outcome)),
         Err(error) => blame(error).map(Err),
     }

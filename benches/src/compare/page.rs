@@ -1,8 +1,8 @@
 //! A comparison as one page of HTML.
 
 use maud::{Markup, html};
+use surewire_load::Error;
 
-use crate::Error;
 use crate::compare::bars::Verdict;
 use crate::compare::figures::{Figures, Percentile};
 use crate::compare::table;

@@ -1,13 +1,14 @@
 //! The curves. A further one is an entry in [`all`] and a function that measures one step.
 
+use surewire_load::wire::Qos;
+use surewire_load::{Outcome, Pacing, Shape, Workload};
+
 use crate::broker::Software;
 use crate::compare::contender::{Choice, Contender};
 use crate::compare::{self, rows};
 use crate::grow::{Bench, Curve, Failure, Figure, Slope};
 use crate::idle;
-use crate::load::{Outcome, Pacing, Shape, Workload};
 use crate::transport::Route;
-use crate::wire::Qos;
 
 const CPU_EACH: Figure = Figure {
     name: "cpu_us_per_message",

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::Path;
 
 use maud::html;
+use surewire_load::Error;
 
-use crate::Error;
 use crate::grow::fit::Line;
 use crate::grow::{Curve, Figure, Plan, Point, Slope};
 use crate::report::facts::Facts;

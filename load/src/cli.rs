@@ -69,6 +69,9 @@ struct Common {
     /// Version of MQTT that all connections speak
     #[arg(long, value_enum, value_name = "VERSION", default_value = "3.1.1")]
     protocol: Version,
+    /// Keep Alive of all connections; 0 turns it off. Idle connections send no PINGREQ for it
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    keep_alive: u16,
     /// Seconds without any progress after which the rest counts as lost
     #[arg(long, value_name = "SECONDS", default_value_t = Workload::PATIENCE.as_secs())]
     patience: u64,
@@ -183,6 +186,7 @@ impl Common {
             addr: self.broker,
             process: self.pid.map(Process::new),
             version: self.protocol,
+            keep_alive_seconds: self.keep_alive,
             patience: Duration::from_secs(self.patience),
         })
     }
@@ -228,6 +232,7 @@ mod tests {
             addr: run.common.broker,
             process: None,
             version: run.common.protocol,
+            keep_alive_seconds: run.common.keep_alive,
             patience: Duration::from_secs(run.common.patience),
         };
         let workload = run.plan.workload(Shape::Pairs, &subject).unwrap();
@@ -245,7 +250,7 @@ mod tests {
         for line in [
             "load shared --group-size 8 --protocol 5 --user-properties 3",
             "load wildcard --topic-levels 12 --filler-subscriptions 1000000",
-            "load hold --connections 5",
+            "load hold --connections 5 --keep-alive 60",
             "load retained --messages 100000 --qos 1",
             "load queue --messages 100000 --sessions 10",
             "load churn --cycles 10 --at-once 2 --json",

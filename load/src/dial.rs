@@ -60,8 +60,7 @@ impl Target {
 /// # Errors
 /// As [`introduce`].
 pub fn connect(stream: &mut (impl Read + Write), client_id: &str) -> Result<(), Error> {
-    let version = Version::V3_1_1;
-    introduce(stream, &Connect { client_id, version, persistent: false }).map(|_| ())
+    introduce(stream, &Connect::new(client_id)).map(|_| ())
 }
 
 /// CONNECT of 3.1.1 of a client whose session is there.
@@ -69,8 +68,7 @@ pub fn connect(stream: &mut (impl Read + Write), client_id: &str) -> Result<(), 
 /// # Errors
 /// As [`introduce`]; also when there is no such session.
 pub fn resume(stream: &mut (impl Read + Write), client_id: &str) -> Result<(), Error> {
-    let version = Version::V3_1_1;
-    let connack = introduce(stream, &Connect { client_id, version, persistent: true })?;
+    let connack = introduce(stream, &Connect { persistent: true, ..Connect::new(client_id) })?;
     if connack.session_present {
         return Ok(());
     }
@@ -112,7 +110,7 @@ pub fn begin_session(
     client_id: &str,
     filters: &[String],
 ) -> Result<(), Error> {
-    let mut packets = Connect { client_id, version: Version::V3_1_1, persistent: true }.to_bytes();
+    let mut packets = Connect { persistent: true, ..Connect::new(client_id) }.to_bytes();
     for filter in filters {
         packets.extend(wire::subscribe(1, filter, Qos::AtLeastOnce));
     }

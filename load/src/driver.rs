@@ -40,8 +40,9 @@ pub fn run(
     broker: Option<&Process>,
 ) -> Result<Outcome, Error> {
     workload.check()?;
-    let Workload { version, patience, .. } = *workload;
-    let subject = Subject { addr, process: broker.copied(), version, patience };
+    let Workload { version, keep_alive_seconds, patience, .. } = *workload;
+    let process = broker.copied();
+    let subject = Subject { addr, process, version, keep_alive_seconds, patience };
     let crowd = gather(&subject, workload)?;
     let outcome = measure(&subject, workload);
     // Also when something failed: the sessions would stay for ever.
@@ -127,10 +128,11 @@ impl<'a> Driver<'a> {
     /// A connection past its hand-shake, a subscriber's with its filter.
     fn dial(&self, addr: SocketAddr, token: u32, subscriber: Option<u32>) -> Result<Link, Error> {
         let mut stream = Target::new(addr).open()?;
-        let Workload { version, qos, persistent, .. } = *self.workload;
+        let Workload { version, qos, persistent, keep_alive_seconds, .. } = *self.workload;
         let client_id = client_id(token);
         let persistent = subscriber.is_some() && persistent;
-        let connect = Connect { client_id: &client_id, version, persistent };
+        let client_id = client_id.as_str();
+        let connect = Connect { client_id, version, persistent, keep_alive_seconds };
         let connack = dial::introduce(&mut stream, &connect)?;
         match subscriber {
             Some(number) => {

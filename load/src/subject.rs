@@ -18,6 +18,8 @@ pub struct Subject {
     pub process: Option<Process>,
     /// What all connections speak.
     pub version: Version,
+    /// Keep Alive of all connections in seconds; 0 turns it off.
+    pub keep_alive_seconds: u16,
     /// After this long without any progress, the rest counts as lost.
     pub patience: Duration,
 }
@@ -40,7 +42,8 @@ impl Subject {
         persistent: bool,
     ) -> Result<(TcpStream, Connack), Error> {
         let mut stream = target.open()?;
-        let connect = Connect { client_id, version: self.version, persistent };
+        let Self { version, keep_alive_seconds, .. } = *self;
+        let connect = Connect { client_id, version, persistent, keep_alive_seconds };
         let connack = dial::introduce(&mut stream, &connect)?;
         Ok((stream, connack))
     }

@@ -71,6 +71,9 @@ pub struct Workload {
     pub qos: Qos,
     /// What all connections speak.
     pub version: Version,
+    /// Keep Alive of all connections in seconds; 0 turns it off. Nobody sends a PINGREQ for it, so
+    /// a run with one must end before half as much again is over.
+    pub keep_alive_seconds: u16,
     /// Short User Properties of each message; only in 5.0.
     pub user_properties: u16,
     /// Bytes of a payload, at least [`Stamp::LEN`].
@@ -117,6 +120,7 @@ impl Workload {
             topic_levels: None,
             qos: Qos::AtMostOnce,
             version: Version::V3_1_1,
+            keep_alive_seconds: 0,
             user_properties: 0,
             payload: Self::PAYLOAD,
             window: Self::WINDOW,

@@ -38,6 +38,16 @@ impl Software {
         }
     }
 
+    /// The Keep Alive that its clients need, in seconds: none, but rumqttd takes nobody who has
+    /// none.
+    #[must_use]
+    pub const fn least_keep_alive_seconds(self) -> u16 {
+        match self {
+            Self::Rumqttd => 60,
+            Self::Surewire | Self::Mosquitto | Self::Nats | Self::Relay => 0,
+        }
+    }
+
     /// Where the program is when nobody says: beside this one, on the path, or where Debian puts
     /// it.
     #[must_use]

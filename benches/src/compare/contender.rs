@@ -69,6 +69,15 @@ impl Contender {
         matches!(self, Self::Started { choice, .. } if choice.software == Software::Relay)
     }
 
+    /// The Keep Alive that its clients need, in seconds; 0 turns it off.
+    #[must_use]
+    pub const fn keep_alive_seconds(&self) -> u16 {
+        match self {
+            Self::Started { choice, .. } => choice.software.least_keep_alive_seconds(),
+            Self::External(_) => 0,
+        }
+    }
+
     /// What its program says about its version, if it can be asked.
     #[must_use]
     pub fn version(&self) -> Option<String> {

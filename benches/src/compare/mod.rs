@@ -96,7 +96,9 @@ pub fn measure(
         Ok(running) => running,
         Err(why) => return Ok(Err(why)),
     };
-    match surewire_load::run(running.addr(), workload, Some(&running.process())) {
+    let keep_alive_seconds = contender.keep_alive_seconds();
+    let workload = Workload { keep_alive_seconds, ..*workload };
+    match surewire_load::run(running.addr(), &workload, Some(&running.process())) {
         Ok(outcome) => Ok(Ok(outcome)),
         Err(error) => blame(error).map(Err),
     }

@@ -91,7 +91,9 @@ const WORKERS: Curve = Curve {
 
 fn connections(bench: &Bench<'_>, at: u64) -> Result<Vec<f64>, Failure> {
     let running = compare::start(bench.contender, bench.pinned)?.map_err(Failure::Broker)?;
-    let row = idle::measure(running.addr(), &running.process(), &Route::tcp(), small(at));
+    let (addr, process) = (running.addr(), running.process());
+    let keep_alive = bench.contender.keep_alive_seconds();
+    let row = idle::measure(addr, &process, &Route::tcp(), small(at), keep_alive);
     let row = row.map_err(|error| match compare::blame(error) {
         Ok(why) => Failure::Broker(why),
         Err(ours) => Failure::Ours(ours),

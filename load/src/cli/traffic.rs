@@ -66,6 +66,7 @@ impl Flags {
             topic_levels: self.topic_levels,
             qos: self.qos,
             version: subject.version,
+            keep_alive_seconds: subject.keep_alive_seconds,
             user_properties: self.user_properties,
             payload: self.payload,
             window: self.window,

@@ -171,12 +171,14 @@ impl<'a> Churn<'a> {
         let cycle = self.started;
         self.started += 1;
         let client_id = self.client(cycle % self.plan.sessions);
-        let version = self.subject.version;
+        let Subject { version, keep_alive_seconds, .. } = *self.subject;
         // On loopback it is there at once.
         let link =
             Link::new(Target::new(self.subject.addr).open()?, self.poll.registry(), Token(at));
         let mut link = link.map_err(Error::system("watch a connection"))?;
-        *link.out() = Connect { client_id: &client_id, version, persistent: true }.to_bytes();
+        let client_id = client_id.as_str();
+        let connect = Connect { client_id, version, persistent: true, keep_alive_seconds };
+        *link.out() = connect.to_bytes();
         link.flush().map_err(broken)?;
         Ok(Visit { link, cycle, awaited: Awaited::Connack })
     }

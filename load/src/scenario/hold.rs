@@ -40,14 +40,18 @@ pub struct Outcome {
 /// [`Error::Usage`] for more connections than open files are allowed, and what a hand-shake returns.
 pub fn run(subject: &Subject, plan: &Plan) -> Result<Outcome, Error> {
     let (run, version) = (run_name("hold"), subject.version);
-    let before = subject.settled_bytes()?;
-    let meter = subject.meter()?;
-    let mut held = hold(subject.addr, plan.connections, |number, target| {
+    check_files(plan.connections)?;
+    let open = |number: u32, target: &Target| {
         let name = format!("{run}x{number}");
         let (mut stream, _) = subject.connect_by(target, &name, false)?;
         dial::subscribe_all(&mut stream, version, &[format!("{run}/{number}")], Qos::AtMostOnce)?;
         Ok(stream)
-    })?;
+    };
+    // What a broker makes once, with its first connection, is not what each of them takes.
+    dial::leave(&mut open(plan.connections, &Target::new(subject.addr))?)?;
+    let before = subject.settled_bytes()?;
+    let meter = subject.meter()?;
+    let mut held = hold(subject.addr, plan.connections, open)?;
     let count = u64::from(plan.connections);
     let connected = Cost::of(count, &meter.used()?);
     let memory = subject.memory_since(before, count)?;

@@ -5,7 +5,7 @@ use super::{Qos, Version, kind, put_length, put_text};
 /// Session Expiry Interval (5.0 section 3.1.2.11.2), and the value for "never".
 const NEVER_EXPIRES: [u8; 6] = [5, 0x11, 0xff, 0xff, 0xff, 0xff];
 
-/// A client that introduces itself: no keep alive, no will, no credentials.
+/// A client that introduces itself: no will, no credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Connect<'a> {
     /// The Client Identifier.
@@ -14,9 +14,17 @@ pub struct Connect<'a> {
     pub version: Version,
     /// Whether the session goes on where it was, and outlives the connection.
     pub persistent: bool,
+    /// Keep Alive in seconds; 0 turns it off.
+    pub keep_alive_seconds: u16,
 }
 
-impl Connect<'_> {
+impl<'a> Connect<'a> {
+    /// A client of 3.1.1 with a clean session and no keep alive.
+    #[must_use]
+    pub const fn new(client_id: &'a str) -> Self {
+        Self { client_id, version: Version::V3_1_1, persistent: false, keep_alive_seconds: 0 }
+    }
+
     /// The CONNECT.
     ///
     /// # Panics
@@ -25,7 +33,8 @@ impl Connect<'_> {
     pub fn to_bytes(&self) -> Vec<u8> {
         let clean = if self.persistent { 0 } else { 2 };
         let mut body = b"\x00\x04MQTT".to_vec();
-        body.extend_from_slice(&[self.version.level(), clean, 0, 0]);
+        body.extend_from_slice(&[self.version.level(), clean]);
+        body.extend_from_slice(&self.keep_alive_seconds.to_be_bytes());
         match self.version {
             Version::V3_1_1 => {}
             Version::V5 if self.persistent => body.extend_from_slice(&NEVER_EXPIRES),
@@ -42,7 +51,7 @@ impl Connect<'_> {
 /// If `client_id` is longer than 65,535 bytes.
 #[must_use]
 pub fn connect(client_id: &str) -> Vec<u8> {
-    Connect { client_id, version: Version::V3_1_1, persistent: false }.to_bytes()
+    Connect::new(client_id).to_bytes()
 }
 
 /// A SUBSCRIBE of 3.1.1 to one filter, with Packet Identifier `id`.
@@ -92,7 +101,7 @@ mod tests {
     #[test]
     fn connect_is_the_bytes_of_the_standard() {
         let bytes =
-            |version, persistent| Connect { client_id: "a1", version, persistent }.to_bytes();
+            |version, persistent| Connect { version, persistent, ..Connect::new("a1") }.to_bytes();
         let (old, new) = (Version::V3_1_1, Version::V5);
         assert_eq!(bytes(old, false), b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x00\x00\x02a1");
         assert_eq!(bytes(old, true), b"\x10\x0e\x00\x04MQTT\x04\x00\x00\x00\x00\x02a1");
@@ -101,6 +110,8 @@ mod tests {
             bytes(new, true),
             b"\x10\x14\x00\x04MQTT\x05\x00\x00\x00\x05\x11\xff\xff\xff\xff\x00\x02a1"
         );
+        let alive = Connect { keep_alive_seconds: 258, ..Connect::new("a1") }.to_bytes();
+        assert_eq!(alive, b"\x10\x0e\x00\x04MQTT\x04\x02\x01\x02\x00\x02a1");
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(super) struct Setup<'a> {
     pub(super) dir: &'a Path,
     /// Where MQTT is to listen.
     pub(super) addr: SocketAddr,
-    /// For a second listener: Surewire's management interface, the one that mosquitto asks for
+    /// For a second listener: Surewire's management interface, rumqttd's for MQTT 5.0, the one that mosquitto asks for
     /// beside one of WebSocket, and that of NATS's own protocol.
     pub(super) spare: SocketAddr,
     /// What carries the packets.

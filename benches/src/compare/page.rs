@@ -153,7 +153,7 @@ mod tests {
 
     fn page(row: &str, samples: &[Sample], bar: Option<&str>) -> String {
         let plan = plan(row, &[Surewire, Relay, Mosquitto]);
-        let figures = Figures { plan: &plan, samples };
+        let figures = Figures { plan: &plan, samples, readings: &[] };
         let bar = bar.map(|bar| bar.parse::<crate::compare::bars::Bar>().unwrap().judge(figures));
         html(figures, &Facts::gather(), bar.as_slice()).unwrap()
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use surewire_load::wire::Qos;
+use surewire_load::wire::{Qos, Version};
 use surewire_load::{Limit, Pacing, Shape, Workload};
 
 /// The rows that a comparison runs when nobody names any.
@@ -68,6 +68,10 @@ pub fn all(time: Duration) -> Vec<Row> {
             AtMostOnce,
         ),
         row("shared0", "100 publishers, a share group of 4", Shape::Shared, 100, AtMostOnce),
+        v5(pairs("v5pairs1", AtLeastOnce), 0, "pairs1 in MQTT 5.0, without properties"),
+        v5(fan_in("v5fanin0", AtMostOnce), 0, "fanin0 in MQTT 5.0, without properties"),
+        v5(fan_in("props0", AtMostOnce), 5, "fanin0 in MQTT 5.0, 5 User Properties a message"),
+        under(fan_in("under1M", AtMostOnce), time / 2),
     ]
 }
 
@@ -102,6 +106,20 @@ fn big(mut row: Row) -> Row {
     row.about = "100 pairs, payloads of 16 KiB";
     row.workload.payload = 16 << 10;
     row.workload.pacing = Pacing::Closed { outstanding: 1_000, burst: 4 };
+    row
+}
+
+const fn v5(mut row: Row, user_properties: u16, about: &'static str) -> Row {
+    row.about = about;
+    row.workload.version = Version::V5;
+    row.workload.user_properties = user_properties;
+    row
+}
+
+const fn under(mut row: Row, time: Duration) -> Row {
+    row.about = "fanin0 under 1,000,000 subscriptions that match nothing, for half the time";
+    row.workload.filler_subscriptions = 1_000_000;
+    row.workload.limit = Limit::Time(time);
     row
 }
 

@@ -5,7 +5,7 @@ import re
 from typing import NamedTuple
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-CRATES = ("engine", "server", "sim", "benches", "fuzz")
+CRATES = ("engine", "server", "sim", "load", "benches", "fuzz")
 TEST_FOLDERS = {"tests", "benches", "examples", "fuzz_targets"}
 
 _COMMENT_OR_LITERAL = re.compile(

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
-
-use crate::Error;
+use surewire_load::Error;
 
 /// A self-signed certificate for `localhost` and 127.0.0.1, with its key.
 #[derive(Debug, Clone)]

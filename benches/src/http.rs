@@ -3,9 +3,10 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use crate::Error;
+use surewire_load::Error;
+use surewire_load::dial::Target;
+
 use crate::broker::{PASSWORD, USER};
-use crate::dial::Target;
 
 /// A connection to the management interface that asks one thing after the other.
 #[derive(Debug)]

@@ -5,21 +5,14 @@
 
 pub mod broker;
 pub mod certificate;
-pub mod clock;
 pub mod compare;
-pub mod dial;
 pub mod durable;
-pub mod error;
 pub mod grow;
 pub mod histograms;
 pub mod http;
 pub mod idle;
-pub mod link;
-pub mod load;
-pub mod machine;
 pub mod metrics;
 pub mod pages;
-pub mod process;
 pub mod relay;
 pub mod replay;
 pub mod report;
@@ -27,6 +20,3 @@ pub mod restart;
 pub mod slow;
 pub mod stats;
 pub mod transport;
-pub mod wire;
-
-pub use error::Error;

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::Error;
+use surewire_load::Error;
+
 use crate::http::Http;
 
 /// All samples of one page of `/metrics`.

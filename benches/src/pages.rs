@@ -6,9 +6,10 @@ use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::Error;
+use surewire_load::Error;
+use surewire_load::dial::{self, Target};
+
 use crate::broker::Broker;
-use crate::dial::{self, Target};
 use crate::histograms::Line;
 use crate::http::Http;
 

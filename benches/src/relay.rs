@@ -11,10 +11,9 @@ use std::net::SocketAddr;
 
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
-
-use crate::Error;
-use crate::link::{Link, invalid};
-use crate::wire::{self, Frame, kind, next_frame};
+use surewire_load::Error;
+use surewire_load::link::{Link, invalid};
+use surewire_load::wire::{self, Frame, Version, kind, next_frame};
 
 /// Bytes that one read may bring, which is also the longest packet.
 const SCRATCH: usize = 1 << 20;
@@ -184,7 +183,8 @@ impl Sorted {
             kind::SUBSCRIBE => self.on_subscribe(frame)?,
             kind::PUBLISH => {
                 if self.topic.is_none() {
-                    self.topic = Some(frame.publish().map_err(invalid)?.topic.to_vec());
+                    self.topic =
+                        Some(frame.publish(Version::V3_1_1).map_err(invalid)?.topic.to_vec());
                 }
                 return Ok(false);
             }
@@ -209,7 +209,7 @@ impl Sorted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{PublishTemplate, Qos, connect, subscribe};
+    use surewire_load::wire::{PublishTemplate, Qos, connect, subscribe};
 
     fn publish(topic: &str) -> Vec<u8> {
         let mut packet = Vec::new();

@@ -7,11 +7,12 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::Error;
+use surewire_load::Error;
+use surewire_load::dial::{self, Target};
+use surewire_load::wire::{self, Qos, Version, kind};
+
 use crate::broker::Broker;
-use crate::dial::{self, Target};
 use crate::histograms::Line;
-use crate::wire::{self, Qos, kind};
 
 /// Bytes of a payload.
 const PAYLOAD: usize = 32;
@@ -127,7 +128,7 @@ fn read_all(broker: &Broker, count: u64, window: u16) -> Result<(u64, u64), Erro
     let (mut got, mut peak) = (0, 0);
     while got < count {
         let (header, body) = frame(&mut reader)?;
-        let publish = wire::Frame { header, body: &body }.publish();
+        let publish = wire::Frame { header, body: &body }.publish(Version::V5);
         let publish = publish.map_err(|error| Error::Broker(error.to_string()))?;
         let [high, low] = publish.id.to_be_bytes();
         write(&stream, &[kind::PUBACK << 4, 2, high, low])?;

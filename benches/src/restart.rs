@@ -5,9 +5,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::Error;
+use surewire_load::Error;
+use surewire_load::dial::{self, Target};
+
 use crate::broker::Broker;
-use crate::dial::{self, Target};
 use crate::histograms::Line;
 use crate::http::Http;
 use crate::metrics::Page;

@@ -5,13 +5,13 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use crate::Error;
-use crate::dial::{self, Target};
+use surewire_load::dial::{self, Target};
+use surewire_load::process::Process;
+use surewire_load::wire::{PublishTemplate, Qos};
+use surewire_load::{Error, Latency, Limit, Pacing, Shape, Tally, Workload};
+
 use crate::histograms::Line;
-use crate::load::{self, Latency, Limit, Pacing, Shape, Tally, Workload};
-use crate::process::Process;
 use crate::stats::Spread;
-use crate::wire::{PublishTemplate, Qos};
 
 /// The smallest receive buffer a system gives; Linux makes 2,304 bytes of it.
 const TINY: usize = 1;
@@ -58,14 +58,14 @@ pub struct Run {
 /// fill it, and nobody is there to get them.
 ///
 /// # Errors
-/// What [`load::run`] and the hand-shakes return.
+/// What [`surewire_load::run`] and the hand-shakes return.
 pub fn run(addr: SocketAddr, broker: &Process, plan: &Plan, with_slow: bool) -> Result<Run, Error> {
     let workload = plan.workload();
     workload.check()?;
     broker.forget_peak()?;
     let slow = with_slow.then(|| stop_reading(addr, &workload.topic(0), plan.qos)).transpose()?;
     fill(addr, plan.fill_bytes)?;
-    let outcome = load::run(addr, &workload, Some(broker))?;
+    let outcome = surewire_load::run(addr, &workload, Some(broker))?;
     let peak_bytes = broker.peak_resident_bytes()?;
     drop(slow);
     Ok(Run {
@@ -81,15 +81,11 @@ pub fn run(addr: SocketAddr, broker: &Process, plan: &Plan, with_slow: bool) -> 
 impl Plan {
     fn workload(&self) -> Workload {
         Workload {
-            shape: Shape::Fanout,
-            clients: self.subscribers.saturating_sub(1),
             qos: self.qos,
             payload: self.payload,
-            window: Workload::WINDOW,
-            persistent: false,
             pacing: Pacing::Open { rate: self.rate },
             limit: Limit::Time(self.time),
-            patience: Workload::PATIENCE,
+            ..Workload::new(Shape::Fanout, self.subscribers.saturating_sub(1))
         }
     }
 }

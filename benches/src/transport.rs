@@ -6,12 +6,11 @@ use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use surewire_load::Error;
+use surewire_load::dial::Target;
 use tungstenite::client::ClientRequestBuilder;
 use tungstenite::http::Uri;
 use tungstenite::{Message, WebSocket};
-
-use crate::Error;
-use crate::dial::Target;
 
 /// A way to carry packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]

@@ -1,9 +1,10 @@
-//! The command line: the broker itself, `check`, `pub` and `sub`, small but complete clients, and
-//! `store`, for what is in a data directory.
+//! The command line: the broker itself, `check`, `pub` and `sub`, small but complete clients, `bench`,
+//! the load generator, and `store`, for what is in a data directory.
 //!
 //! `connect_args` turns the flags that the clients share into what client and transport need; `link`
 //! runs the pure client over a transport; `publish` and `subscribe` are the two commands.
 
+pub mod bench;
 mod connect_args;
 mod dial_error;
 mod failure;
@@ -59,6 +60,8 @@ pub enum Command {
     Pub(publish::Args),
     /// Subscribe at a broker and print what comes.
     Sub(subscribe::Args),
+    /// Put load on a broker, check what arrives, and tell how fast it was and what it cost.
+    Bench(bench::Args),
     /// Look after a data directory: check it, repair it, show it, back it up.
     Store(store::Args),
 }

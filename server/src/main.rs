@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use profile::Profiles;
-use surewire_server::cli::{Arguments, Command, publish, store, subscribe};
+use surewire_server::cli::{Arguments, Command, bench, publish, store, subscribe};
 use surewire_server::config::{self, Config, ConfigError, Loaded};
 use surewire_server::environment::{RealEnvironment, ThreadHooks};
 use surewire_server::logging::{self, Logging, one_line};
@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         Some(Command::Check { path, .. }) => check(path.as_deref()),
         Some(Command::Pub(args)) => publish::run(args),
         Some(Command::Sub(args)) => subscribe::run(args),
+        Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Store(args)) => store::run(&args),
         None => match load(arguments.config.as_deref()) {
             Ok(loaded) => serve(&loaded),

@@ -12,9 +12,11 @@ use surewire_benches::compare::contender::{Choice, Contender, External};
 use surewire_benches::compare::figures::Figures;
 use surewire_benches::compare::programs::Programs;
 use surewire_benches::compare::rows::{self, Row};
+use surewire_benches::compare::scenarios::{self, Reading, Scenario};
 use surewire_benches::compare::{self, Plan, page, table};
 use surewire_benches::report::facts::Facts;
-use surewire_benches::{Error, machine};
+use surewire_benches::report::number::three_digits;
+use surewire_load::{Error, machine};
 
 /// Sends the same loads through several brokers in turn and prints how many messages each
 /// delivers per second of its CPU time. Without further flags: Surewire and mosquitto.
@@ -27,6 +29,7 @@ use surewire_benches::{Error, machine};
                                                  (the relay is the floor: no MQTT at all)
   compare --brokers surewire:1,surewire:2 --unpinned --rows pairs0,paced10k,paced100k
                                                  (one worker and two, in turn)
+  compare --rows retained,queue,churn,connect,under1M
   compare --brokers surewire --broker other=127.0.0.1:1884,$(pidof other)")]
 struct Flags {
     /// Brokers to start, any of surewire, mosquitto, rumqttd, nats, relay; ratios are those of the
@@ -52,7 +55,7 @@ struct Flags {
     /// Rounds, in each of which every broker runs once
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
-    /// Seconds that a run publishes
+    /// Seconds that a run publishes; below 2, scenarios do less
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
     /// Do not bind the broker to core 0 and the generator to core 1
@@ -88,20 +91,25 @@ fn main() -> ExitCode {
 /// Whether the ratios asked for are reached, or nobody asked.
 fn run(flags: &Flags) -> Result<bool, Error> {
     if flags.list {
-        rows::all(Duration::ZERO).iter().for_each(|row| println!("{:<9} {}", row.name, row.about));
+        let all = rows::all(Duration::ZERO).into_iter().map(|row| (row.name, row.about));
+        let all = all.chain(scenarios::ALL.map(|it| (it.name, it.about)));
+        all.for_each(|(name, about)| println!("{name:<9} {about}"));
         return Ok(true);
     }
     machine::raise_open_files()?;
     let facts = Facts::gather();
+    let (rows, scenarios) = chosen(flags)?;
     let plan = Plan {
         contenders: contenders(flags),
-        rows: chosen_rows(flags)?,
+        rows,
+        scenarios,
         rounds: flags.runs,
         pinned: !flags.unpinned,
     };
     flags.bar.iter().try_for_each(|bar| bar.check(&plan))?;
     let samples = compare::run(&plan, |sample| report(flags, &plan, sample))?;
-    let figures = Figures { plan: &plan, samples: &samples };
+    let readings = compare::run_scenarios(&plan, |reading| report_scenario(flags, &plan, reading))?;
+    let figures = Figures { plan: &plan, samples: &samples, readings: &readings };
     let verdicts: Vec<_> = flags.bar.iter().map(|bar| bar.judge(figures)).collect();
     if flags.json {
         println!("{}", table::json(figures));
@@ -122,13 +130,53 @@ fn contenders(flags: &Flags) -> Vec<Contender> {
     started.chain(flags.broker.iter().cloned().map(Contender::External)).collect()
 }
 
-fn chosen_rows(flags: &Flags) -> Result<Vec<Row>, Error> {
+/// What --rows names: loads, and scenarios.
+fn chosen(flags: &Flags) -> Result<(Vec<Row>, Vec<Scenario>), Error> {
     let time = Duration::try_from_secs_f64(flags.seconds)
         .map_err(|_| Error::Usage(format!("--seconds {}: above 0, like 2", flags.seconds)))?;
     let all = rows::all(time);
-    let find = |name: &String| all.iter().find(|row| row.name == *name).copied();
-    let unknown = |name| Error::Usage(format!("--rows {name}: no such row; see --list"));
-    flags.rows.iter().map(|name| find(name).ok_or_else(|| unknown(name))).collect()
+    let (mut rows, mut scenarios) = (Vec::new(), Vec::new());
+    for name in &flags.rows {
+        if let Some(row) = all.iter().find(|row| row.name == *name) {
+            rows.push(*row);
+        } else if let Some(scenario) = scenarios::ALL.iter().find(|it| it.name == *name) {
+            scenarios.push(scenario.sized(time));
+        } else {
+            return Err(Error::Usage(format!("--rows {name}: no such row; see --list")));
+        }
+    }
+    Ok((rows, scenarios))
+}
+
+/// The same as [`report`] for a scenario.
+fn report_scenario(flags: &Flags, plan: &Plan, reading: &Reading) {
+    let Some(scenario) = plan.scenarios.get(reading.scenario) else { return };
+    let broker = plan.contenders.get(reading.contender).map(|it| it.name()).unwrap_or_default();
+    let (name, round) = (scenario.name, reading.round);
+    if flags.json {
+        let named = reading.result.as_ref().ok().map(|figures| {
+            let named = scenario.figures.iter().zip(figures);
+            named
+                .map(|(name, figure)| ((*name).to_owned(), serde_json::json!(figure)))
+                .collect::<serde_json::Map<_, _>>()
+        });
+        let failure = reading.result.as_ref().err();
+        let line = serde_json::json!({
+            "scenario": name, "broker": broker, "round": round, "figures": named, "failure": failure
+        });
+        println!("{line}");
+        return;
+    }
+    let told = match &reading.result {
+        Ok(figures) => {
+            let each = scenario.figures.iter().zip(figures).filter_map(|(name, figure)| {
+                figure.map(|figure| format!("{} {name}", three_digits(figure)))
+            });
+            each.collect::<Vec<_>>().join(", ")
+        }
+        Err(why) => format!("failed: {}", why.lines().next().unwrap_or_default()),
+    };
+    eprintln!("{name:<9} {broker:<10} run {}: {told}", round + 1);
 }
 
 /// One line as each run ends: in JSON for programs, otherwise to show that something happens.

@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use surewire_benches::Error;
 use surewire_benches::broker::Software;
 use surewire_benches::durable::{self, Durability, Paced, Plan, Saturated};
 use surewire_benches::stats::Spread;
+use surewire_load::Error;
 
 /// The least share of its time that the committer is inside a sync at saturation.
 const SHARE: f64 = 0.8;

@@ -10,13 +10,13 @@ use surewire_benches::compare::contender::Choice;
 use surewire_benches::compare::programs::Programs;
 use surewire_benches::grow::{self, Curve, Plan, curves, output};
 use surewire_benches::report::facts::Facts;
-use surewire_benches::{Error, machine};
+use surewire_load::{Error, machine};
 
 /// Measures curves: what a broker costs while something grows, step by step. Writes a picture of
 /// every figure, the figures as CSV and JSON, and a page (index.html) with all of it.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
-  grow                                      (Surewire, all curves, 3 rounds: about 6 minutes)
+  grow                                      (Surewire, all curves, 3 rounds: about 12 minutes)
   grow --quick --folder /tmp/try            (a smoke run: about 10 seconds)
   grow --brokers surewire,mosquitto --curves connections
 The time grows with brokers and rounds. A load that stalls is given up after 10 seconds.")]
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
 
 fn run(flags: &Flags) -> Result<(), Error> {
     if flags.list {
-        curves::all().iter().for_each(|curve| println!("{:<12} {}", curve.name, curve.about));
+        curves::all().iter().for_each(|curve| println!("{:<13} {}", curve.name, curve.about));
         return Ok(());
     }
     machine::raise_open_files()?;

@@ -9,9 +9,9 @@ use clap::Parser;
 use surewire_benches::broker::{Broker, Software};
 use surewire_benches::certificate::{self, Certificate};
 use surewire_benches::idle::{self, Row};
-use surewire_benches::process::Process;
 use surewire_benches::transport::{Route, Transport};
-use surewire_benches::{Error, machine};
+use surewire_load::process::Process;
+use surewire_load::{Error, machine};
 
 /// Opens many idle connections, each with one subscription, and prints how much resident
 /// memory each of them costs the broker.
@@ -31,6 +31,9 @@ struct Flags {
     /// Connections to hold
     #[arg(long, default_value_t = 10_000)]
     connections: u32,
+    /// Keep Alive of the connections; 0 turns it off [default: 0, and 60 for rumqttd, which refuses 0]
+    #[arg(long, value_name = "SECONDS")]
+    keep_alive: Option<u16>,
     /// What carries the packets: any of tcp, ws, tls, wss
     #[arg(long, value_enum, value_delimiter = ',', default_value = "tcp")]
     rows: Vec<Transport>,
@@ -95,7 +98,8 @@ fn running(flags: &Flags, addr: SocketAddr, broker: &Process) -> Result<Row, Err
     };
     let tls = flags.tls_ca.as_deref().map(certificate::trusting_file).transpose()?;
     let route = Route { transport, tls, server_name: flags.tls_name.clone() };
-    let row = idle::measure(addr, broker, &route, flags.connections)?;
+    let keep_alive = flags.keep_alive.unwrap_or(0);
+    let row = idle::measure(addr, broker, &route, flags.connections, keep_alive)?;
     print(flags, &row);
     Ok(row)
 }
@@ -106,7 +110,9 @@ fn started(flags: &Flags, transport: Transport) -> Result<Row, Error> {
     let broker = Broker::start(flags.software, &program, transport, Some(&certificate))?;
     let tls = Some(certificate::trusting(certificate.certificate_pem.as_bytes())?);
     let route = Route { transport, tls, server_name: None };
-    let row = idle::measure(broker.addr(), &broker.process(), &route, flags.connections)?;
+    let keep_alive = flags.keep_alive.unwrap_or(flags.software.least_keep_alive_seconds());
+    let (addr, process) = (broker.addr(), broker.process());
+    let row = idle::measure(addr, &process, &route, flags.connections, keep_alive)?;
     print(flags, &row);
     Ok(row)
 }

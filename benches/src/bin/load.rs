@@ -4,33 +4,33 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use surewire_benches::load::flags::Flags;
-use surewire_benches::process::Process;
-use surewire_benches::{Error, load, machine};
+use surewire_load::cli::{self, EXIT_NOT_CLEAN, EXIT_NOT_MEASURED};
 
-fn main() -> ExitCode {
-    match run(&Flags::parse()) {
-        Ok(clean) if clean => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("load: {error}");
-            ExitCode::from(2)
-        }
-    }
+/// Puts load on a broker, checks that each message arrives once and in order, and says how fast
+/// that was and what it cost.
+#[derive(Debug, Parser)]
+#[command(after_help = "Examples:
+  load fanin --clients 100 --pid $(pidof mosquitto)
+  load pairs --qos 1 --messages 200000 --json
+  load fanout --clients 500 --rate 100 --seconds 5     (open loop: prints latencies)
+  load wildcard --filler-subscriptions 1000000 --pid $(pidof surewire)
+  load retained --messages 100000 --pid $(pidof surewire)
+
+`load SCENARIO --help` tells the flags of a scenario.")]
+struct Flags {
+    #[command(flatten)]
+    args: cli::Args,
 }
 
-/// Whether every message arrived once and in order.
-fn run(flags: &Flags) -> Result<bool, Error> {
-    machine::raise_open_files()?;
-    if let Some(core) = flags.core {
-        machine::pin_to(core)?;
+fn main() -> ExitCode {
+    match cli::run(&Flags::parse().args) {
+        Ok(report) => {
+            println!("{report}");
+            if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_NOT_CLEAN) }
+        }
+        Err(error) => {
+            eprintln!("load: {error}");
+            ExitCode::from(EXIT_NOT_MEASURED)
+        }
     }
-    let broker = flags.pid.map(Process::new);
-    let outcome = load::run(flags.broker, &flags.workload()?, broker.as_ref())?;
-    if flags.json {
-        println!("{}", outcome.to_json());
-    } else {
-        println!("{outcome}");
-    }
-    Ok(outcome.tally.is_clean())
 }

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
-use surewire_benches::{machine, relay};
+use surewire_benches::relay;
+use surewire_load::machine;
 
 /// Passes packets on without understanding them: the least that moving bytes costs on this
 /// machine. Serves the load generator only, until it is ended.

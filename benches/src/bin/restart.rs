@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use surewire_benches::Error;
 use surewire_benches::broker::Software;
 use surewire_benches::restart::{self, Outcome};
+use surewire_load::Error;
 
 /// The longest that a restart may take, in s.
 const RESTART: f64 = 60.0;

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use clap::Parser;
 use surewire_benches::broker::{Broker, Software};
-use surewire_benches::process::Process;
 use surewire_benches::slow::{self, Plan, Run, Verdict};
 use surewire_benches::transport::Transport;
-use surewire_benches::wire::Qos;
-use surewire_benches::{Error, machine};
+use surewire_load::process::Process;
+use surewire_load::wire::Qos;
+use surewire_load::{Error, machine};
 
 /// Publishes at a steady rate to many subscribers, in turn with all of them reading and with
 /// one of them stuck, and compares the delays of the others and the broker's memory.

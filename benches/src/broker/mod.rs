@@ -16,15 +16,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use surewire_load::process::Process;
+use surewire_load::wire::Version;
+use surewire_load::{Error, machine};
 use tempfile::TempDir;
 
 use self::setup::Setup;
 pub use self::software::Software;
 use crate::certificate::Certificate;
 use crate::histograms::{self, Line};
-use crate::process::Process;
 use crate::transport::Transport;
-use crate::{Error, machine};
 
 const START_LIMIT: Duration = Duration::from_secs(10);
 /// The same with much to read first.
@@ -131,6 +132,15 @@ impl Broker {
     #[must_use]
     pub const fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Where it listens for clients of this version: rumqttd has a listener for each.
+    #[must_use]
+    pub fn addr_for(&self, version: Version) -> SocketAddr {
+        match (self.software, version) {
+            (Software::Rumqttd, Version::V5) => self.management,
+            _ => self.addr,
+        }
     }
 
     /// Where Surewire's management interface listens, for [`USER`] with [`PASSWORD`].

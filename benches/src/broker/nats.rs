@@ -3,7 +3,8 @@
 
 use std::process::Command;
 
-use crate::Error;
+use surewire_load::Error;
+
 use crate::broker::setup::{Setup, WINDOW};
 use crate::transport::Transport;
 

@@ -1,9 +1,11 @@
 //! rumqttd 0.20, the other broker in Rust. Its window is 100 whatever the file says: what is
 //! called `max_inflight_count` there bounds the packets that it takes in one go.
 
+use std::net::SocketAddr;
 use std::process::Command;
 
-use crate::Error;
+use surewire_load::Error;
+
 use crate::broker::setup::Setup;
 use crate::transport::Transport;
 
@@ -21,7 +23,7 @@ pub(super) fn configure(command: &mut Command, setup: &Setup<'_>) -> Result<(), 
 /// The router's figures are those of the file that the program writes itself. After each
 /// connection it would pause for a millisecond unless told not to.
 fn config(setup: &Setup<'_>) -> String {
-    let addr = setup.addr;
+    let listeners = listener("v4", setup.addr) + &listener("v5", setup.spare);
     format!(
         "id = 0\n\
          [router]\n\
@@ -30,11 +32,17 @@ fn config(setup: &Setup<'_>) -> String {
          max_outgoing_packet_count = 200\n\
          max_segment_size = 104857600\n\
          max_segment_count = 10\n\
-         [v4.1]\n\
-         name = \"v4-1\"\n\
+         {listeners}"
+    )
+}
+
+fn listener(version: &str, addr: SocketAddr) -> String {
+    format!(
+        "[{version}.1]\n\
+         name = \"{version}-1\"\n\
          listen = \"{addr}\"\n\
          next_connection_delay_ms = 0\n\
-         [v4.1.connections]\n\
+         [{version}.1.connections]\n\
          connection_timeout_ms = 60000\n\
          max_payload_size = {MAX_PACKET}\n\
          max_inflight_count = 100\n\

@@ -4,7 +4,8 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use crate::Error;
+use surewire_load::Error;
+
 use crate::transport::Transport;
 
 /// Messages of QoS 1 and 2 in flight to one client, wherever a configuration can say so: the
@@ -18,7 +19,7 @@ pub(super) struct Setup<'a> {
     pub(super) dir: &'a Path,
     /// Where MQTT is to listen.
     pub(super) addr: SocketAddr,
-    /// For a second listener: Surewire's management interface, the one that mosquitto asks for
+    /// For a second listener: Surewire's management interface, rumqttd's for MQTT 5.0, the one that mosquitto asks for
     /// beside one of WebSocket, and that of NATS's own protocol.
     pub(super) spare: SocketAddr,
     /// What carries the packets.

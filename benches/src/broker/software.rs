@@ -4,7 +4,8 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::Error;
+use surewire_load::Error;
+
 use crate::broker::setup::Setup;
 use crate::broker::{mosquitto, nats, rumqttd, surewire};
 
@@ -34,6 +35,16 @@ impl Software {
             Self::Rumqttd => "rumqttd",
             Self::Nats => "nats",
             Self::Relay => "relay",
+        }
+    }
+
+    /// The Keep Alive that its clients need, in seconds: none, but rumqttd takes nobody who has
+    /// none.
+    #[must_use]
+    pub const fn least_keep_alive_seconds(self) -> u16 {
+        match self {
+            Self::Rumqttd => 60,
+            Self::Surewire | Self::Mosquitto | Self::Nats | Self::Relay => 0,
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-use crate::Error;
+use surewire_load::Error;
+
 use crate::broker::setup::{Setup, WINDOW};
 use crate::broker::{PASSWORD, USER};
 

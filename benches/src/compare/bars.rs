@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::Error;
+use surewire_load::Error;
+
 use crate::compare::Plan;
 use crate::compare::figures::Figures;
 use crate::stats::Spread;
@@ -112,7 +113,7 @@ mod tests {
     fn the_first_broker_is_judged_by_its_median() {
         let (plan, samples) = (plan("fanin0", &[Surewire, Relay]), samples());
         let judge = |bar: &str, samples| {
-            bar.parse::<Bar>().unwrap().judge(Figures { plan: &plan, samples })
+            bar.parse::<Bar>().unwrap().judge(Figures { plan: &plan, samples, readings: &[] })
         };
         assert!(judge("fanin0=0.25", &samples).is_kept());
         let missed = judge("fanin0=0.2", &samples);

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::ValueEnum;
+use surewire_load::process::Process;
+use surewire_load::wire::{Qos, Version};
+use surewire_load::{Error, Shape, Workload};
 
-use crate::Error;
 use crate::broker::{Broker, Software, Start};
 use crate::compare::rows::Row;
-use crate::load::Shape;
-use crate::process::Process;
+use crate::compare::scenarios::Scenario;
 use crate::transport::Transport;
-use crate::wire::Qos;
 
 /// A broker to compare.
 #[derive(Debug, Clone)]
@@ -70,6 +70,15 @@ impl Contender {
         matches!(self, Self::Started { choice, .. } if choice.software == Software::Relay)
     }
 
+    /// The Keep Alive that its clients need, in seconds; 0 turns it off.
+    #[must_use]
+    pub const fn keep_alive_seconds(&self) -> u16 {
+        match self {
+            Self::Started { choice, .. } => choice.software.least_keep_alive_seconds(),
+            Self::External(_) => 0,
+        }
+    }
+
     /// What its program says about its version, if it can be asked.
     #[must_use]
     pub fn version(&self) -> Option<String> {
@@ -79,12 +88,24 @@ impl Contender {
         }
     }
 
-    /// Whether the row makes sense for it. The relay can return acknowledgements only where a
-    /// subscriber has one publisher and the other way round.
+    /// Whether the row makes sense for it. The relay knows no wildcards, no groups and no 5.0, has
+    /// one subscription a connection, and can return acknowledgements only where a subscriber has
+    /// one publisher and the other way round. nats-server knows no groups and no 5.0.
     #[must_use]
     pub fn can_run(&self, row: &Row) -> bool {
-        let Row { workload, .. } = row;
-        !self.is_relay() || workload.qos == Qos::AtMostOnce || workload.shape == Shape::Pairs
+        let workload = &row.workload;
+        let Self::Started { choice, .. } = self else { return true };
+        match choice.software {
+            Software::Surewire | Software::Mosquitto | Software::Rumqttd => true,
+            Software::Nats => workload.version != Version::V5 && workload.shape != Shape::Shared,
+            Software::Relay => relay_can_run(workload),
+        }
+    }
+
+    /// Whether the scenario makes sense for it: the relay keeps nothing but connections.
+    #[must_use]
+    pub fn can_keep(&self, scenario: &Scenario) -> bool {
+        !self.is_relay() || scenario.name == "connect"
     }
 
     /// Starts it, if it is one to start.
@@ -103,12 +124,31 @@ impl Contender {
     }
 }
 
+fn relay_can_run(workload: &Workload) -> bool {
+    let understood = workload.version == Version::V3_1_1 && workload.filler_subscriptions == 0;
+    understood
+        && match workload.shape {
+            Shape::Pairs => true,
+            Shape::Fanin | Shape::Fanout => workload.qos == Qos::AtMostOnce,
+            Shape::Wildcard | Shape::Shared => false,
+        }
+}
+
 impl Running {
     /// Where it listens.
     #[must_use]
     pub const fn addr(&self) -> SocketAddr {
         match self {
             Self::Started(broker) => broker.addr(),
+            Self::External(external) => external.addr,
+        }
+    }
+
+    /// Where it listens for clients of this version.
+    #[must_use]
+    pub fn addr_for(&self, version: Version) -> SocketAddr {
+        match self {
+            Self::Started(broker) => broker.addr_for(version),
             Self::External(external) => external.addr,
         }
     }
@@ -211,6 +251,8 @@ mod tests {
         let all = rows::all(time);
         let left_out: Vec<_> =
             all.iter().filter(|row| !relay.can_run(row)).map(|row| row.name).collect();
-        assert_eq!(left_out, ["fanin1", "fanin2", "fanout1", "fanout2"]);
+        let fans = "fanin1 fanin2 fanout1 fanout2";
+        let strange = "wild0 shared0 v5pairs1 v5fanin0 props0 under1M";
+        assert_eq!(left_out.join(" "), format!("{fans} {strange}"));
     }
 }

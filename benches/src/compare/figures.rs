@@ -1,7 +1,9 @@
 //! Medians and ratios out of the runs. A row in which a broker failed has no figures of it.
 
+use surewire_load::{Latency, Outcome};
+
+use crate::compare::scenarios::Reading;
 use crate::compare::{Plan, Sample};
-use crate::load::{Latency, Outcome};
 use crate::stats::Spread;
 
 /// One of the percentiles of a delay, in us.
@@ -12,8 +14,10 @@ pub type Percentile = fn(&Latency) -> f64;
 pub struct Figures<'a> {
     /// What was to be run.
     pub plan: &'a Plan,
-    /// What has been run.
+    /// What has been run of the loads.
     pub samples: &'a [Sample],
+    /// What has been run of the scenarios.
+    pub readings: &'a [Reading],
 }
 
 impl<'a> Figures<'a> {
@@ -93,6 +97,14 @@ impl<'a> Figures<'a> {
         clean && ratios.all(|ratio| ratio.median >= bar)
     }
 
+    /// What the further subscriptions of a row took the broker each: bytes, and us of CPU time.
+    #[must_use]
+    pub fn filler(self, row: usize, contender: usize) -> [Option<Spread>; 2] {
+        let bytes = |outcome: &Outcome| outcome.filler?.memory.map(|it| to_f64(it.bytes_each));
+        let cpu = |outcome: &Outcome| Some(1e6 / outcome.filler?.subscribed.per_cpu_second?);
+        [self.spread(row, contender, bytes), self.spread(row, contender, cpu)]
+    }
+
     fn spread(
         self,
         row: usize,
@@ -105,6 +117,11 @@ impl<'a> Figures<'a> {
         let figures = self.of(row, contender).filter_map(|sample| figure(sample.outcome()?));
         Spread::of(&figures.collect::<Vec<_>>())
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "exact to 2^53 bytes")]
+const fn to_f64(bytes: u64) -> f64 {
+    bytes as f64
 }
 
 /// CPU seconds per million messages.
@@ -133,8 +150,8 @@ pub(super) mod tests {
     use crate::broker::Software;
     use crate::compare::contender::{Choice, Contender};
     use crate::compare::rows;
-    use crate::load::{Shape, Tally};
-    use crate::wire::Qos;
+    use surewire_load::wire::{Qos, Version};
+    use surewire_load::{Shape, Tally};
 
     pub(in crate::compare) fn plan(row: &str, brokers: &[Software]) -> Plan {
         let contender = |software: &Software| {
@@ -145,6 +162,7 @@ pub(super) mod tests {
         Plan {
             contenders: brokers.iter().map(contender).collect(),
             rows: all.into_iter().filter(|it| it.name == row).collect(),
+            scenarios: Vec::new(),
             rounds: 3,
             pinned: true,
         }
@@ -155,6 +173,8 @@ pub(super) mod tests {
         let outcome = Outcome {
             shape: Shape::Fanin,
             qos: Qos::AtMostOnce,
+            version: Version::V3_1_1,
+            user_properties: 0,
             payload: 64,
             publishers: 100,
             subscribers: 1,
@@ -165,6 +185,7 @@ pub(super) mod tests {
             generator_cpu_seconds: Some(0.5),
             latency: Some(Latency { p50_us, p99_us, p999_us, max_us }),
             acknowledged: None,
+            filler: None,
         };
         Sample { row: 0, contender, round, result: Ok(outcome) }
     }
@@ -180,7 +201,7 @@ pub(super) mod tests {
     #[test]
     fn ratios_are_taken_within_a_round() {
         let (plan, samples) = (plan("fanin0", &TWO), samples());
-        let figures = Figures { plan: &plan, samples: &samples };
+        let figures = Figures { plan: &plan, samples: &samples, readings: &[] };
         assert_eq!(figures.first_to(0, 1), Some(Spread { median: 4.0, min: 4.0, max: 4.0 }));
         assert_eq!(figures.cost(0, 0), Some(Spread { median: 0.5, min: 0.5, max: 1.0 }));
         assert_eq!(figures.times_relay(0, 0), None);
@@ -190,7 +211,7 @@ pub(super) mod tests {
     fn the_cost_is_told_in_multiples_of_the_relay() {
         let plan = plan("fanin0", &[Software::Surewire, Software::Relay]);
         let samples = samples();
-        let figures = Figures { plan: &plan, samples: &samples };
+        let figures = Figures { plan: &plan, samples: &samples, readings: &[] };
         assert_eq!(figures.times_relay(0, 0).map(|it| it.median), Some(0.25));
         assert_eq!(figures.times_relay(0, 1).map(|it| it.median), Some(1.0));
     }
@@ -198,7 +219,8 @@ pub(super) mod tests {
     #[test]
     fn a_bar_is_reached_by_every_ratio_and_without_failures() {
         let (plan, mut samples) = (plan("fanin0", &TWO), samples());
-        let reaches = |samples: &[Sample], bar| Figures { plan: &plan, samples }.reaches(bar);
+        let reaches =
+            |samples: &[Sample], bar| Figures { plan: &plan, samples, readings: &[] }.reaches(bar);
         assert!(reaches(&samples, 4.0) && !reaches(&samples, 4.1));
         samples[0].result.as_mut().unwrap().tally.duplicates = 1;
         assert!(!reaches(&samples, 4.0));
@@ -208,13 +230,13 @@ pub(super) mod tests {
     fn one_failure_takes_the_figures_of_its_row_and_broker_only() {
         let (plan, mut samples) = (plan("fanin0", &TWO), samples());
         samples[2].result = Err("connection reset".into());
-        let figures = Figures { plan: &plan, samples: &samples };
+        let figures = Figures { plan: &plan, samples: &samples, readings: &[] };
         assert_eq!(figures.failure(0, 1).as_deref(), Some("failed"));
         assert_eq!((figures.cost(0, 1), figures.first_to(0, 1)), (None, None));
         assert!(figures.cost(0, 0).is_some() && figures.failure(0, 0).is_none());
         samples[2] = sample(1, 1, 4.0);
         samples[2].result.as_mut().unwrap().tally.lost = 7;
-        let figures = Figures { plan: &plan, samples: &samples };
+        let figures = Figures { plan: &plan, samples: &samples, readings: &[] };
         assert_eq!(figures.failure(0, 1).as_deref(), Some("lost 7"));
     }
 }

@@ -6,12 +6,14 @@ pub mod figures;
 pub mod page;
 pub mod programs;
 pub mod rows;
+pub mod scenarios;
 pub mod table;
+
+use surewire_load::{Error, Outcome, Workload, machine};
 
 use crate::compare::contender::{Contender, Running};
 use crate::compare::rows::Row;
-use crate::load::{self, Outcome, Workload};
-use crate::{Error, machine};
+use crate::compare::scenarios::{Reading, Scenario};
 
 /// The core that brokers run on.
 const BROKER_CORE: usize = 0;
@@ -46,6 +48,8 @@ pub struct Plan {
     pub contenders: Vec<Contender>,
     /// The loads.
     pub rows: Vec<Row>,
+    /// What is no flow of messages, after the loads.
+    pub scenarios: Vec<Scenario>,
     /// Repetitions.
     pub rounds: u32,
     /// Whether broker and generator get a core each.
@@ -82,6 +86,38 @@ pub fn run(plan: &Plan, mut on_sample: impl FnMut(&Sample)) -> Result<Vec<Sample
     Ok(samples)
 }
 
+/// Runs the scenarios of the plan, as [`run`] does the loads.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_scenarios(
+    plan: &Plan,
+    mut on_reading: impl FnMut(&Reading),
+) -> Result<Vec<Reading>, Error> {
+    let mut readings = Vec::new();
+    for (scenario_at, scenario) in plan.scenarios.iter().enumerate() {
+        let mut failed = vec![false; plan.contenders.len()];
+        for round in 0..plan.rounds {
+            for contender_at in rotated(plan.contenders.len(), round) {
+                let here = plan.contenders.get(contender_at).zip(failed.get_mut(contender_at));
+                let Some((contender, failed)) = here else { continue };
+                if *failed || !contender.can_keep(scenario) {
+                    continue;
+                }
+                let result = scenario
+                    .measure(contender, plan.pinned)
+                    .map_err(|e| in_context(e, &contender.name(), scenario.name))?;
+                *failed = result.is_err();
+                let (scenario, contender) = (scenario_at, contender_at);
+                let reading = Reading { scenario, contender, round, result };
+                on_reading(&reading);
+                readings.push(reading);
+            }
+        }
+    }
+    Ok(readings)
+}
+
 /// Sends one workload through one broker, which is started afresh: nobody inherits what another
 /// run left behind. The inner error is the broker's own.
 ///
@@ -96,7 +132,10 @@ pub fn measure(
         Ok(running) => running,
         Err(why) => return Ok(Err(why)),
     };
-    match load::run(running.addr(), workload, Some(&running.process())) {
+    let keep_alive_seconds = contender.keep_alive_seconds();
+    let workload = Workload { keep_alive_seconds, ..*workload };
+    let addr = running.addr_for(workload.version);
+    match surewire_load::run(addr, &workload, Some(&running.process())) {
         Ok(outcome) => Ok(Ok(outcome)),
         Err(error) => blame(error).map(Err),
     }

@@ -1,8 +1,8 @@
 //! A comparison as one page of HTML.
 
 use maud::{Markup, html};
+use surewire_load::Error;
 
-use crate::Error;
 use crate::compare::bars::Verdict;
 use crate::compare::figures::{Figures, Percentile};
 use crate::compare::table;
@@ -153,7 +153,7 @@ mod tests {
 
     fn page(row: &str, samples: &[Sample], bar: Option<&str>) -> String {
         let plan = plan(row, &[Surewire, Relay, Mosquitto]);
-        let figures = Figures { plan: &plan, samples };
+        let figures = Figures { plan: &plan, samples, readings: &[] };
         let bar = bar.map(|bar| bar.parse::<crate::compare::bars::Bar>().unwrap().judge(figures));
         html(figures, &Facts::gather(), bar.as_slice()).unwrap()
     }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::load::{Limit, Pacing, Shape, Workload};
-use crate::wire::Qos;
+use surewire_load::wire::{Qos, Version};
+use surewire_load::{Limit, Pacing, Shape, Workload};
 
 /// The rows that a comparison runs when nobody names any.
 pub const USUAL: [&str; 9] =
@@ -60,29 +60,32 @@ pub fn all(time: Duration) -> Vec<Row> {
         big(pairs("big0", AtMostOnce)),
         paced(fan_in("paced10k", AtMostOnce), 10_000.0, "fanin0 at 10,000 messages/s by the clock"),
         paced(fan_in("paced100k", AtMostOnce), 1e5, "fanin0 at 100,000 messages/s by the clock"),
+        row(
+            "wild0",
+            "100 pairs, 90 filters with + and 10 with #",
+            Shape::Wildcard,
+            100,
+            AtMostOnce,
+        ),
+        row("shared0", "100 publishers, a share group of 4", Shape::Shared, 100, AtMostOnce),
+        v5(pairs("v5pairs1", AtLeastOnce), 0, "pairs1 in MQTT 5.0, without properties"),
+        v5(fan_in("v5fanin0", AtMostOnce), 0, "fanin0 in MQTT 5.0, without properties"),
+        v5(fan_in("props0", AtMostOnce), 5, "fanin0 in MQTT 5.0, 5 User Properties a message"),
+        under(fan_in("under1M", AtMostOnce), time / 2),
     ]
 }
 
 /// A closed loop as the usual rows have it, publishing for `time`.
 #[must_use]
 pub const fn closed(shape: Shape, clients: u32, qos: Qos, time: Duration) -> Workload {
-    Workload {
-        shape,
-        clients,
-        qos,
-        payload: Workload::PAYLOAD,
-        window: Workload::WINDOW,
-        persistent: false,
-        pacing: Pacing::Closed { outstanding: outstanding(shape), burst: Workload::BURST },
-        limit: Limit::Time(time),
-        patience: Workload::PATIENCE,
-    }
+    let pacing = Pacing::Closed { outstanding: outstanding(shape), burst: Workload::BURST };
+    Workload { qos, pacing, limit: Limit::Time(time), ..Workload::new(shape, clients) }
 }
 
 /// Few enough that no broker drops QoS 0: a fan-out holds them once for each subscriber.
 const fn outstanding(shape: Shape) -> u64 {
     match shape {
-        Shape::Fanin | Shape::Pairs => Workload::OUTSTANDING,
+        Shape::Fanin | Shape::Pairs | Shape::Wildcard | Shape::Shared => Workload::OUTSTANDING,
         Shape::Fanout => 100,
     }
 }
@@ -103,6 +106,20 @@ fn big(mut row: Row) -> Row {
     row.about = "100 pairs, payloads of 16 KiB";
     row.workload.payload = 16 << 10;
     row.workload.pacing = Pacing::Closed { outstanding: 1_000, burst: 4 };
+    row
+}
+
+const fn v5(mut row: Row, user_properties: u16, about: &'static str) -> Row {
+    row.about = about;
+    row.workload.version = Version::V5;
+    row.workload.user_properties = user_properties;
+    row
+}
+
+const fn under(mut row: Row, time: Duration) -> Row {
+    row.about = "fanin0 under 1,000,000 subscriptions that match nothing, for half the time";
+    row.workload.filler_subscriptions = 1_000_000;
+    row.workload.limit = Limit::Time(time);
     row
 }
 

@@ -4,8 +4,9 @@ use std::fmt::Write;
 
 use crate::compare::figures::{Figures, Percentile};
 use crate::compare::rows::Row;
+use crate::compare::scenarios::{self, Reading};
 use crate::compare::{Plan, Sample};
-use crate::report::number::{grouped, percent, ratio, time_us};
+use crate::report::number::{grouped, percent, ratio, three_digits, time_us};
 use crate::report::table::Table;
 use crate::stats::Spread;
 
@@ -26,7 +27,8 @@ pub fn text(figures: Figures<'_>) -> String {
 #[must_use]
 pub fn tables(figures: Figures<'_>) -> Vec<Table> {
     let all = [rates(figures), ratios(figures), times_relay(figures), delays(figures)];
-    all.into_iter().flatten().filter(|table| !table.rows.is_empty()).collect()
+    let all = all.into_iter().flatten().chain([kept(figures)]);
+    all.filter(|table| !table.rows.is_empty()).collect()
 }
 
 /// The medians as JSON: one object a row, with one entry a broker.
@@ -35,6 +37,7 @@ pub fn json(figures: Figures<'_>) -> serde_json::Value {
     let plan = figures.plan;
     let rows = plan.rows.iter().enumerate().map(|(row_at, row)| {
         let brokers = plan.contenders.iter().enumerate().map(|(at, contender)| {
+            let [filler_bytes, filler_cpu_us] = figures.filler(row_at, at);
             let entry = serde_json::json!({
                 "messages_per_cpu_second": figures.rate(row_at, at),
                 "cpu_seconds_per_million": figures.cost(row_at, at),
@@ -42,6 +45,8 @@ pub fn json(figures: Figures<'_>) -> serde_json::Value {
                 "cost_times_relay": figures.times_relay(row_at, at),
                 "p50_us": figures.delay(row_at, at, |latency| latency.p50_us),
                 "p99_us": figures.delay(row_at, at, |latency| latency.p99_us),
+                "bytes_a_further_subscription": filler_bytes,
+                "cpu_us_a_further_subscription": filler_cpu_us,
                 "failure": figures.failure(row_at, at),
             });
             (contender.name(), entry)
@@ -49,7 +54,23 @@ pub fn json(figures: Figures<'_>) -> serde_json::Value {
         let brokers: serde_json::Map<_, _> = brokers.collect();
         serde_json::json!({ "row": row.name, "about": row.about, "brokers": brokers })
     });
-    rows.collect()
+    rows.chain(json_scenarios(figures)).collect()
+}
+
+/// The same for scenarios: each broker has an object with the figures by name.
+fn json_scenarios(figures: Figures<'_>) -> impl Iterator<Item = serde_json::Value> {
+    let plan = figures.plan;
+    plan.scenarios.iter().enumerate().map(move |(at, scenario)| {
+        let brokers = plan.contenders.iter().enumerate().map(|(place, contender)| {
+            let all = scenario.figures.iter().enumerate().map(|(figure, name)| {
+                let spread = scenarios::spread(figures.readings, at, place, figure);
+                ((*name).to_owned(), serde_json::json!(spread))
+            });
+            (contender.name(), serde_json::Value::Object(all.collect()))
+        });
+        let brokers: serde_json::Map<_, _> = brokers.collect();
+        serde_json::json!({ "scenario": scenario.name, "about": scenario.about, "brokers": brokers })
+    })
 }
 
 fn rates(figures: Figures<'_>) -> Option<Table> {
@@ -107,6 +128,53 @@ fn delays(figures: Figures<'_>) -> Option<Table> {
     Some(Table { title: title.to_owned(), head, rows })
 }
 
+/// What is kept and who comes and goes: a line for each figure.
+fn kept(figures: Figures<'_>) -> Table {
+    let Plan { contenders, scenarios, rows, .. } = figures.plan;
+    let names = contenders.iter().map(|it| it.name());
+    let head = ["scenario".to_owned(), "figure".to_owned()].into_iter().chain(names).collect();
+    let title = "Scenarios: median, and (highest - lowest) / median; CPU time is the broker's";
+    let line = |name: &str, figure: &str, cell: &dyn Fn(usize) -> String| {
+        let cells = (0..contenders.len()).map(cell);
+        [name.to_owned(), figure.to_owned()].into_iter().chain(cells).collect::<Vec<_>>()
+    };
+    let mut lines = Vec::new();
+    for (at, scenario) in scenarios.iter().enumerate() {
+        for (figure, about) in scenario.figures.iter().enumerate() {
+            lines.push(line(scenario.name, about, &|contender| {
+                let spread = scenarios::spread(figures.readings, at, contender, figure);
+                spread.map_or_else(|| absent_reading(figures, at, contender), few)
+            }));
+        }
+    }
+    for (row, Row { name, .. }) in has_filler(rows) {
+        for (figure, about) in FILLER.iter().enumerate() {
+            lines.push(line(name, about, &|contender| {
+                let spread = figures.filler(row, contender).get(figure).copied().flatten();
+                spread.map_or_else(|| absent(figures, row, contender), few)
+            }));
+        }
+    }
+    Table { title: title.to_owned(), head, rows: lines }
+}
+
+/// What [`Figures::filler`] tells.
+const FILLER: [&str; 2] = ["bytes a further subscription", "CPU us a further subscription"];
+
+fn has_filler(rows: &[Row]) -> impl Iterator<Item = (usize, &Row)> {
+    rows.iter().enumerate().filter(|(_, row)| row.workload.filler_subscriptions > 0)
+}
+
+fn few(figure: Spread) -> String {
+    format!("{} {:>6}", three_digits(figure.median), format!("({})", percent(figure)))
+}
+
+fn absent_reading(figures: Figures<'_>, scenario: usize, contender: usize) -> String {
+    let failed =
+        |it: &Reading| (it.scenario, it.contender) == (scenario, contender) && it.result.is_err();
+    if figures.readings.iter().any(failed) { "failed".into() } else { "-".into() }
+}
+
 /// The rows of a plan that are paced or are not, each with its name in front.
 fn rows_of(plan: &Plan, paced: bool, cells: impl Fn(usize) -> Vec<String>) -> Vec<Vec<String>> {
     let rows = plan.rows.iter().enumerate().filter(|(_, row)| row.is_paced() == paced);
@@ -144,6 +212,14 @@ pub fn complaints(figures: Figures<'_>) -> Vec<String> {
             }
         }
     }
+    for reading in figures.readings {
+        let scenario = figures.plan.scenarios.get(reading.scenario).map_or("", |it| it.name);
+        let broker = figures.plan.contenders.get(reading.contender).map(|it| it.name());
+        if let Err(why) = &reading.result {
+            let (broker, run) = (broker.unwrap_or_default(), reading.round + 1);
+            lines.push(format!("! {broker} in {scenario}, run {run}: {}", why.trim_end()));
+        }
+    }
     lines
 }
 
@@ -170,7 +246,7 @@ mod tests {
     use crate::compare::figures::tests::{TWO, plan, sample, samples};
 
     fn shown(row: &str, samples: &[Sample]) -> String {
-        text(Figures { plan: &plan(row, &TWO), samples })
+        text(Figures { plan: &plan(row, &TWO), samples, readings: &[] })
     }
 
     #[test]
@@ -185,7 +261,7 @@ mod tests {
     #[test]
     fn with_the_relay_the_cost_is_told_in_its_multiples() {
         let (plan, samples) = (plan("fanin0", &[Surewire, Relay]), samples());
-        let text = text(Figures { plan: &plan, samples: &samples });
+        let text = text(Figures { plan: &plan, samples: &samples, readings: &[] });
         let (_, table) = text.split_once("cost x relay").unwrap();
         assert!(table.contains("0.25 (0.25 to 0.25)  1.00 (1.00 to 1.00)"), "{text}");
     }
@@ -218,9 +294,27 @@ mod tests {
     }
 
     #[test]
+    fn a_scenario_has_a_line_for_each_figure() {
+        let mut plan = plan("fanin0", &TWO);
+        plan.scenarios = scenarios::ALL.into_iter().filter(|it| it.name == "churn").collect();
+        let reading = |contender, result| Reading { scenario: 0, contender, round: 0, result };
+        let readings = [
+            reading(0, Ok(vec![Some(65.4), Some(4_000.0)])),
+            reading(1, Err("it closed a connection".into())),
+        ];
+        let figures = Figures { plan: &plan, samples: &[], readings: &readings };
+        let text = text(figures);
+        assert!(text.contains("cycles/s  4,000  (0 %)     failed\n"), "{text}");
+        assert!(text.contains("CPU us a cycle   65.4  (0 %)     failed\n"), "{text}");
+        assert!(text.ends_with("! mosquitto in churn, run 1: it closed a connection\n"), "{text}");
+        let json = json(figures);
+        assert_eq!(json[1]["brokers"]["surewire"]["cycles/s"]["median"], 4_000.0);
+    }
+
+    #[test]
     fn a_row_nobody_ran_shows_dashes() {
         let plan = plan("fanin0", &[Surewire, Mosquitto]);
-        let text = text(Figures { plan: &plan, samples: &[] });
+        let text = text(Figures { plan: &plan, samples: &[], readings: &[] });
         let rows: Vec<_> = text.lines().filter(|line| line.starts_with("fanin0")).collect();
         let cells = |line: &str| line.split_whitespace().count();
         assert_eq!(rows.iter().map(|row| cells(row)).collect::<Vec<_>>(), [3, 2], "{text}");

@@ -8,9 +8,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use rustix::fs::{FallocateFlags, fallocate};
-
-use crate::Error;
-use crate::load::Latency;
+use surewire_load::{Error, Latency};
 
 /// Bytes of the file that is written, as long as one of the log.
 const FILE: u64 = 16 << 20;

@@ -5,14 +5,14 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use surewire_load::wire::Qos;
+use surewire_load::{Error, Latency, Limit, Outcome, Pacing, Shape, Workload, machine};
+
 use super::{Plan, to_f64};
 use crate::broker::Broker;
 use crate::histograms::Line;
 use crate::http::Http;
-use crate::load::{self, Latency, Limit, Outcome, Pacing, Shape, Workload};
 use crate::metrics::Page;
-use crate::wire::Qos;
-use crate::{Error, machine};
 
 /// What an acknowledged message survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -109,7 +109,7 @@ pub fn saturated(plan: &Plan, durability: Durability) -> Result<Saturated, Error
     let pacing = Pacing::Closed { outstanding, burst: Workload::BURST };
     let workload = workload(plan, plan.pairs, pacing);
     let watcher = watch(broker.management(), plan.time);
-    let outcome = clean(load::run(broker.addr(), &workload, Some(&broker.process()))?)?;
+    let outcome = clean(surewire_load::run(broker.addr(), &workload, Some(&broker.process()))?)?;
     let watched = watcher.join().map_err(|_| Error::Broker("no metrics".into()))??;
     let committer = match durability {
         Durability::Power => Some(committer(&watched)?),
@@ -144,7 +144,7 @@ pub fn loaded(plan: &Plan, durability: Durability, rate: f64) -> Result<Paced, E
 fn paced(plan: &Plan, durability: Durability, pairs: u32, rate: f64) -> Result<Paced, Error> {
     let broker = machine::on_core(0, 1, || start(plan, durability))?;
     let workload = workload(plan, pairs, Pacing::Open { rate });
-    let outcome = clean(load::run(broker.addr(), &workload, None)?)?;
+    let outcome = clean(surewire_load::run(broker.addr(), &workload, None)?)?;
     let messages_per_second = outcome.messages_per_second();
     let acknowledged = outcome.acknowledged;
     let acknowledged =
@@ -171,15 +171,13 @@ fn start(plan: &Plan, durability: Durability) -> Result<Broker, Error> {
 
 fn workload(plan: &Plan, clients: u32, pacing: Pacing) -> Workload {
     Workload {
-        shape: Shape::Pairs,
-        clients,
         qos: Qos::AtLeastOnce,
         payload: plan.payload,
         window: plan.window,
         persistent: true,
         pacing,
         limit: Limit::Time(plan.time),
-        patience: Workload::PATIENCE,
+        ..Workload::new(Shape::Pairs, clients)
     }
 }
 

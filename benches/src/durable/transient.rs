@@ -5,14 +5,14 @@ use std::path::Path;
 use std::time::SystemTime;
 use std::{fmt, fs, io};
 
+use surewire_load::dial::{self, Target};
+use surewire_load::wire::Qos;
+use surewire_load::{Error, Limit, Shape, Workload, machine};
+
 use super::Plan;
 use crate::broker::Broker;
-use crate::dial::{self, Target};
 use crate::http::Http;
-use crate::load::{self, Limit, Pacing, Shape, Workload};
 use crate::metrics::Page;
-use crate::wire::Qos;
-use crate::{Error, machine};
 
 /// What a run of transient traffic left.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
@@ -58,17 +58,12 @@ fn one(plan: &Plan, broker: &Broker, http: &mut Http, qos: Qos) -> Result<Transi
     let files = || look(&broker.data_dir()).map_err(Error::system("read the data directory"));
     let (before, page) = (files()?, Page::read(http)?);
     let workload = Workload {
-        shape: Shape::Pairs,
-        clients: plan.pairs,
         qos,
         payload: plan.payload,
-        window: Workload::WINDOW,
-        persistent: false,
-        pacing: Pacing::Closed { outstanding: Workload::OUTSTANDING, burst: Workload::BURST },
         limit: Limit::Time(plan.time),
-        patience: Workload::PATIENCE,
+        ..Workload::new(Shape::Pairs, plan.pairs)
     };
-    let outcome = load::run(broker.addr(), &workload, None)?;
+    let outcome = surewire_load::run(broker.addr(), &workload, None)?;
     let written_bytes = Page::read(http)?.growth(&page, "surewire_store_written_bytes_total")?;
     let files_untouched = files()? == before;
     Ok(Transient { qos, delivered: outcome.tally.received, written_bytes, files_untouched })

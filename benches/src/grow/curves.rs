@@ -1,13 +1,14 @@
 //! The curves. A further one is an entry in [`all`] and a function that measures one step.
 
+use surewire_load::wire::Qos;
+use surewire_load::{Error, Outcome, Pacing, Shape, Workload, scenario};
+
 use crate::broker::Software;
 use crate::compare::contender::{Choice, Contender};
-use crate::compare::{self, rows};
+use crate::compare::{self, rows, scenarios};
 use crate::grow::{Bench, Curve, Failure, Figure, Slope};
 use crate::idle;
-use crate::load::{Outcome, Pacing, Shape, Workload};
 use crate::transport::Route;
-use crate::wire::Qos;
 
 const CPU_EACH: Figure = Figure {
     name: "cpu_us_per_message",
@@ -21,7 +22,7 @@ const THROUGHPUT: Figure =
 /// Every curve, in the order in which they run.
 #[must_use]
 pub fn all() -> Vec<Curve> {
-    vec![CONNECTIONS, SUBSCRIBERS, PAYLOAD, WORKERS]
+    vec![CONNECTIONS, SUBSCRIBERS, SUBSCRIPTIONS, RETAINED, LEVELS, PAYLOAD, WORKERS]
 }
 
 const CONNECTIONS: Curve = Curve {
@@ -61,6 +62,72 @@ const SUBSCRIBERS: Curve = Curve {
     measure: subscribers,
 };
 
+const SUBSCRIPTIONS: Curve = Curve {
+    name: "subscriptions",
+    about: "100 publishers to one subscriber, QoS 0, under subscriptions that match nothing",
+    grows: "further subscriptions",
+    steps: &[1_000, 10_000, 100_000, 1_000_000, 5_000_000],
+    quick: &[1_000, 10_000],
+    log: true,
+    figures: &[
+        Figure {
+            name: "memory_bytes",
+            about: "bytes of memory, the empty broker's included",
+            log: true,
+            slope: Some(Slope { factor: 1.0, unit: "bytes a subscription" }),
+        },
+        CPU_EACH,
+    ],
+    needs_all_cores: false,
+    measure: subscriptions,
+};
+
+const RETAINED: Curve = Curve {
+    name: "retained",
+    about: "retained messages of QoS 0, replayed to one subscriber",
+    grows: "retained messages",
+    steps: &[1_000, 10_000, 100_000, 1_000_000],
+    quick: &[1_000, 10_000],
+    log: true,
+    figures: &[
+        Figure {
+            name: "memory_bytes",
+            about: "bytes of memory, the empty broker's included",
+            log: true,
+            slope: Some(Slope { factor: 1.0, unit: "bytes a retained message" }),
+        },
+        Figure {
+            name: "replayed_per_second",
+            about: "messages replayed/s",
+            log: true,
+            slope: None,
+        },
+        Figure {
+            name: "replay_cpu_us_per_message",
+            about: "us of CPU time per replayed message",
+            log: true,
+            slope: None,
+        },
+    ],
+    needs_all_cores: false,
+    measure: retained,
+};
+
+const LEVELS: Curve = Curve {
+    name: "levels",
+    about: "100 publishers to one subscriber, QoS 0, topics of many levels",
+    grows: "levels of the topic",
+    steps: &[1, 2, 4, 8, 16, 32, 64],
+    quick: &[1, 8, 64],
+    log: true,
+    figures: &[
+        Figure { slope: Some(Slope { factor: 1e3, unit: "ns a level" }), ..CPU_EACH },
+        THROUGHPUT,
+    ],
+    needs_all_cores: false,
+    measure: levels,
+};
+
 const PAYLOAD: Curve = Curve {
     name: "payload",
     about: "100 pairs of publisher and subscriber, QoS 0",
@@ -90,17 +157,63 @@ const WORKERS: Curve = Curve {
 
 fn connections(bench: &Bench<'_>, at: u64) -> Result<Vec<f64>, Failure> {
     let running = compare::start(bench.contender, bench.pinned)?.map_err(Failure::Broker)?;
-    let row = idle::measure(running.addr(), &running.process(), &Route::tcp(), small(at));
-    let row = row.map_err(|error| match compare::blame(error) {
-        Ok(why) => Failure::Broker(why),
-        Err(ours) => Failure::Ours(ours),
-    })?;
-    // What a broker has when it begins to listen may still grow: the slope needs no zero.
+    let (addr, process) = (running.addr(), running.process());
+    let keep_alive = bench.contender.keep_alive_seconds();
+    let row = idle::measure(addr, &process, &Route::tcp(), small(at), keep_alive);
+    let row = row.map_err(blamed)?;
+    // With the empty broker's: the slope needs no zero.
     Ok(vec![to_f64(row.full_bytes), row.cpu_seconds])
 }
 
 fn subscribers(bench: &Bench<'_>, at: u64) -> Result<Vec<f64>, Failure> {
     load(bench, &rows::closed(Shape::Fanout, small(at), Qos::AtMostOnce, bench.time))
+}
+
+/// Memory in bytes, and CPU time per message in us.
+fn subscriptions(bench: &Bench<'_>, at: u64) -> Result<Vec<f64>, Failure> {
+    let usual = rows::closed(Shape::Fanin, 100, Qos::AtMostOnce, bench.time);
+    let workload = Workload { filler_subscriptions: at, ..usual };
+    if bench.contender.is_relay() || (at > 1_000_000 && !takes_millions(bench.contender)) {
+        return Err(Failure::NotApplicable);
+    }
+    let outcome = outcome(bench, &workload)?;
+    let memory = outcome.filler.and_then(|filler| filler.memory).ok_or_else(unknown)?;
+    Ok(vec![to_f64(memory.after_bytes), cpu_us(&outcome)?])
+}
+
+/// Whether it needs little enough for a subscription: rumqttd takes 6 KiB, and millions of them the
+/// machine's memory.
+fn takes_millions(contender: &Contender) -> bool {
+    match contender {
+        Contender::Started { choice, .. } => {
+            matches!(choice.software, Software::Surewire | Software::Mosquitto)
+        }
+        Contender::External(_) => true,
+    }
+}
+
+/// Memory in bytes, messages replayed a second, and CPU time per replayed message in us.
+fn retained(bench: &Bench<'_>, at: u64) -> Result<Vec<f64>, Failure> {
+    if bench.contender.is_relay() {
+        return Err(Failure::NotApplicable);
+    }
+    let running = compare::start(bench.contender, bench.pinned)?.map_err(Failure::Broker)?;
+    let subject = scenarios::subject(bench.contender, &running);
+    let outcome = scenario::retained::run(&subject, &scenarios::of_retained(at));
+    let outcome = outcome.map_err(blamed)?;
+    if !outcome.tally.is_clean() {
+        return Err(Failure::Broker(format!("{:?}", outcome.tally)));
+    }
+    let memory = outcome.memory.ok_or_else(unknown)?;
+    let replayed = outcome.replayed;
+    let per_cpu_second = replayed.per_cpu_second.ok_or_else(unknown)?;
+    Ok(vec![to_f64(memory.after_bytes), replayed.per_second, 1e6 / per_cpu_second])
+}
+
+fn levels(bench: &Bench<'_>, at: u64) -> Result<Vec<f64>, Failure> {
+    let usual = rows::closed(Shape::Fanin, 100, Qos::AtMostOnce, bench.time);
+    let topic_levels = Some(u8::try_from(at).unwrap_or(u8::MAX));
+    load(bench, &Workload { topic_levels, ..usual })
 }
 
 fn payload(bench: &Bench<'_>, at: u64) -> Result<Vec<f64>, Failure> {
@@ -129,14 +242,34 @@ fn workers(bench: &Bench<'_>, at: u64) -> Result<Vec<f64>, Failure> {
 
 /// CPU time per message in us, and messages a second.
 fn load(bench: &Bench<'_>, workload: &Workload) -> Result<Vec<f64>, Failure> {
+    let outcome = outcome(bench, workload)?;
+    Ok(vec![cpu_us(&outcome)?, outcome.messages_per_second()])
+}
+
+/// What a load showed, if each message arrived once and in order.
+fn outcome(bench: &Bench<'_>, workload: &Workload) -> Result<Outcome, Failure> {
     let outcome = compare::measure(bench.contender, workload, bench.pinned)?;
     let outcome = outcome.map_err(Failure::Broker)?;
     if !outcome.tally.is_clean() {
         return Err(Failure::Broker(format!("{:?}", outcome.tally)));
     }
-    let rate = outcome.messages_per_cpu_second();
-    let rate = rate.ok_or_else(|| Failure::Broker("its CPU time is not known".into()))?;
-    Ok(vec![1e6 / rate, Outcome::messages_per_second(&outcome)])
+    Ok(outcome)
+}
+
+fn cpu_us(outcome: &Outcome) -> Result<f64, Failure> {
+    outcome.messages_per_cpu_second().map(|rate| 1e6 / rate).ok_or_else(unknown)
+}
+
+fn unknown() -> Failure {
+    Failure::Broker("its CPU time and memory are not known".into())
+}
+
+/// A broker that runs is to blame for most errors.
+fn blamed(error: Error) -> Failure {
+    match compare::blame(error) {
+        Ok(why) => Failure::Broker(why),
+        Err(ours) => Failure::Ours(ours),
+    }
 }
 
 fn small(at: u64) -> u32 {

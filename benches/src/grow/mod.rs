@@ -10,7 +10,8 @@ pub mod output;
 use std::thread;
 use std::time::Duration;
 
-use crate::Error;
+use surewire_load::Error;
+
 use crate::compare::contender::Contender;
 use crate::stats::Spread;
 

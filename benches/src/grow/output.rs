@@ -6,8 +6,8 @@ use std::fs;
 use std::path::Path;
 
 use maud::html;
+use surewire_load::Error;
 
-use crate::Error;
 use crate::grow::fit::Line;
 use crate::grow::{Curve, Figure, Plan, Point, Slope};
 use crate::report::facts::Facts;
@@ -90,7 +90,7 @@ pub fn fitted(plan: &Plan, points: &[Point]) -> Vec<Fitted> {
 /// One broker at one step in one line.
 #[must_use]
 pub fn summary(curve: &Curve, point: &Point) -> String {
-    let mut text = format!("{:<12} {:<10} {:>9}", point.curve, point.broker, point.at);
+    let mut text = format!("{:<13} {:<10} {:>9}", point.curve, point.broker, point.at);
     for (at, figure) in curve.figures.iter().enumerate() {
         if let Some(spread) = point.spread(at) {
             let _ = write!(text, "  {} {}", three_digits(spread.median), figure.about);

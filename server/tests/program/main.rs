@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod arguments;
+mod bench;
 mod broker;
 mod clients;
 mod connections;

@@ -3,9 +3,9 @@
 use plotters::prelude::{PathElement, Rectangle};
 use plotters::style::Color;
 use plotters::style::text_anchor::HPos;
+use surewire_load::Error;
 
 use super::{Canvas, Colour, FAINT, INK, pixel, style, svg, undrawn};
-use crate::Error;
 use crate::stats::Spread;
 
 const WIDTH: u32 = 520;

@@ -6,10 +6,10 @@ use plotters::prelude::{
 };
 use plotters::style::text_anchor::HPos;
 use plotters::style::{Color, IntoTextStyle, WHITE};
+use surewire_load::Error;
 
 use super::scale::Scale;
 use super::{Canvas, Colour, FAINT, FONT, INK, TEXT, style, svg, undrawn};
-use crate::Error;
 use crate::stats::Spread;
 
 /// Pixels, without the legend.

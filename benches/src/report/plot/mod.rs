@@ -14,7 +14,7 @@ use plotters::style::{IntoTextStyle, RGBColor, TextStyle, WHITE};
 
 pub use self::bars::{Bar, Bars};
 pub use self::lines::{Axis, Lines, Series};
-use crate::Error;
+use surewire_load::Error;
 
 /// Told apart by most people, on white; the first is the one that a plot is about.
 const COLOURS: [RGBColor; 8] = [

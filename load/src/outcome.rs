@@ -4,9 +4,10 @@ use std::fmt;
 
 use hdrhistogram::Histogram;
 
-use crate::load::arrivals::Tally;
-use crate::load::workload::Shape;
-use crate::wire::Qos;
+use crate::arrivals::Tally;
+use crate::filler::Filler;
+use crate::wire::{Qos, Version};
+use crate::workload::Shape;
 
 /// Delays from the intended moment of sending, in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
@@ -46,6 +47,11 @@ pub struct Outcome {
     pub shape: Shape,
     /// Of publications and subscriptions.
     pub qos: Qos,
+    /// What all connections spoke.
+    #[serde(rename = "protocol")]
+    pub version: Version,
+    /// User Properties of each message.
+    pub user_properties: u16,
     /// Bytes a payload.
     pub payload: usize,
     /// Publishing connections.
@@ -67,6 +73,8 @@ pub struct Outcome {
     pub latency: Option<Latency>,
     /// Delays until the publisher had its PUBACK or PUBCOMP; only of paced runs at QoS 1 and 2.
     pub acknowledged: Option<Latency>,
+    /// The further subscriptions that the load passed by, if there were any.
+    pub filler: Option<Filler>,
 }
 
 impl Outcome {
@@ -99,15 +107,21 @@ impl Outcome {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { publishers, subscribers, qos, payload, published, tally, seconds, .. } = self;
-        writeln!(
-            f,
-            "{publishers} publishers, {subscribers} subscribers, QoS {qos}, {payload} bytes"
-        )?;
+        let Self { publishers, subscribers, version, qos, user_properties, payload, .. } = self;
+        let Self { published, tally, seconds, .. } = self;
+        write!(f, "{publishers} publishers, {subscribers} subscribers, {version}, QoS {qos}, ")?;
+        write!(f, "{payload} bytes")?;
+        if *user_properties > 0 {
+            write!(f, " and {user_properties} User Properties")?;
+        }
+        writeln!(f)?;
         let received = tally.received;
         writeln!(f, "published {published}, delivered {received} in {seconds:.3} s")?;
         let Tally { lost, duplicates, out_of_order, .. } = tally;
         writeln!(f, "lost {lost}, duplicates {duplicates}, out of order {out_of_order}")?;
+        if let Some(filler) = self.filler {
+            writeln!(f, "{filler}")?;
+        }
         write!(f, "{:.0} messages/s", self.messages_per_second())?;
         if let Some((cpu, rate)) = self.broker_cpu_seconds.zip(self.messages_per_cpu_second()) {
             write!(f, "\nbroker: {cpu:.3} CPU s, {:.2} CPU s per million messages", 1e6 / rate)?;
@@ -143,6 +157,8 @@ mod tests {
         Outcome {
             shape: Shape::Fanin,
             qos: Qos::AtLeastOnce,
+            version: Version::V3_1_1,
+            user_properties: 0,
             payload: 64,
             publishers: 10,
             subscribers: 1,
@@ -153,6 +169,7 @@ mod tests {
             generator_cpu_seconds: None,
             latency: None,
             acknowledged: None,
+            filler: None,
         }
     }
 

@@ -15,6 +15,14 @@ impl Stamp {
     /// Bytes of a stamp, and so the smallest payload.
     pub const LEN: usize = 20;
 
+    /// What is wrong with payloads of this length in bytes, naming the flag.
+    pub(crate) fn mistake_in_payload(length: usize) -> Option<String> {
+        let (least, most) = (Self::LEN, 1 << 27);
+        (length < least || length > most).then(|| {
+            format!("--payload {length}: from {least} bytes, which the stamp takes, to 128 MiB")
+        })
+    }
+
     /// The stamp as it stands in the payload.
     #[must_use]
     pub fn to_bytes(self) -> [u8; Self::LEN] {

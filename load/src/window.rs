@@ -1,13 +1,9 @@
-//! One publishing connection: its window, its hand-shakes, its sequence numbers.
+//! The Packet Identifiers of a publisher: which are free, and what the others wait for.
 
 use std::io;
 
-use crate::clock::Clock;
-use crate::link::{Link, invalid};
-use crate::load::delays::Delays;
-use crate::load::stamp::Stamp;
-use crate::load::workload::Workload;
-use crate::wire::{Frame, PublishTemplate, Qos, kind, put_ack};
+use crate::link::invalid;
+use crate::wire::{Frame, Qos, kind, put_ack};
 
 /// What is still to come for a Packet Identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,91 +14,9 @@ enum Awaiting {
     Pubcomp,
 }
 
-/// A client that publishes to one topic.
-#[derive(Debug)]
-pub(super) struct Publisher {
-    /// The connection.
-    pub(super) link: Link,
-    number: u32,
-    qos: Qos,
-    template: PublishTemplate,
-    /// Messages published so far: the next sequence number.
-    published: u64,
-    window: Window,
-}
-
-impl Publisher {
-    /// Publisher `number` of `workload`, on a connection that is past CONNACK.
-    pub(super) fn new(link: Link, number: u32, workload: &Workload) -> Self {
-        let filler_len = workload.payload - Stamp::LEN;
-        let topic = workload.topic(number);
-        Self {
-            link,
-            number,
-            qos: workload.qos,
-            template: PublishTemplate::new(&topic, workload.qos, Stamp::LEN, filler_len),
-            published: 0,
-            window: Window::new(workload.window),
-        }
-    }
-
-    /// Messages published so far.
-    pub(super) const fn published(&self) -> u64 {
-        self.published
-    }
-
-    /// Whether every message has been acknowledged as its QoS asks.
-    pub(super) fn is_settled(&self) -> bool {
-        self.window.is_empty()
-    }
-
-    /// How many messages may be published now.
-    pub(super) fn room(&self) -> u64 {
-        if self.link.is_waiting() {
-            return 0;
-        }
-        match self.qos {
-            Qos::AtMostOnce => u64::MAX,
-            Qos::AtLeastOnce | Qos::ExactlyOnce => self.window.room(),
-        }
-    }
-
-    /// Puts the next message into the link's buffer. There must be [`Publisher::room`].
-    pub(super) fn publish(&mut self, intended_ns: u64) {
-        let stamp = Stamp { publisher: self.number, sequence: self.published, intended_ns };
-        let id = match self.qos {
-            Qos::AtMostOnce => 0,
-            Qos::AtLeastOnce => self.window.take(Awaiting::Puback, intended_ns),
-            Qos::ExactlyOnce => self.window.take(Awaiting::Pubrec, intended_ns),
-        };
-        self.template.put(self.link.out(), id, &stamp.to_bytes());
-        self.published += 1;
-    }
-
-    /// Reads, times and answers acknowledgements.
-    ///
-    /// # Errors
-    /// `InvalidData` for an acknowledgement of nothing, or what the link reports.
-    pub(super) fn on_readable(
-        &mut self,
-        scratch: &mut [u8],
-        clock: &Clock,
-        delays: &mut Delays,
-    ) -> io::Result<()> {
-        let Self { link, window, .. } = self;
-        link.read_frames(scratch, clock, |frame, now_ns, out| {
-            if let Some(intended_ns) = window.on_frame(frame, out)? {
-                delays.note(intended_ns, now_ns);
-            }
-            Ok(())
-        })?;
-        link.flush()
-    }
-}
-
 /// The Packet Identifiers from 1 to the size of the window.
 #[derive(Debug)]
-struct Window {
+pub(crate) struct Window {
     free: Vec<u16>,
     /// By identifier less 1.
     taken: Vec<Taken>,
@@ -117,20 +31,25 @@ struct Taken {
 }
 
 impl Window {
-    fn new(size: u16) -> Self {
+    pub(crate) fn new(size: u16) -> Self {
         let nothing = Taken { awaiting: Awaiting::Nothing, intended_ns: 0 };
         Self { free: (1..=size).rev().collect(), taken: vec![nothing; usize::from(size)] }
     }
 
-    fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.free.len() == self.taken.len()
     }
 
-    fn room(&self) -> u64 {
+    pub(crate) fn room(&self) -> u64 {
         self.free.len() as u64
     }
 
-    fn take(&mut self, first: Awaiting, intended_ns: u64) -> u16 {
+    /// The identifier of a message of QoS 1 or 2. There must be [`Window::room`].
+    pub(crate) fn take(&mut self, qos: Qos, intended_ns: u64) -> u16 {
+        let first = match qos {
+            Qos::AtMostOnce | Qos::AtLeastOnce => Awaiting::Puback,
+            Qos::ExactlyOnce => Awaiting::Pubrec,
+        };
         let id = self.free.pop().expect("the caller has asked for room");
         let taken = self.advance(id, Awaiting::Nothing, first);
         taken.expect("a free identifier awaits nothing").intended_ns = intended_ns;
@@ -138,8 +57,25 @@ impl Window {
     }
 
     /// When the message was due whose last acknowledgement this is.
-    fn on_frame(&mut self, frame: Frame<'_>, out: &mut Vec<u8>) -> io::Result<Option<u64>> {
-        let id = frame.packet_id().map_err(invalid)?;
+    ///
+    /// # Errors
+    /// `InvalidData` for an acknowledgement of nothing, or one that says the message was refused.
+    pub(crate) fn on_frame(
+        &mut self,
+        frame: Frame<'_>,
+        out: &mut Vec<u8>,
+    ) -> io::Result<Option<u64>> {
+        if frame.kind() == kind::DISCONNECT {
+            return Err(invalid(dismissal(frame)));
+        }
+        let ack = frame.ack().map_err(invalid)?;
+        let id = ack.id;
+        if ack.refuses() {
+            return Err(invalid(format!(
+                "it refused a message with reason code 0x{:02x}",
+                ack.reason
+            )));
+        }
         match frame.kind() {
             kind::PUBACK => self.finish(id, Awaiting::Puback).map(Some),
             kind::PUBCOMP => self.finish(id, Awaiting::Pubcomp).map(Some),
@@ -173,6 +109,11 @@ impl Window {
     }
 }
 
+/// What a DISCONNECT from the broker says (5.0 section 3.14.2.1).
+pub(crate) fn dismissal(frame: Frame<'_>) -> String {
+    format!("DISCONNECT with reason code 0x{:02x}", frame.body.first().unwrap_or(&0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,7 +127,7 @@ mod tests {
     #[test]
     fn puback_makes_room_once() {
         let mut window = Window::new(2);
-        let (first, second) = (window.take(Awaiting::Puback, 0), window.take(Awaiting::Puback, 0));
+        let (first, second) = (window.take(Qos::AtLeastOnce, 0), window.take(Qos::AtLeastOnce, 0));
         assert_eq!((first, second, window.room()), (1, 2, 0));
         ack(&mut window, kind::PUBACK, first).unwrap();
         assert_eq!((window.room(), window.is_empty()), (1, false));
@@ -196,7 +137,7 @@ mod tests {
     #[test]
     fn qos_2_takes_three_answers() {
         let mut window = Window::new(1);
-        let id = window.take(Awaiting::Pubrec, 7);
+        let id = window.take(Qos::ExactlyOnce, 7);
         assert!(ack(&mut window, kind::PUBCOMP, id).is_err());
         assert_eq!(ack(&mut window, kind::PUBREC, id).unwrap(), [0x62, 2, 0, 1]);
         assert!(!window.is_empty());
@@ -210,5 +151,16 @@ mod tests {
         assert!(ack(&mut window, kind::PUBACK, 0).is_err());
         assert!(ack(&mut window, kind::PUBACK, 2).is_err());
         assert!(ack(&mut window, kind::SUBACK, 1).is_err());
+    }
+
+    #[test]
+    fn a_refused_message_ends_the_run() {
+        let mut window = Window::new(1);
+        window.take(Qos::AtLeastOnce, 0);
+        let answer = |body| Frame { header: kind::PUBACK << 4, body };
+        let refused = window.on_frame(answer(b"\x00\x01\x97"), &mut Vec::new()).unwrap_err();
+        assert!(refused.to_string().contains("0x97"), "{refused}");
+        window.on_frame(answer(b"\x00\x01\x10"), &mut Vec::new()).unwrap();
+        assert!(window.is_empty());
     }
 }

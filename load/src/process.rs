@@ -2,9 +2,15 @@
 
 use std::path::PathBuf;
 use std::time::Duration;
-use std::{fs, io};
+use std::{fs, io, thread};
 
 use crate::Error;
+
+/// How often, and how many times at most, memory is looked at until it stands still.
+const SETTLE_ROUND: Duration = Duration::from_millis(200);
+const SETTLE_ROUNDS: u32 = 15;
+/// Memory that changes by no more than this many bytes stands still.
+const SETTLED: u64 = 64 << 10;
 
 /// A process that is being watched.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +76,24 @@ impl Process {
     /// As [`Process::cpu_time`].
     pub fn own_bytes(&self) -> Result<u64, Error> {
         self.memory("smaps_rollup", "Anonymous:")
+    }
+
+    /// The same once it stands still, or after 3 s: a broker may still be at work after its last
+    /// answer, and gives memory back later.
+    ///
+    /// # Errors
+    /// As [`Process::cpu_time`].
+    pub fn settled_bytes(&self) -> Result<u64, Error> {
+        let mut last = self.own_bytes()?;
+        for _ in 0..SETTLE_ROUNDS {
+            thread::sleep(SETTLE_ROUND);
+            let now = self.own_bytes()?;
+            if now.abs_diff(last) <= SETTLED.max(now / 1_000) {
+                return Ok(now);
+            }
+            last = now;
+        }
+        Ok(last)
     }
 
     /// The highest resident memory in bytes since the process began or since

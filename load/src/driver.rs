@@ -7,21 +7,25 @@ use std::time::Duration;
 use mio::{Events, Poll, Token};
 
 use crate::Error;
+use crate::arrivals::Tally;
+use crate::audience::Audience;
 use crate::clock::Clock;
+use crate::connections::TICK;
+use crate::cost::Used;
+use crate::delays::Delays;
 use crate::dial::{self, Target};
+use crate::filler::Crowd;
 use crate::link::Link;
-use crate::load::arrivals::Tally;
-use crate::load::delays::Delays;
-use crate::load::outcome::Outcome;
-use crate::load::publisher::Publisher;
-use crate::load::subscriber::{Received, Subscriber};
-use crate::load::workload::{Limit, Pacing, Workload};
-use crate::process::{CpuTime, Process};
+use crate::outcome::Outcome;
+use crate::process::Process;
+use crate::publisher::Publisher;
+use crate::subject::{Subject, run_name};
+use crate::subscriber::{Received, Subscriber};
+use crate::wire::Connect;
+use crate::workload::{Limit, Pacing, Workload};
 
 /// Bytes that one read may bring, besides the largest frame.
 const SCRATCH: usize = 256 << 10;
-/// The longest sleep, so that a silent broker is noticed.
-const TICK: Duration = Duration::from_millis(100);
 
 /// Connects, sends the workload, waits until all has come (or nothing more does) and checks it.
 /// `broker` is the process whose CPU time is counted.
@@ -36,40 +40,41 @@ pub fn run(
     broker: Option<&Process>,
 ) -> Result<Outcome, Error> {
     workload.check()?;
-    let mut driver = Driver::connect(addr, workload)?;
-    let before = Usage::now(broker)?;
+    let Workload { version, keep_alive_seconds, patience, .. } = *workload;
+    let process = broker.copied();
+    let subject = Subject { addr, process, version, keep_alive_seconds, patience };
+    let crowd = gather(&subject, workload)?;
+    let outcome = measure(&subject, workload);
+    // Also when something failed: the sessions would stay for ever.
+    let forgotten = forget_sessions(&subject, workload);
+    let outcome = outcome?;
+    forgotten?;
+    Ok(Outcome { filler: crowd.map(|crowd| crowd.filler), ..outcome })
+}
+
+fn measure(subject: &Subject, workload: &Workload) -> Result<Outcome, Error> {
+    let mut driver = Driver::connect(subject.addr, workload)?;
+    let meter = subject.meter()?;
     let elapsed = driver.drive().map_err(broken)?;
-    let used = Usage::now(broker)?.since(&before);
+    let used = Used { elapsed, ..meter.used()? };
     driver.collect_stragglers().map_err(broken)?;
-    Ok(driver.outcome(elapsed, &used))
+    Ok(driver.outcome(&used))
 }
 
-/// CPU time of the two sides, where it is known.
-struct Usage {
-    broker: Option<(Process, CpuTime)>,
-    own: Option<CpuTime>,
+/// The further subscriptions, if there are to be any.
+fn gather(subject: &Subject, workload: &Workload) -> Result<Option<Crowd>, Error> {
+    let (topic, count) = (workload.topic(0), workload.filler_subscriptions);
+    (count > 0).then(|| Crowd::gather(subject, &topic, count)).transpose()
 }
 
-/// CPU time that a run took.
-struct Used {
-    broker: Option<Duration>,
-    own: Option<Duration>,
+/// Leaves no session behind at somebody's broker.
+fn forget_sessions(subject: &Subject, workload: &Workload) -> Result<(), Error> {
+    let kept = if workload.persistent { workload.subscribers() } else { 0 };
+    (0..kept).try_for_each(|number| subject.forget(&client_id(workload.publishers() + number)))
 }
 
-impl Usage {
-    fn now(broker: Option<&Process>) -> Result<Self, Error> {
-        let broker = broker.map(|p| p.cpu_time().map(|time| (*p, time))).transpose()?;
-        Ok(Self { broker, own: Process::own().cpu_time().ok() })
-    }
-
-    fn since(&self, earlier: &Self) -> Used {
-        let difference = |(now, then): (&CpuTime, &CpuTime)| now.since(then);
-        let broker = self.broker.as_ref().zip(earlier.broker.as_ref());
-        Used {
-            broker: broker.map(|((_, now), (_, then))| difference((now, then))),
-            own: self.own.as_ref().zip(earlier.own.as_ref()).map(difference),
-        }
-    }
+fn client_id(token: u32) -> String {
+    format!("{}x{token}", run_name("load"))
 }
 
 struct Driver<'a> {
@@ -82,6 +87,8 @@ struct Driver<'a> {
     publishers: Vec<Publisher>,
     /// Tokens behind those of the publishers.
     subscribers: Vec<Subscriber>,
+    /// Who gets each message once.
+    audiences: Vec<Audience>,
     received: Received,
     acknowledged: Delays,
     published: u64,
@@ -99,6 +106,7 @@ impl<'a> Driver<'a> {
             clock: Clock::start(),
             publishers: Vec::new(),
             subscribers: Vec::new(),
+            audiences: Audience::all(workload),
             received: Received::new(workload.pacing),
             acknowledged: Delays::new(workload.pacing),
             published: 0,
@@ -117,17 +125,21 @@ impl<'a> Driver<'a> {
         Ok(driver)
     }
 
-    /// A connection past its hand-shake, subscribed to the topic of publisher `topic_of`.
-    fn dial(&self, addr: SocketAddr, token: u32, topic_of: Option<u32>) -> Result<Link, Error> {
+    /// A connection past its hand-shake, a subscriber's with its filter.
+    fn dial(&self, addr: SocketAddr, token: u32, subscriber: Option<u32>) -> Result<Link, Error> {
         let mut stream = Target::new(addr).open()?;
-        let client_id = format!("load{}x{token}", std::process::id());
-        if topic_of.is_some() && self.workload.persistent {
-            dial::connect_persistent(&mut stream, &client_id)?;
-        } else {
-            dial::connect(&mut stream, &client_id)?;
-        }
-        if let Some(number) = topic_of {
-            dial::subscribe(&mut stream, &self.workload.topic(number), self.workload.qos)?;
+        let Workload { version, qos, persistent, keep_alive_seconds, .. } = *self.workload;
+        let client_id = client_id(token);
+        let persistent = subscriber.is_some() && persistent;
+        let client_id = client_id.as_str();
+        let connect = Connect { client_id, version, persistent, keep_alive_seconds };
+        let connack = dial::introduce(&mut stream, &connect)?;
+        match subscriber {
+            Some(number) => {
+                let filters = [self.workload.filter(number)];
+                dial::subscribe_all(&mut stream, version, &filters, qos)?;
+            }
+            None => self.workload.check_window(connack.receive_maximum)?,
         }
         let token = usize::try_from(token).map(Token).expect("a u32 fits a usize");
         Link::new(stream, self.poll.registry(), token).map_err(Error::system("watch a connection"))
@@ -181,7 +193,11 @@ impl<'a> Driver<'a> {
                 publisher.on_readable(&mut self.scratch, &self.clock, &mut self.acknowledged)?;
             } else if let Some(subscriber) = self.subscribers.get_mut(at - self.publishers.len()) {
                 subscriber.link.flush()?;
-                subscriber.on_readable(&mut self.scratch, &self.clock, &mut self.received)?;
+                let audience = usize::try_from(subscriber.audience).ok();
+                let audience = audience.and_then(|at| self.audiences.get_mut(at));
+                let audience = audience.expect("every subscriber has an audience");
+                let received = &mut self.received;
+                subscriber.on_readable(&mut self.scratch, &self.clock, audience, received)?;
             }
         }
         Ok(readable)
@@ -286,35 +302,38 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn outcome(&self, elapsed: Duration, used: &Used) -> Outcome {
+    fn outcome(&self, used: &Used) -> Outcome {
         let mut tally = Tally::default();
         let published = |number: u32| {
             let publisher = usize::try_from(number).ok().and_then(|at| self.publishers.get(at));
             publisher.map_or(0, Publisher::published)
         };
-        for subscriber in &self.subscribers {
-            tally += subscriber.tally(published);
+        for audience in &self.audiences {
+            tally += audience.tally(published);
         }
         Outcome {
             shape: self.workload.shape,
             qos: self.workload.qos,
+            version: self.workload.version,
+            user_properties: self.workload.user_properties,
             payload: self.workload.payload,
             publishers: self.workload.publishers(),
             subscribers: self.workload.subscribers(),
             published: self.published,
             tally,
-            seconds: elapsed.as_secs_f64(),
+            seconds: used.elapsed.as_secs_f64(),
             broker_cpu_seconds: used.broker.map(|time| time.as_secs_f64()),
             generator_cpu_seconds: used.own.map(|time| time.as_secs_f64()),
             latency: self.received.delays.latency(),
             acknowledged: self.acknowledged.latency(),
+            filler: None,
         }
     }
 }
 
 /// A connection that breaks during a run is the broker's doing.
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn broken(error: io::Error) -> Error {
+pub(crate) fn broken(error: io::Error) -> Error {
     let closed = error.kind() == io::ErrorKind::UnexpectedEof;
     Error::Broker(if closed { "it closed a connection".into() } else { error.to_string() })
 }

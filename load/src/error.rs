@@ -16,7 +16,7 @@ pub enum Error {
         /// The system's answer.
         source: io::Error,
     },
-    /// The broker did something MQTT 3.1.1 does not allow, or closed a connection.
+    /// The broker did something that MQTT does not allow, or closed a connection.
     #[error("the broker misbehaved: {0}")]
     Broker(String),
 }

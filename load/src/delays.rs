@@ -2,8 +2,8 @@
 
 use hdrhistogram::Histogram;
 
-use crate::load::outcome::Latency;
-use crate::load::workload::Pacing;
+use crate::outcome::Latency;
+use crate::workload::Pacing;
 
 const HOUR_NS: u64 = 3_600_000_000_000;
 

@@ -38,7 +38,7 @@ struct Flags {
     #[arg(long, value_enum, value_delimiter = ',', default_value = "tcp")]
     rows: Vec<Transport>,
     /// Bytes that a connection over plain TCP may cost
-    #[arg(long, default_value_t = 2_048)]
+    #[arg(long, default_value_t = 1_536)]
     bar: u64,
     /// Exit with 1 when plain TCP is above the bar
     #[arg(long)]

@@ -53,6 +53,8 @@ pub struct Start<'a> {
     pub certificate: Option<&'a Certificate>,
     /// Worker threads, of Surewire only; as many as it likes if nothing is said.
     pub workers: Option<u32>,
+    /// Whether Surewire logs errors alone, as the others do.
+    pub only_errors: bool,
 }
 
 /// A broker that runs. Dropping it ends it.
@@ -76,7 +78,8 @@ impl Broker {
         transport: Transport,
         certificate: Option<&Certificate>,
     ) -> Result<Self, Error> {
-        Self::launch(&Start { software, program, transport, certificate, workers: None })
+        let (workers, only_errors) = (None, false);
+        Self::launch(&Start { software, program, transport, certificate, workers, only_errors })
     }
 
     /// Starts a broker and waits until it takes connections.
@@ -86,14 +89,15 @@ impl Broker {
     /// cannot be started, [`Error::Broker`] with the end of its log when it ends or does not
     /// listen within 10 s.
     pub fn launch(start: &Start<'_>) -> Result<Self, Error> {
-        let Start { software, program, transport, certificate, workers } = *start;
+        let Start { software, program, transport, certificate, workers, only_errors } = *start;
         if workers.is_some() && software != Software::Surewire {
             let name = software.name();
             return Err(Error::Usage(format!("{name}: workers can be chosen for surewire only")));
         }
         let dir = tempfile::tempdir().map_err(Error::system(FOLDER))?;
         let (addr, spare) = (machine::free_address()?, machine::free_address()?);
-        let setup = Setup { dir: dir.path(), addr, spare, transport, lines: None, workers };
+        let (dir_path, lines) = (dir.path(), None);
+        let setup = Setup { dir: dir_path, addr, spare, transport, lines, workers, only_errors };
         if let Some(Certificate { certificate_pem, key_pem }) = certificate {
             setup.write(Setup::CERTIFICATE, certificate_pem)?;
             setup.write(Setup::KEY, key_pem)?;
@@ -114,7 +118,8 @@ impl Broker {
         let dir = dir.map_err(Error::system(FOLDER))?;
         let (addr, spare) = (machine::free_address()?, machine::free_address()?);
         let (transport, lines) = (Transport::Tcp, Some(lines));
-        let setup = Setup { dir: dir.path(), addr, spare, transport, lines, workers: None };
+        let (workers, only_errors) = (None, false);
+        let setup = Setup { dir: dir.path(), addr, spare, transport, lines, workers, only_errors };
         let child = spawn(Software::Surewire, program, &setup)?;
         let software = Software::Surewire;
         let mut broker = Self { software, child, addr, management: spare, dir };

@@ -28,6 +28,8 @@ pub(super) struct Setup<'a> {
     pub(super) lines: Option<&'a str>,
     /// Worker threads of Surewire; its own choice if nothing is said.
     pub(super) workers: Option<u32>,
+    /// Whether Surewire logs errors alone.
+    pub(super) only_errors: bool,
 }
 
 impl Setup<'_> {
@@ -49,5 +51,6 @@ impl Setup<'_> {
 #[cfg(test)]
 pub(super) fn example(transport: Transport) -> Setup<'static> {
     let [addr, spare] = [1883, 1884].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
-    Setup { dir: Path::new("/d"), addr, spare, transport, lines: None, workers: None }
+    let (dir, lines, workers) = (Path::new("/d"), None, None);
+    Setup { dir, addr, spare, transport, lines, workers, only_errors: false }
 }

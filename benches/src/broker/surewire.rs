@@ -29,9 +29,10 @@ fn config(setup: &Setup<'_>) -> String {
     let windows = || format!("max_inflight_messages: {WINDOW}\nmax_msgqueue_messages: 0\n");
     let lines = setup.lines.map_or_else(windows, str::to_owned);
     let workers = setup.workers.map_or(String::new(), |count| format!("workers: {count}\n"));
+    let log = if setup.only_errors { "log: {level: error}\n" } else { "" };
     let spare = setup.spare;
     format!(
-        "{lines}{workers}http_server: {{addr: '{spare}', user: {{{USER}: {PASSWORD}}}}}\n\
+        "{lines}{workers}{log}http_server: {{addr: '{spare}', user: {{{USER}: {PASSWORD}}}}}\n\
          listener:\n- {{{listener}}}\n"
     )
 }
@@ -53,9 +54,11 @@ mod tests {
     }
 
     #[test]
-    fn workers_are_written_only_if_somebody_asks() {
+    fn workers_and_log_are_written_only_if_somebody_asks() {
         let mut setup = example(Transport::Tcp);
-        assert!(!config(&setup).contains("workers"));
+        assert!(!config(&setup).contains("workers") && !config(&setup).contains("log:"));
+        setup.only_errors = true;
+        assert!(config(&setup).contains("\nlog: {level: error}\n"));
         setup.workers = Some(2);
         assert!(config(&setup).contains("\nworkers: 2\n"));
     }

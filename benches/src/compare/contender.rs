@@ -116,7 +116,9 @@ impl Contender {
         match self {
             Self::Started { choice: Choice { software, workers }, program } => {
                 let (software, workers, transport) = (*software, *workers, Transport::Tcp);
-                let start = Start { software, program, transport, certificate: None, workers };
+                let (certificate, only_errors) = (None, true);
+                let start =
+                    Start { software, program, transport, certificate, workers, only_errors };
                 Broker::launch(&start).map(Running::Started)
             }
             Self::External(external) => Ok(Running::External(external.clone())),

@@ -13,11 +13,11 @@ use crate::packet::{PacketType, Properties, Publish, QoS, Version};
 use crate::time::Time;
 use crate::topic::TopicName;
 
-/// The most messages of a run: few enough that one which has to be taken apart again, for receivers
-/// that cannot take it as a whole, is still a short step.
-const MOST: u32 = 32;
+/// The most messages of a run, at QoS 0 and above it: few enough that one which has to be taken apart
+/// again is a short step all the same. Above QoS 0 each of them is.
+const MOST: [u32; 2] = [16, 8];
 
-/// Two to 32 messages to one topic and of one QoS: sent for the first time, with RETAIN 0, without
+/// Two to 16 messages to one topic and of one QoS (to 8 above QoS 0): sent for the first time, with RETAIN 0, without
 /// properties, and with payloads below [`LARGE_PAYLOAD`].
 ///
 /// All their packets are one view into the read buffer. At QoS 0 a receiver of the same version gets
@@ -71,12 +71,13 @@ pub fn cut_run(version: Version, buf: &mut Bytes, limits: &Limits) -> Option<Run
         largest: [0; 2],
     };
     run.add(&first);
+    let [at_qos_0, above] = MOST;
+    let most = if first.qos == QoS::AtMostOnce { at_qos_0 } else { above };
     let (mut end, mut next) = (first.len, Some(second));
     while let Some(plain) = next.filter(|next| next.goes_with(&first)) {
         run.add(&plain);
         end += plain.len;
-        let more = run.count < MOST;
-        let rest = buf.get(end..).filter(|_| more);
+        let rest = buf.get(end..).filter(|_| run.count < most);
         next = rest.and_then(|rest| Plain::at_front(rest, has_properties, limits));
     }
     run.packets = buf.split_to(end);

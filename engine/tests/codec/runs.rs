@@ -86,7 +86,8 @@ proptest! {
         while let Ok(Some(len)) = codec::frame_len(&rest, LIMITS.max_packet_size) {
             match codec::cut_run(version, &mut rest, &LIMITS) {
                 Some(run) => {
-                    prop_assert!((2..=32).contains(&run.count()));
+                    let most = if run.qos() == QoS::AtMostOnce { 16 } else { 8 };
+                    prop_assert!((2..=most).contains(&run.count()));
                     found.extend(packets_of(&run));
                 }
                 None => found.push(read(version, &rest.split_to(len)).unwrap()),
@@ -107,11 +108,15 @@ proptest! {
 }
 
 #[test]
-fn a_run_takes_32_packets_and_leaves_the_rest() {
-    let mut bytes = together(Version::V3_1_1, (0..70).map(|n| publish("t", n)));
-    let counts = std::iter::from_fn(|| codec::cut_run(Version::V3_1_1, &mut bytes, &LIMITS));
-    assert_eq!(counts.map(|run| run.count()).collect::<Vec<_>>(), [32, 32, 6]);
-    assert!(bytes.is_empty());
+fn a_run_takes_so_many_packets_and_leaves_the_rest() {
+    let counts = |qos, packet_id| {
+        let publish = |n| Publish { qos, packet_id, ..publish("t", n) };
+        let mut bytes = together(Version::V3_1_1, (0..35).map(publish));
+        let runs = std::iter::from_fn(|| codec::cut_run(Version::V3_1_1, &mut bytes, &LIMITS));
+        runs.map(|run| run.count()).collect::<Vec<_>>()
+    };
+    assert_eq!(counts(QoS::AtMostOnce, None), [16, 16, 3]);
+    assert_eq!(counts(QoS::AtLeastOnce, PacketId::new(1)), [8, 8, 8, 8, 3]);
 }
 
 #[test]

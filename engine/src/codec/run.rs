@@ -216,9 +216,8 @@ impl<'a> Plain<'a> {
             }
             (QoS::AtLeastOnce | QoS::ExactlyOnce, _) => return None,
         };
-        let payload = match (has_properties, rest) {
-            (false, payload) | (true, [0, payload @ ..]) => payload,
-            (true, _) => return None,
+        let ((false, payload) | (true, [0, payload @ ..])) = (has_properties, rest) else {
+            return None;
         };
         Some(Self { start: 1 + len, topic, qos, packet_id, payload, len: 1 + len + remaining })
     }

@@ -26,7 +26,9 @@ fuzz_target!(|input: &[u8]| {
     check_run(version, frame.clone());
     let len = codec::frame_len(&frame, LIMITS.max_packet_size);
     let _ = codec::decode_connect(frame.clone(), &LIMITS);
+    let taken = codec::take_packet(version, &mut frame.clone(), &LIMITS);
     let Ok(packet) = codec::decode(version, frame.clone(), &LIMITS) else { return };
+    assert_eq!(taken, Ok(Some(packet.clone())), "read where it stands, and alone");
     assert_eq!(len, Ok(Some(frame.len())), "decode accepts what frame_len does not");
     let _ = codec::check_from_client(&packet);
     let mut written = Vec::new();

@@ -304,14 +304,16 @@ impl State {
             let Some(input) = inputs.next() else { return };
             let is_run = matches!(input, Input::Event(Event::ReceivedRun { .. }));
             self.input(now, input);
-            // As much work as several others.
-            if is_run && clock.now() - since > BATCH_TIME {
-                return;
-            }
-            if count % SAMPLE == 1 {
+            if is_run || count % SAMPLE == 1 {
                 let after = clock.now();
-                self.step.record(after - now);
+                if count % SAMPLE == 1 {
+                    self.step.record(after - now);
+                }
                 now = after;
+                // As much work as several others.
+                if is_run && now - since > BATCH_TIME {
+                    return;
+                }
             } else if count % SAMPLE == 0 {
                 now = clock.now();
                 if now - since > BATCH_TIME {

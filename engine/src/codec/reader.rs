@@ -90,16 +90,17 @@ impl<'a> Reader<'a> {
     /// A Topic Name; `None` for an empty string.
     pub(super) fn topic(&mut self) -> Result<Option<TopicName>, Violation> {
         let text = self.well_formed()?;
-        self.check_control_chars(&text)?;
         if text.is_empty() {
             return Ok(None);
         }
         let has_nul = |text: &ByteString| text.as_bytes().contains(&0);
         // Both are looked for at once; which it is matters only where there is one.
-        TopicName::check(text).map(Some).map_err(|text| match has_nul(&text) {
+        let topic = TopicName::check(text).map_err(|text| match has_nul(&text) {
             true => Violation::Nul,
             false => Violation::WildcardInTopic,
-        })
+        })?;
+        self.check_control_chars(topic.as_str())?;
+        Ok(Some(topic))
     }
 
     fn well_formed(&mut self) -> Result<ByteString, Violation> {

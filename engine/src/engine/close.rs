@@ -60,6 +60,8 @@ impl Engine {
     /// The connection is over: forgets it, and does to its session what that means.
     pub(super) fn depart(&mut self, conn: ConnId, reason: CloseReason) {
         let Some(connection) = self.connections.remove(conn) else { return };
+        // Its session may be among them, and is not to get what it publishes at its end.
+        self.route.found = None;
         if connection.patience.is_some() {
             self.timers.cancel(connection.keep_alive_due, Timer::KeepAlive(conn));
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::action::Outgoing;
 use crate::codec::Run;
+use crate::config::QueueFullPolicy;
 use crate::engine::Engine;
 use crate::engine::deliver::Receiver;
 use crate::id::ConnId;
@@ -18,15 +19,16 @@ impl Engine {
         };
         connection.heard = self.now;
         let from = connection.session;
+        let closes = self.config.queue_full_policy == QueueFullPolicy::Disconnect;
+        if closes || self.publish_refusal(run.topic()).is_some() || self.watch.is_on(self.now) {
+            return self.take_one_by_one(conn, run);
+        }
         if run.qos() != QoS::AtMostOnce {
             self.find_receivers(run.topic(), Some(from));
             self.route.found = Some(run.topic().clone());
             self.take_one_by_one(conn, run);
             self.route.found = None;
             return;
-        }
-        if self.publish_refusal(run.topic()).is_some() || self.watch.is_on(self.now) {
-            return self.take_one_by_one(conn, run);
         }
         let count = run.count().into();
         self.counters.packets_received.add(PacketType::Publish, count);
@@ -35,10 +37,11 @@ impl Engine {
         self.bring_run(run, from);
     }
 
-    /// As if its packets had come without the others.
+    /// As if its packets had come without the others: what one of them ends has ended for the next.
     fn take_one_by_one(&mut self, conn: ConnId, run: &Run) {
         for publish in run.publishes() {
             self.received(conn, Packet::Publish(publish));
+            self.close_those_due();
         }
     }
 

@@ -8,6 +8,10 @@ use crate::topic::TopicName;
 /// Topics that are remembered at most. They take up to 100 bytes each and their text.
 const PLACES: usize = 4_096;
 
+/// Bytes of a topic that is remembered, at most: whoever publishes on long ones could make us keep
+/// them for ever.
+const TEXT: usize = 256;
+
 /// Patterns that are remembered for one topic; one that matches more is walked for each time.
 const PATTERNS: usize = 8;
 
@@ -52,7 +56,7 @@ impl Lately {
     /// Remembers what a topic matches from the second time on: a topic that comes only once is
     /// worth no memory.
     pub(super) fn found(&mut self, topic: &TopicName, patterns: &[u32]) {
-        if patterns.len() > PATTERNS {
+        if patterns.len() > PATTERNS || topic.as_str().len() > TEXT {
             return;
         }
         if self.places.is_empty() {
@@ -63,8 +67,14 @@ impl Lately {
         if std::mem::replace(&mut place.missed, scattered) != scattered {
             return;
         }
-        let (topic, patterns) = (topic.detached(), patterns.into());
-        place.known = Some(Box::new(Known { topic, patterns, changes: self.changes }));
+        let changes = self.changes;
+        match place.known.as_mut().filter(|known| known.topic == *topic) {
+            Some(known) => (known.patterns, known.changes) = (patterns.into(), changes),
+            None => {
+                let (topic, patterns) = (topic.detached(), patterns.into());
+                place.known = Some(Box::new(Known { topic, patterns, changes }));
+            }
+        }
     }
 }
 
@@ -106,6 +116,19 @@ mod tests {
         assert_eq!(patterns(&lately), Some(vec![7, 3]));
         lately.changed();
         assert_eq!(patterns(&lately), None);
+        lately.found(&topic("a/b"), &[3]);
+        assert_eq!(patterns(&lately), Some(vec![3]));
+    }
+
+    #[test]
+    fn a_long_topic_and_one_that_matches_much_are_not_remembered() {
+        let mut lately = Lately::default();
+        let long = "x".repeat(TEXT + 1);
+        for _ in 0..3 {
+            lately.found(&topic(&long), &[1]);
+            lately.found(&topic("much"), &[1; PATTERNS + 1]);
+        }
+        assert!(lately.get(&long).is_none() && lately.get("much").is_none());
     }
 
     #[test]

@@ -2,9 +2,9 @@
 //! that came one by one.
 
 use surewire_engine::codec;
-use surewire_engine::config::Config;
+use surewire_engine::config::{Config, QueueFullPolicy};
 use surewire_engine::id::PacketId;
-use surewire_engine::notice::{DropReason, Notice};
+use surewire_engine::notice::{CloseReason, DropReason, Notice};
 use surewire_engine::packet::{
     Connect, Packet, PacketType, Properties, PropertySet, Publish, QoS, SubscribeOptions, Version,
 };
@@ -335,4 +335,71 @@ fn the_will_of_a_publisher_that_is_cut_off_reaches_its_own_topic() {
     });
     assert_eq!(together, apart);
     assert_eq!(together[1], ["gone"]);
+}
+
+#[test]
+fn a_full_queue_ends_a_connection_between_two_messages_of_a_run() {
+    for qos in [0, 1] {
+        let config = Config {
+            max_unsent_bytes: 40,
+            max_msgqueue_messages: Some(2),
+            max_inflight_messages: 2,
+            queue_qos0_messages: true,
+            queue_full_policy: QueueFullPolicy::Disconnect,
+            ..Config::default()
+        };
+        let came = both_ways_at(&config, Version::V3_1_1, ("t", qos), |bench, publish| {
+            let member = bench.connect_persistent("m", false);
+            member.subscribe("$share/g/t", qos);
+            bench.report();
+            member.stuck(true);
+            publish();
+            (member.closed(), bench.counters().dropped.total())
+        });
+        assert_eq!(came.0, Some(CloseReason::QueueFull), "QoS {qos}");
+        assert!(came.1 < 20, "what came afterwards waits in the group: {} dropped", came.1);
+    }
+}
+
+#[test]
+fn a_publisher_is_not_cut_off_for_a_run_that_fills_its_own_queue() {
+    let config = Config {
+        max_unsent_bytes: 40,
+        max_msgqueue_messages: Some(2),
+        queue_qos0_messages: true,
+        queue_full_policy: QueueFullPolicy::Disconnect,
+        ..Config::default()
+    };
+    let bench = Bench::with(config);
+    let client = bench.connect("c");
+    client.subscribe("t", 0);
+    bench.report();
+    client.stuck(true);
+    client.raw(&numbered(Version::V3_1_1, "t", 0, 20).concat());
+    assert!(client.is_open());
+}
+
+#[test]
+fn a_publisher_that_is_cut_off_gets_no_will_of_its_own() {
+    let config = Config { receive_maximum: 5, ..Config::default() };
+    let [together, apart] = [true, false].map(|together| {
+        let bench = Bench::with(config.clone());
+        let will = crate::support::will("t", "gone", 0, false);
+        let publisher = bench.open(Connect { version: Version::V5, will, ..connect("p") });
+        publisher.take();
+        // More than are taken apart in one step.
+        for n in 0..600 {
+            publisher.subscribe5(&format!("other/{n}"), options(0), None);
+        }
+        publisher.subscribe5("t", options(0), None);
+        publisher.take();
+        let packets = numbered(Version::V5, "t", 2, 20);
+        if together {
+            publisher.raw(&packets.concat());
+        } else {
+            packets.iter().for_each(|packet| publisher.raw(packet));
+        }
+        (bench.counters(), bench.notices())
+    });
+    assert_eq!(together, apart);
 }

@@ -280,10 +280,19 @@ impl Broker {
                 self.event(now, Event::Received { conn, packet });
             }
             Packets::Run(run) => {
-                self.deeds.extend(run.publishes().map(Packet::Publish).map(took));
-                self.event(now, Event::ReceivedRun { conn, run });
+                let (first, before) = (self.deeds.len(), self.taken());
+                self.event(now, Event::ReceivedRun { conn, run: Arc::clone(&run) });
+                // What stands behind the one that ended the connection was never taken.
+                let count = usize::try_from(self.taken() - before).unwrap_or(usize::MAX);
+                let each = run.publishes().take(count).map(Packet::Publish).map(took);
+                self.deeds.splice(first..first, each);
             }
         }
+    }
+
+    /// Packets that the engine has taken so far.
+    fn taken(&self) -> u64 {
+        self.engine.counters().packets_received.total()
     }
 
     fn open(&mut self, now: Time, conn: ConnId, frame: Bytes) {

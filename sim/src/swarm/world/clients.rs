@@ -14,6 +14,9 @@ use super::{Happening, MS, World, nanos};
 use crate::swarm::actor::Asked;
 use crate::swarm::tap::number_in;
 
+/// Messages above QoS 0 that are sent at once.
+const FEW: u64 = 5;
+
 impl World {
     /// One client does one thing.
     pub(super) fn act(&mut self) {
@@ -175,7 +178,9 @@ impl World {
 
     /// Messages like `first` that are sent with it, so that the broker reads all of them at once.
     fn publish_more(&mut self, client: usize, first: &Content, inputs: &mut Vec<Input>) {
-        for _ in 0..self.together_random.below(self.plan.together) {
+        // A client with a window of 1 would be at what is acknowledged for ever.
+        let most = if first.qos == QoS::AtMostOnce { u64::MAX } else { FEW };
+        for _ in 0..self.together_random.below(self.plan.together.min(most)) {
             let topic = first.topic.clone();
             let number = self.oracle.publishes(client, topic, first.qos, first.retain, false);
             if first.expires().is_some() {

@@ -17,8 +17,8 @@ use crate::topic::TopicName;
 /// again is a short step all the same. Above QoS 0 each of them is.
 const MOST: [u32; 2] = [16, 8];
 
-/// Two to 16 messages to one topic and of one QoS (to 8 above QoS 0): sent for the first time, with RETAIN 0, without
-/// properties, and with payloads below [`LARGE_PAYLOAD`].
+/// Two to 16 messages to one topic and of one QoS (to 8 above QoS 0): sent for the first time, with
+/// RETAIN 0, without properties, and in packets below [`LARGE_PAYLOAD`].
 ///
 /// All their packets are one view into the read buffer. At QoS 0 a receiver of the same version gets
 /// these very bytes, for such a packet can be written in one way only.
@@ -51,7 +51,8 @@ struct Plain<'a> {
 }
 
 /// Cuts a run off the front of `buf`, if whole packets there make one. Whatever does not, for
-/// whatever reason, stays for [`decode`](super::decode).
+/// whatever reason, stays for
+/// [`take_packet`](super::take_packet).
 pub fn cut_run(version: Version, buf: &mut Bytes, limits: &Limits) -> Option<Run> {
     let has_properties = has_properties(version);
     let first = Plain::at_front(buf, has_properties, limits)?;

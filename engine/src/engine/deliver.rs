@@ -63,7 +63,7 @@ impl Receiver {
     }
 
     /// How the message is to reach it.
-    fn copy_of(&self, message: &Content) -> Copy {
+    pub(super) fn copy_of(&self, message: &Content) -> Copy {
         let keeps = message.retain && self.retain_as_published;
         Copy {
             qos: message.qos.min(self.granted),
@@ -183,7 +183,9 @@ impl Engine {
     fn send_qos0(&mut self, slot: u32, conn: ConnId, message: &mut Message, copy: Copy) {
         let waits = self.sessions.get(slot).and_then(|session| session.outbox.as_ref());
         let in_turn = waits.is_none_or(|outbox| !outbox.queue.has_qos0());
-        let Some(connection) = self.connections.get(conn) else { return };
+        let Some(connection) = self.connections.get(conn) else {
+            return self.enqueue(slot, message, copy);
+        };
         let delivery = copy.delivery(connection.version, message.clone(), self.now, None, false);
         match connection.room_for(&delivery, self.config.max_unsent_bytes) {
             Room::TooLarge => self.too_large(slot, message, copy.qos),
@@ -201,10 +203,10 @@ impl Engine {
     /// QoS 1 and 2 go out at once if the window has room and nothing waits before them.
     fn start_or_queue(&mut self, slot: u32, conn: ConnId, message: &mut Message, copy: Copy) {
         let Some(session) = self.sessions.get(slot) else { return };
-        let Some(connection) = self.connections.get(conn) else { return };
-        if !session.is_caught_up() || !self.window_has_room(session) {
+        let in_turn = session.is_caught_up() && self.window_has_room(session);
+        let Some(connection) = self.connections.get(conn).filter(|_| in_turn) else {
             return self.enqueue(slot, message, copy);
-        }
+        };
         let kept = message.keep();
         // Any identifier, for its length.
         let probe = Some(PacketId::FIRST);

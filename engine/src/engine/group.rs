@@ -1,7 +1,7 @@
 //! Share groups: each message to one member, and a backlog while none is connected.
 
 use crate::engine::Engine;
-use crate::engine::deliver::{Copy, Removed};
+use crate::engine::deliver::{Copy, Receiver, Removed};
 use crate::identifiers::Identifiers;
 use crate::inflight::Exchange;
 use crate::log::record::{Record, Retained, Target};
@@ -26,15 +26,9 @@ impl Engine {
             return self.wait_in_group(slot, message);
         };
         let Some(member) = self.subscriptions.get(member) else { return };
-        let content = message.content();
-        let keeps = content.retain && member.options.retain_as_published;
-        let copy = Copy {
-            qos: content.qos.min(member.options.qos),
-            retain: if keeps { RetainFlag::AsPublished } else { RetainFlag::Clear },
-            group: Some(id),
-            identifiers: member.identifier.into(),
-        };
-        self.deliver(member.session, message, copy);
+        let receiver = Receiver::of(member);
+        let copy = Copy { group: Some(id), ..receiver.copy_of(message.content()) };
+        self.deliver(receiver.session, message, copy);
     }
 
     /// Takes the turn of the member that the group's next message goes to: the slot of its

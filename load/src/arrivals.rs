@@ -1,5 +1,6 @@
 //! What one subscriber has got of one publisher: nothing lost, doubled or out of order?
 
+use std::fmt;
 use std::ops::{AddAssign, Range};
 
 /// Counts of deliveries, by what was wrong with them.
@@ -20,6 +21,18 @@ impl Tally {
     #[must_use]
     pub const fn is_clean(&self) -> bool {
         self.lost == 0 && self.duplicates == 0 && self.out_of_order == 0
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { lost, duplicates, out_of_order, .. } = self;
+        write!(f, "lost {lost}, duplicates {duplicates}, out of order {out_of_order}")?;
+        if *lost > 0 {
+            f.write_str("\n(a broker's limit on queued messages loses them too; Surewire: ")?;
+            f.write_str("max_msgqueue_messages, 0 is none)")?;
+        }
+        Ok(())
     }
 }
 
@@ -123,6 +136,14 @@ mod tests {
         let expected = Tally { received: 3, lost: 1, duplicates: 3, out_of_order: 1 };
         assert_eq!(tally, expected);
         assert!(!tally.is_clean());
+    }
+
+    #[test]
+    fn a_loss_says_what_else_it_may_come_from() {
+        let clean = Tally { received: 5, ..Tally::default() }.to_string();
+        assert_eq!(clean, "lost 0, duplicates 0, out of order 0");
+        let text = Tally { lost: 2, ..Tally::default() }.to_string();
+        assert!(text.starts_with("lost 2, ") && text.contains("max_msgqueue_messages"), "{text}");
     }
 
     #[test]

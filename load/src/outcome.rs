@@ -117,8 +117,7 @@ impl fmt::Display for Outcome {
         writeln!(f)?;
         let received = tally.received;
         writeln!(f, "published {published}, delivered {received} in {seconds:.3} s")?;
-        let Tally { lost, duplicates, out_of_order, .. } = tally;
-        writeln!(f, "lost {lost}, duplicates {duplicates}, out of order {out_of_order}")?;
+        writeln!(f, "{tally}")?;
         if let Some(filler) = self.filler {
             writeln!(f, "{filler}")?;
         }

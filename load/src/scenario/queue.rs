@@ -218,8 +218,7 @@ impl fmt::Display for Outcome {
             writeln!(f, "{}", memory.line("queued message"))?;
         }
         writeln!(f, "{}", drained.line("messages drained"))?;
-        let Tally { lost, duplicates, out_of_order, .. } = tally;
-        write!(f, "lost {lost}, duplicates {duplicates}, out of order {out_of_order}")
+        write!(f, "{tally}")
     }
 }
 

@@ -15,13 +15,12 @@
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, ExitCode};
-use std::sync::Arc;
 
 use bytes::Bytes;
 use clap::Parser;
 use surewire_engine::Engine;
 use surewire_engine::action::{Action, Outgoing};
-use surewire_engine::codec::{self, Limits};
+use surewire_engine::codec::{self, Limits, Numbers};
 use surewire_engine::config::Config;
 use surewire_engine::event::{Event, Peer};
 use surewire_engine::id::{ConnId, PacketId};
@@ -158,7 +157,7 @@ struct World {
     now: Time,
     actions: Vec<Action>,
     /// What a client will answer.
-    answers: VecDeque<(ConnId, Packet)>,
+    answers: VecDeque<(ConnId, Vec<u8>)>,
     /// Bytes to a client.
     out: Vec<u8>,
     /// Bytes to each connection that its transport is to take, by slot.
@@ -211,26 +210,31 @@ impl World {
 
     /// As the shell reads: packets are views of what came.
     fn read(&mut self, conn: ConnId, mut bytes: Bytes) {
-        loop {
-            if let Some(run) = codec::cut_run(Version::V3_1_1, &mut bytes, &LIMITS) {
-                self.event(Event::ReceivedRun { conn, run: Arc::new(run) });
-                continue;
+        self.take(conn, &mut bytes);
+        // A client answers what came in one read with one write.
+        while let Some((conn, mut bytes)) = self.answers.pop_front() {
+            while let Some(more) = self.next_answer_of(conn) {
+                bytes.extend(more);
             }
-            let packet = codec::take_packet(Version::V3_1_1, &mut bytes, &LIMITS);
-            let Some(packet) = packet.expect("packets") else { break };
-            self.event(Event::Received { conn, packet });
-        }
-        while let Some((conn, packet)) = self.answers.pop_front() {
-            let mut bytes = Vec::with_capacity(4);
-            codec::encode(Version::V3_1_1, &packet, &mut bytes);
-            let packet = codec::take_packet(Version::V3_1_1, &mut Bytes::from(bytes), &LIMITS);
-            let packet = packet.expect("no violation").expect("a packet");
-            self.event(Event::Received { conn, packet });
+            self.take(conn, &mut Bytes::from(bytes));
         }
         while let Some(conn) = self.written.pop() {
             let Some(untaken) = self.untaken.get_mut(conn.slot as usize) else { return };
             let bytes = std::mem::take(untaken);
             self.event(Event::Written { conn, bytes });
+        }
+    }
+
+    /// The next answer, if it is of the same client.
+    fn next_answer_of(&mut self, conn: ConnId) -> Option<Vec<u8>> {
+        let same = self.answers.front().is_some_and(|(next, _)| *next == conn);
+        if same { self.answers.pop_front().map(|(_, bytes)| bytes) } else { None }
+    }
+
+    fn take(&mut self, conn: ConnId, bytes: &mut Bytes) {
+        let take = |bytes: &mut Bytes| codec::take_packets(Version::V3_1_1, bytes, &LIMITS);
+        while let Some(packets) = take(bytes).expect("packets") {
+            self.event(Event::received(conn, packets));
         }
     }
 
@@ -253,23 +257,32 @@ impl World {
     }
 
     fn answer(&mut self, conn: ConnId, outgoing: &Outgoing) {
-        let answer = match outgoing {
+        let mut answers = Vec::new();
+        match outgoing {
             Outgoing::Publish(delivery) => {
                 self.delivered += 1;
-                let Some(packet_id) = delivery.packet_id else { return };
-                let ack = Ack::new(packet_id);
-                let once = delivery.qos == QoS::ExactlyOnce;
-                if once { Packet::Pubrec(ack) } else { Packet::Puback(ack) }
+                answers.extend(delivery.packet_id.map(|id| publish_ack(delivery.qos, id)));
             }
-            Outgoing::Run(run) => {
+            Outgoing::Run(run, numbers) => {
                 self.delivered += u64::from(run.count());
-                return;
+                if let Some(Numbers { qos, first }) = *numbers {
+                    let ids = std::iter::successors(Some(first), |id| Some(id.next()));
+                    let count = run.count() as usize;
+                    answers.extend(ids.take(count).map(|id| publish_ack(qos, id)));
+                }
             }
-            Outgoing::Packet(Packet::Pubrec(ack)) => Packet::Pubrel(Ack::new(ack.packet_id)),
-            Outgoing::Packet(Packet::Pubrel(ack)) => Packet::Pubcomp(Ack::new(ack.packet_id)),
-            Outgoing::Packet(_) => return,
-        };
-        self.answers.push_back((conn, answer));
+            Outgoing::Packet(packet) => answers.extend(further_ack(packet)),
+            Outgoing::Acks(acks) => {
+                answers.extend(acks.packets().filter_map(|packet| further_ack(&packet)));
+            }
+        }
+        if !answers.is_empty() {
+            let mut bytes = Vec::new();
+            for answer in &answers {
+                codec::encode(Version::V3_1_1, answer, &mut bytes);
+            }
+            self.answers.push_back((conn, bytes));
+        }
     }
 
     fn connect(&mut self, slot: &mut u32) -> ConnId {
@@ -297,6 +310,21 @@ impl World {
         let packet_id = PacketId::FIRST;
         let subscribe = Subscribe { packet_id, filters, properties: Properties::NONE };
         self.event(Event::Received { conn, packet: Packet::Subscribe(Box::new(subscribe)) });
+    }
+}
+
+/// What a client answers to a PUBLISH.
+fn publish_ack(qos: QoS, id: PacketId) -> Packet {
+    let once = qos == QoS::ExactlyOnce;
+    if once { Packet::Pubrec(Ack::new(id)) } else { Packet::Puback(Ack::new(id)) }
+}
+
+/// What a client answers to an acknowledgement.
+fn further_ack(packet: &Packet) -> Option<Packet> {
+    match packet {
+        Packet::Pubrec(ack) => Some(Packet::Pubrel(Ack::new(ack.packet_id))),
+        Packet::Pubrel(ack) => Some(Packet::Pubcomp(Ack::new(ack.packet_id))),
+        _ => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::answer::Answer;
-use crate::codec::Run;
+use crate::codec::{Acks, Numbers, Run};
 use crate::id::{ConnId, Lsn, PacketId};
 use crate::identifiers::Identifiers;
 use crate::log::record::Record;
@@ -92,8 +92,10 @@ pub enum Outgoing {
     Packet(Packet),
     /// A PUBLISH whose message may be shared with other receivers.
     Publish(Delivery),
-    /// Several of QoS 0 to one topic, one behind the other.
-    Run(Arc<Run>),
+    /// Several PUBLISH packets to one topic, one behind the other: of QoS 0, or with numbers.
+    Run(Arc<Run>, Option<Numbers>),
+    /// Several acknowledgements of one kind, one behind the other.
+    Acks(Acks),
 }
 
 /// One client's copy of a message.

@@ -1,8 +1,7 @@
 //! The bytes of MQTT's packets: all versions, both directions, one model.
 //!
-//! [`take_packet`] takes a [`Packet`] off the front of a read buffer; [`cut_run`] takes several PUBLISH
-//! packets that are alike at once. A connection's first packet goes by [`frame_len`] and
-//! [`decode_connect`]. Decoding copies nothing but what is large, allocates only for what is really
+//! [`take_packet`] takes a [`Packet`] off the front of a read buffer; [`take_packets`] takes several that
+//! are alike at once. A connection's first packet goes by [`frame_len`] and [`decode_connect`]. Decoding copies nothing but what is large, allocates only for what is really
 //! there, and has an answer for every sequence of bytes.
 //!
 //! What can be judged from one packet alone is judged here; what needs the connection (a second
@@ -12,6 +11,7 @@
 //! `reason` for the standard's tables, and one file for each family of packets.
 
 mod ack;
+mod acks;
 mod auth;
 mod connack;
 mod connect;
@@ -28,6 +28,8 @@ mod subscribe;
 mod unsubscribe;
 mod writer;
 
+use std::sync::Arc;
+
 use bytes::{Buf, Bytes};
 
 use crate::action::{Delivery, Outgoing};
@@ -41,9 +43,11 @@ use publish::Head;
 use reader::Reader;
 use writer::{Length, Sink};
 
+pub use acks::{Acks, cut_acks};
+pub(crate) use acks::{MOST as MOST_ACKS, packet as ack_packet};
 pub use connect::BadConnect;
 pub use reason::return_code_v3;
-pub use run::{Run, cut_run};
+pub use run::{Lengths, Numbers, Run, cut_run};
 pub use sender::check_from_client;
 
 /// What the decoder allows beyond the standard's own rules.
@@ -146,6 +150,36 @@ pub fn take_packet(
     packet.map(Some)
 }
 
+/// What stands at the front of a read buffer.
+#[derive(Clone, Debug)]
+pub enum Packets {
+    /// A packet by itself.
+    One(Packet),
+    /// PUBLISH packets that are alike.
+    Run(Arc<Run>),
+    /// Acknowledgements that are alike.
+    Acks(Acks),
+}
+
+/// Takes the packets that are complete at the front of `buf`: several at once, if they are alike, or
+/// one. `None`: none is complete.
+///
+/// # Errors
+/// As [`take_packet`].
+pub fn take_packets(
+    version: Version,
+    buf: &mut Bytes,
+    limits: &Limits,
+) -> Result<Option<Packets>, Violation> {
+    if let Some(run) = cut_run(version, buf, limits) {
+        return Ok(Some(Packets::Run(Arc::new(run))));
+    }
+    if let Some(acks) = cut_acks(buf) {
+        return Ok(Some(Packets::Acks(acks)));
+    }
+    take_packet(version, buf, limits).map(|packet| packet.map(Packets::One))
+}
+
 /// Decodes one whole packet of a connection whose version is known. Payload and text are views
 /// into `frame`.
 ///
@@ -234,7 +268,8 @@ impl Outgoing {
                 Head::of_delivery(version, delivery)
                     .write_with(&delivery.message.content().payload, out);
             }
-            Self::Run(run) => run.encode(version, out),
+            Self::Run(run, numbers) => run.encode(version, *numbers, out),
+            Self::Acks(acks) => acks.encode(out),
         }
     }
 
@@ -244,7 +279,9 @@ impl Outgoing {
         match self {
             Self::Packet(packet) => encoded_len(version, packet),
             Self::Publish(delivery) => delivery.encoded_len(version),
-            Self::Run(run) => run.encoded_len(version),
+            Self::Run(run, None) => run.encoded_len(version),
+            Self::Run(run, Some(_)) => run.numbered_len(version).all,
+            Self::Acks(acks) => acks.encoded_len(),
         }
     }
 }

@@ -25,6 +25,7 @@ mod request;
 mod restore;
 mod rewrite;
 mod run;
+mod run_numbered;
 mod storage;
 mod subscribe;
 mod timeout;
@@ -47,6 +48,7 @@ use crate::event::{Event, Lost, Storage};
 use crate::history::History;
 use crate::id::{ConnId, Lsn};
 use crate::index::Index;
+use crate::inflight;
 use crate::log::record::{Record, SessionKey};
 use crate::notice::{CloseReason, Notice, Refusal};
 use crate::packet::Packet;
@@ -181,6 +183,7 @@ impl Engine {
         match event {
             Event::Received { conn, packet } => self.received(conn, packet),
             Event::ReceivedRun { conn, run } => self.received_run(conn, &run),
+            Event::ReceivedAcks { conn, acks } => self.received_acks(conn, &acks),
             Event::Written { conn, bytes } => self.written(conn, bytes),
             Event::Durable { upto } => self.durable(upto),
             Event::Timeout => self.timeout(),
@@ -247,10 +250,18 @@ impl Engine {
         }
         match packet {
             Packet::Publish(publish) => self.publish(conn, publish),
-            Packet::Puback(ack) => self.puback(conn, &ack),
-            Packet::Pubrec(ack) => self.pubrec(conn, &ack),
-            Packet::Pubrel(ack) => self.pubrel(conn, &ack),
-            Packet::Pubcomp(ack) => self.pubcomp(conn, &ack),
+            Packet::Puback(ack) => {
+                self.acknowledged(conn, &[ack.packet_id], inflight::Answer::puback(&ack));
+            }
+            Packet::Pubrec(ack) => {
+                self.acknowledged(conn, &[ack.packet_id], inflight::Answer::pubrec(&ack));
+            }
+            Packet::Pubrel(ack) => {
+                self.released(conn, &[ack.packet_id]);
+            }
+            Packet::Pubcomp(ack) => {
+                self.acknowledged(conn, &[ack.packet_id], inflight::Answer::Pubcomp);
+            }
             Packet::Subscribe(subscribe) => self.subscribe(conn, *subscribe),
             Packet::Unsubscribe(unsubscribe) => self.unsubscribe(conn, &unsubscribe),
             Packet::Pingreq => self.answer(conn, Packet::Pingresp, Lsn::NONE),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::codec::{BadConnect, Run};
+use crate::codec::{Acks, BadConnect, Packets, Run};
 use crate::id::{ConnId, Lsn};
 use crate::packet::{Connect, Packet};
 use crate::request::{Request, RequestId};
@@ -37,6 +37,13 @@ pub enum Event {
         conn: ConnId,
         /// The packets.
         run: Arc<Run>,
+    },
+    /// Acknowledgements that came in one read and are alike: the same as each of them by itself.
+    ReceivedAcks {
+        /// From which connection.
+        conn: ConnId,
+        /// The packets.
+        acks: Acks,
     },
     /// Bytes that are no packet. Nothing more comes from this connection.
     Broken {
@@ -99,6 +106,18 @@ pub enum Event {
     Storage(Storage),
     /// The broker is about to stop: end every connection, keep every promise.
     Stop,
+}
+
+impl Event {
+    /// What was taken off the front of a connection's read buffer.
+    #[must_use]
+    pub fn received(conn: ConnId, packets: Packets) -> Self {
+        match packets {
+            Packets::One(packet) => Self::Received { conn, packet },
+            Packets::Run(run) => Self::ReceivedRun { conn, run },
+            Packets::Acks(acks) => Self::ReceivedAcks { conn, acks },
+        }
+    }
 }
 
 /// Where an exchange of enhanced authentication has come to (5.0 section 4.12).

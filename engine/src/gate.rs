@@ -131,7 +131,8 @@ impl Lane {
     fn of(outgoing: &Outgoing) -> Self {
         match outgoing {
             Outgoing::Publish(delivery) if delivery.qos == QoS::ExactlyOnce => Self::ExactlyOnce,
-            Outgoing::Publish(_) | Outgoing::Run(_) => Self::Free,
+            Outgoing::Publish(_) | Outgoing::Run(..) => Self::Free,
+            Outgoing::Acks(_) => Self::Answers,
             Outgoing::Packet(packet) => match packet {
                 Packet::Connack(_) | Packet::Suback(_) | Packet::Unsuback(_) => Self::Barrier,
                 Packet::Puback(_) | Packet::Pubrec(_) | Packet::Pubrel(_) | Packet::Pubcomp(_) => {
@@ -217,7 +218,7 @@ mod tests {
             Outgoing::Packet(Packet::Suback(_)) => 's',
             Outgoing::Packet(Packet::Puback(_)) => 'a',
             Outgoing::Packet(Packet::Pubrel(_)) => 'l',
-            Outgoing::Packet(_) | Outgoing::Run(_) => 'p',
+            Outgoing::Packet(_) | Outgoing::Run(..) | Outgoing::Acks(_) => 'p',
         }
     }
 

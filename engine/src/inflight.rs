@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 
 use crate::id::{Lsn, PacketId};
 use crate::log::record::Seq;
-use crate::packet::QoS;
+use crate::packet::{Ack, PacketType, QoS};
 use crate::queue::Entry;
 use crate::time::Time;
 
@@ -34,6 +34,24 @@ pub(crate) enum Answer {
     /// PUBREC with a reason code of 0x80 or above.
     PubrecFailed,
     Pubcomp,
+}
+
+impl Answer {
+    pub(crate) fn puback(ack: &Ack) -> Self {
+        if ack.code.is_error() { Self::PubackFailed } else { Self::Puback }
+    }
+
+    pub(crate) fn pubrec(ack: &Ack) -> Self {
+        if ack.code.is_error() { Self::PubrecFailed } else { Self::Pubrec }
+    }
+
+    pub(crate) fn packet_type(self) -> PacketType {
+        match self {
+            Self::Puback | Self::PubackFailed => PacketType::Puback,
+            Self::Pubrec | Self::PubrecFailed => PacketType::Pubrec,
+            Self::Pubcomp => PacketType::Pubcomp,
+        }
+    }
 }
 
 /// What an answer does to the exchange.
@@ -162,6 +180,12 @@ impl Inflight {
             due: false,
         });
         packet_id
+    }
+
+    /// The identifier that the next exchange gets, if so many can follow each other from there.
+    pub(crate) fn next_ids(&self, count: usize) -> Option<PacketId> {
+        let oldest = self.exchanges.front().map_or(self.issued, |exchange| exchange.number);
+        (self.issued - oldest + count as u64 <= ROUND).then(|| id_of(self.issued))
     }
 
     /// Puts back the exchange of a message that may have been sent before the broker ended.
@@ -349,6 +373,25 @@ mod tests {
             window.check();
             window.finish(id).unwrap();
         }
+    }
+
+    #[test]
+    fn identifiers_follow_each_other_unless_one_is_busy() {
+        let mut window = Inflight::default();
+        let stuck = window.start(entry(0), Time::ZERO, Lsn::NONE);
+        for n in 1..65_530 {
+            let id = window.start(entry(n), Time::ZERO, Lsn::NONE);
+            window.finish(id).unwrap();
+        }
+        assert_eq!(window.next_ids(5).map(PacketId::get), Some(65_531));
+        assert_eq!(window.next_ids(6), None, "behind 65,535 comes {stuck}");
+        window.finish(stuck).unwrap();
+        let first = window.next_ids(8).unwrap();
+        let ids = std::iter::successors(Some(first), |id| Some(id.next()));
+        for (id, n) in ids.zip(65_530..65_538) {
+            assert_eq!(window.start(entry(n), Time::ZERO, Lsn::NONE), id);
+        }
+        window.check();
     }
 
     #[test]

@@ -61,8 +61,12 @@ impl Report {
             Outgoing::Publish(delivery) => {
                 self.lines.push(Line::Sent(conn, Summary::of_delivery(delivery)));
             }
-            Outgoing::Run(run) => {
-                let summaries = run.publishes().map(|publish| Summary::of_publish(&publish));
+            Outgoing::Run(run, numbers) => {
+                let summaries = run.copies(*numbers).map(|publish| Summary::of_publish(&publish));
+                self.lines.extend(summaries.map(|summary| Line::Sent(conn, summary)));
+            }
+            Outgoing::Acks(acks) => {
+                let summaries = acks.packets().map(|packet| Summary::of_packet(&packet));
                 self.lines.extend(summaries.map(|summary| Line::Sent(conn, summary)));
             }
         }

@@ -14,7 +14,7 @@ use crate::packet::{Publish, QoS, Version};
 use crate::violation::Violation;
 
 const RETAIN: u8 = 1;
-const QOS_SHIFT: u8 = 1;
+pub(super) const QOS_SHIFT: u8 = 1;
 const DUP: u8 = 1 << 3;
 
 pub(super) fn decode(

@@ -5,6 +5,7 @@
 use bytes::Bytes;
 
 use super::Limits;
+use super::publish::QOS_SHIFT;
 use super::reader::{self, Reader};
 use super::writer::{Length, Sink};
 use crate::id::PacketId;
@@ -36,6 +37,25 @@ pub struct Run {
     bytes: [usize; 2],
     /// Bytes of the largest packet, likewise.
     largest: [usize; 2],
+}
+
+/// What a run has towards one client if it is above QoS 0: each message gets a packet identifier of
+/// its own, and they follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Numbers {
+    /// 1 or 2.
+    pub qos: QoS,
+    /// Of the first message. Behind 65,535 they go on with 1.
+    pub first: PacketId,
+}
+
+/// How long packets are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lengths {
+    /// Bytes of all packets.
+    pub all: usize,
+    /// Bytes of the largest.
+    pub largest: usize,
 }
 
 /// The parts of a packet that may belong to a run.
@@ -124,16 +144,42 @@ impl Run {
         if has_properties(version) { with } else { without }
     }
 
-    /// Appends all packets to `out`, as a client of that version is to see them at QoS 0.
-    pub fn encode(&self, version: Version, out: &mut Vec<u8>) {
+    /// Bytes towards a client of that version above QoS 0.
+    #[must_use]
+    pub fn numbered_len(&self, version: Version) -> Lengths {
         let with = has_properties(version);
-        if with == self.has_properties && self.qos == QoS::AtMostOnce {
-            return out.extend_from_slice(&self.packets);
+        self.plain().fold(Lengths::default(), |Lengths { all, largest }, plain| {
+            let len = whole_len(remaining_len(&plain, with) + ID_LEN);
+            Lengths { all: all + len, largest: largest.max(len) }
+        })
+    }
+
+    /// Appends all packets to `out`, as a client of that version is to see them: at QoS 0, or with
+    /// these numbers.
+    pub fn encode(&self, version: Version, numbers: Option<Numbers>, out: &mut Vec<u8>) {
+        let with = has_properties(version);
+        let (qos, mut id) = match numbers {
+            Some(Numbers { qos, first }) => (qos, Some(first)),
+            None => (QoS::AtMostOnce, None),
+        };
+        if with == self.has_properties && self.qos == qos {
+            let from = out.len();
+            out.extend_from_slice(&self.packets);
+            if let (Some(first), Some(packets)) = (id, out.get_mut(from..)) {
+                self.number(packets, first);
+            }
+            return;
         }
+        let first_byte = PacketType::Publish.first_byte() | (qos as u8) << QOS_SHIFT;
         for plain in self.plain() {
-            out.byte(PacketType::Publish.first_byte());
-            out.variable_byte_integer(remaining_len(&plain, with));
+            out.byte(first_byte);
+            let id_len = id.map_or(0, |_| ID_LEN);
+            out.variable_byte_integer(remaining_len(&plain, with) + id_len);
             out.field(plain.topic);
+            if let Some(this) = id {
+                out.u16(this.get());
+                id = Some(this.next());
+            }
             if with {
                 out.byte(0);
             }
@@ -154,6 +200,17 @@ impl Run {
         })
     }
 
+    /// Each packet by itself as a client is to see it: at QoS 0, or with these numbers.
+    pub fn copies(&self, numbers: Option<Numbers>) -> impl Iterator<Item = Publish> {
+        let mut id = numbers.map(|numbers| numbers.first);
+        let qos = numbers.map_or(QoS::AtMostOnce, |numbers| numbers.qos);
+        self.publishes().map(move |publish| {
+            let packet_id = id;
+            id = id.map(PacketId::next);
+            Publish { qos, packet_id, ..publish }
+        })
+    }
+
     /// Each message by itself.
     pub fn messages(&self) -> impl Iterator<Item = Message> {
         self.plain().map(|plain| {
@@ -168,6 +225,19 @@ impl Run {
         })
     }
 
+    /// Writes other packet identifiers into a copy of the packets.
+    fn number(&self, mut packets: &mut [u8], mut id: PacketId) {
+        for plain in self.plain() {
+            let Some((packet, rest)) = packets.split_at_mut_checked(plain.len) else { return };
+            let at = plain.start + 2 + plain.topic.len();
+            if let Some(place) = packet.get_mut(at..at + ID_LEN) {
+                place.copy_from_slice(&id.get().to_be_bytes());
+            }
+            id = id.next();
+            packets = rest;
+        }
+    }
+
     fn plain(&self) -> impl Iterator<Item = Plain<'_>> {
         let mut rest = self.packets.as_ref();
         std::iter::from_fn(move || {
@@ -175,6 +245,11 @@ impl Run {
             rest = rest.get(plain.len..)?;
             Some(plain)
         })
+    }
+
+    /// The packet identifiers that its messages came with, above QoS 0.
+    pub fn packet_ids(&self) -> impl Iterator<Item = PacketId> {
+        self.plain().filter_map(|plain| plain.packet_id)
     }
 
     fn add(&mut self, plain: &Plain<'_>) {
@@ -227,6 +302,9 @@ impl<'a> Plain<'a> {
         self.qos == other.qos && self.topic == other.topic
     }
 }
+
+/// Bytes of a packet identifier.
+const ID_LEN: usize = 2;
 
 /// Whether a PUBLISH of that version has a Property Length.
 fn has_properties(version: Version) -> bool {

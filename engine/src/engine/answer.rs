@@ -3,10 +3,10 @@
 use bytestring::ByteString;
 
 use crate::action::{Action, Outgoing, TopicAlias};
-use crate::codec;
+use crate::codec::{self, Acks};
 use crate::connection::Connection;
 use crate::engine::Engine;
-use crate::id::{ConnId, Lsn};
+use crate::id::{ConnId, Lsn, PacketId};
 use crate::log::record::Record;
 use crate::notice::CloseReason;
 use crate::packet::{Packet, PacketType, Properties, PropertySet, QoS, Version};
@@ -28,6 +28,27 @@ impl Engine {
             }
         }
         self.send_sized(conn, Outgoing::Packet(packet), len, after);
+    }
+
+    /// Acknowledges these, each once its record is durable: in one go where all are.
+    pub(super) fn answer_all(
+        &mut self,
+        conn: ConnId,
+        packet_type: PacketType,
+        answers: &[(PacketId, Lsn)],
+    ) {
+        let at_once = |connection: &Connection| {
+            let durable = answers.iter().all(|(_, after)| *after <= self.durable);
+            durable && connection.gate.is_empty() && connection.takes(Acks::LEN)
+        };
+        if answers.len() > 1 && self.connections.get(conn).is_some_and(at_once) {
+            let acks = Acks::new(packet_type, answers.iter().map(|(id, _)| *id));
+            let len = acks.encoded_len() as u64;
+            return self.send_now(conn, Outgoing::Acks(acks), len);
+        }
+        for (id, after) in answers {
+            self.answer(conn, codec::ack_packet(packet_type, *id), *after);
+        }
     }
 
     /// Words for a 5.0 client about what went wrong, if it wants them (5.0 section 3.1.2.11.7).
@@ -101,9 +122,14 @@ impl Engine {
                 self.counters.packets_sent.count(PacketType::Publish);
             }
             Outgoing::Packet(packet) => self.counters.packets_sent.count(packet.packet_type()),
-            Outgoing::Run(run) => {
+            Outgoing::Acks(acks) => {
+                let count = acks.ids().len() as u64;
+                self.counters.packets_sent.add(acks.packet_type(), count);
+            }
+            Outgoing::Run(run, numbers) => {
                 let count = run.count().into();
-                self.counters.sent.add(QoS::AtMostOnce, count);
+                let qos = numbers.map_or(QoS::AtMostOnce, |numbers| numbers.qos);
+                self.counters.sent.add(qos, count);
                 self.counters.payload_sent += run.payload_bytes();
                 self.counters.packets_sent.add(PacketType::Publish, count);
             }

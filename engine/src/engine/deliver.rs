@@ -44,7 +44,7 @@ pub(super) struct Route {
 pub(super) struct Receiver {
     pub(super) session: u32,
     /// The highest granted.
-    granted: QoS,
+    pub(super) granted: QoS,
     /// Whether any of them keeps the RETAIN flag.
     retain_as_published: bool,
     /// Of all of them.
@@ -203,7 +203,7 @@ impl Engine {
     /// QoS 1 and 2 go out at once if the window has room and nothing waits before them.
     fn start_or_queue(&mut self, slot: u32, conn: ConnId, message: &mut Message, copy: Copy) {
         let Some(session) = self.sessions.get(slot) else { return };
-        let in_turn = session.is_caught_up() && self.window_has_room(session);
+        let in_turn = session.is_caught_up() && self.window_takes(session, 1);
         let Some(connection) = self.connections.get(conn).filter(|_| in_turn) else {
             return self.enqueue(slot, message, copy);
         };
@@ -220,20 +220,34 @@ impl Engine {
                 return self.enqueue(slot, message, copy);
             }
         };
-        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let Some((packet_id, after)) = self.start(slot, kept, copy) else { return };
+        delivery.packet_id = Some(packet_id);
+        self.set_redelivery(slot, conn);
+        self.send_sized(conn, Outgoing::Publish(delivery), len, after);
+    }
+
+    /// Takes a place in the window for a message that is sent now: its identifier, and the record
+    /// that its PUBLISH waits for.
+    pub(super) fn start(
+        &mut self,
+        slot: u32,
+        message: Arc<Content>,
+        copy: Copy,
+    ) -> Option<(PacketId, Lsn)> {
+        let session = self.sessions.get_mut(slot)?;
         let durable = session.is_durable();
         // The identifier of a QoS 2 message must be on disk before the client can see it.
         let exactly_once = copy.qos == QoS::ExactlyOnce;
         let after = if durable && exactly_once { self.lsn.next() } else { Lsn::NONE };
         let outbox = session.outbox();
         let seq = outbox.take_seq();
-        let packet_id = outbox.inflight.start(copy.clone().entry(seq, kept), self.now, after);
-        delivery.packet_id = Some(packet_id);
-        if durable {
-            self.add_target(slot, seq, copy, Some(packet_id));
+        if !durable {
+            return Some((outbox.inflight.start(copy.entry(seq, message), self.now, after), after));
         }
-        self.set_redelivery(slot, conn);
-        self.send_sized(conn, Outgoing::Publish(delivery), len, after);
+        let entry = copy.clone().entry(seq, message);
+        let packet_id = outbox.inflight.start(entry, self.now, after);
+        self.add_target(slot, seq, copy, Some(packet_id));
+        Some((packet_id, after))
     }
 
     /// Puts the message behind what already waits for the session.
@@ -288,9 +302,10 @@ impl Engine {
         }
     }
 
-    pub(super) fn window_has_room(&self, session: &Session) -> bool {
+    /// Whether the window has room for so many messages more.
+    pub(super) fn window_takes(&self, session: &Session, count: usize) -> bool {
         let used = session.outbox.as_ref().map_or(0, |outbox| outbox.inflight.len());
-        used < usize::from(session.window) || self.config.planted.is(Bug::WindowIgnored)
+        used + count <= usize::from(session.window) || self.config.planted.is(Bug::WindowIgnored)
     }
 
     /// Whether the client is sent again while it is connected what it does not acknowledge: 5.0

@@ -155,7 +155,7 @@ impl Engine {
         };
         let checks = [
             (in_turn, Obstacle::BehindBacklog),
-            (!needs_window || self.window_has_room(session), Obstacle::WindowFull),
+            (!needs_window || self.window_takes(session, 1), Obstacle::WindowFull),
             (self.room_on(conn, content) != Room::Congested, Obstacle::Congested),
         ];
         checks.into_iter().filter(|(free, _)| !free).map(|(_, obstacle)| obstacle).collect()

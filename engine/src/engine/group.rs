@@ -67,7 +67,7 @@ impl Engine {
         let connection = self.connections.get(session.connection()?)?;
         let takes = connection.unsent < self.config.max_unsent_bytes
             && session.is_caught_up()
-            && self.window_has_room(session);
+            && self.window_takes(session, 1);
         takes.then(|| session.outbox.as_ref().map_or(0, |outbox| outbox.inflight.len()))
     }
 

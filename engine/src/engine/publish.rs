@@ -3,11 +3,12 @@
 use bytestring::ByteString;
 
 use crate::engine::Engine;
+use crate::engine::ack::Answers;
 use crate::id::{ConnId, Lsn, PacketId};
 use crate::log::record::{Record, Retained, SessionKey};
 use crate::message::{Content, Message};
 use crate::notice::{CloseReason, Notice, PublishRefusal};
-use crate::packet::{Ack, Packet, Properties, Publish, QoS, ReasonCode, Version};
+use crate::packet::{Ack, Packet, PacketType, Properties, Publish, QoS, ReasonCode, Version};
 use crate::planted::Bug;
 use crate::time::Time;
 use crate::topic::{self, TopicName};
@@ -29,7 +30,7 @@ impl Engine {
             let after = self.sessions.get(slot).map_or(Lsn::NONE, |session| session.lsn);
             return self.answer(conn, Packet::Pubrec(Ack::new(packet_id)), after);
         }
-        if qos != QoS::AtMostOnce && self.exceeds_receive_maximum(conn) {
+        if qos != QoS::AtMostOnce && self.exceeds_receive_maximum(conn, 1) {
             let limit = self.config.receive_maximum;
             return self.violated(conn, Violation::ReceiveMaximum { limit });
         }
@@ -49,20 +50,18 @@ impl Engine {
         self.route.to_close.retain(|(other, why)| *other != conn || *why != CloseReason::QueueFull);
         self.touch(slot, routed.after);
         let for_nobody = self.counters.routed == before && routed.retained != Retained::Stored;
-        // Not in PUBREC: there are clients that take any code but 0 for the end of the exchange.
-        let can_be_told = version == Version::V5 && qos == QoS::AtLeastOnce;
-        let code = if for_nobody && can_be_told {
-            ReasonCode::NoMatchingSubscribers
-        } else {
-            ReasonCode::Success
-        };
-        let at_once = self.config.planted.is(Bug::AckBeforeSync);
-        let after = if at_once { Lsn::NONE } else { routed.after };
+        let code = outcome(version, qos, for_nobody);
+        let after = self.promised(routed.after);
         self.acknowledge(conn, qos, packet_id, (code, Properties::NONE), after);
     }
 
+    /// What the acknowledgement of a message has to wait for, whose record that is.
+    pub(super) fn promised(&self, record: Lsn) -> Lsn {
+        if self.config.planted.is(Bug::AckBeforeSync) { Lsn::NONE } else { record }
+    }
+
     /// Answers a QoS 1 or 2 PUBLISH, with a code and what goes with it.
-    fn acknowledge(
+    pub(super) fn acknowledge(
         &mut self,
         conn: ConnId,
         qos: QoS,
@@ -107,35 +106,40 @@ impl Engine {
         }
     }
 
-    /// Whether the client has as many QoS 1 and 2 messages under way as it may, and was told so. A
-    /// QoS 2 message counts until its PUBREL (5.0 section 4.9).
-    fn exceeds_receive_maximum(&self, conn: ConnId) -> bool {
+    /// Whether so many more are too many QoS 1 and 2 messages under way for what the client was
+    /// told. A QoS 2 message counts until its PUBREL (5.0 section 4.9).
+    pub(super) fn exceeds_receive_maximum(&self, conn: ConnId, more: usize) -> bool {
         let Some(connection) = self.connections.get(conn) else { return false };
         let is_strict = self.config.receive_maximum_policy.is_strict(connection.version);
         let received = self.sessions.get(connection.session).map_or(0, |s| s.received.len());
         let unanswered = usize::try_from(connection.unanswered).unwrap_or(usize::MAX);
-        let under_way = unanswered.saturating_add(received);
-        is_strict && under_way >= usize::from(self.config.receive_maximum)
+        let under_way = unanswered.saturating_add(received).saturating_add(more);
+        is_strict && under_way > usize::from(self.config.receive_maximum)
     }
 
-    /// The client has PUBREC, and gives the identifier free.
-    pub(super) fn pubrel(&mut self, conn: ConnId, ack: &Ack) {
-        let packet_id = ack.packet_id;
-        let Some(connection) = self.connections.get(conn) else { return };
+    /// The client has PUBREC for these, and gives the identifiers free; how many there are.
+    pub(super) fn released(&mut self, conn: ConnId, ids: &[PacketId]) -> u64 {
+        let Some(connection) = self.connections.get(conn) else { return 0 };
         let (slot, version) = (connection.session, connection.version);
-        let Some(session) = self.sessions.get_mut(slot) else { return };
-        let known = session.received.remove(&packet_id);
-        if known {
-            self.append_for(slot, |session| Record::ReceivedDone { session, packet_id });
+        let mut answers = Answers::new();
+        for &packet_id in ids {
+            let Some(session) = self.sessions.get_mut(slot) else { continue };
+            let known = session.received.remove(&packet_id);
+            if known {
+                self.append_for(slot, |session| Record::ReceivedDone { session, packet_id });
+            }
+            // Also for a repetition, which must not be answered before the first is durable.
+            let after = self.sessions.get(slot).map_or(Lsn::NONE, |session| session.lsn);
+            if known || version != Version::V5 {
+                answers.push((packet_id, after));
+                continue;
+            }
+            self.answer_all(conn, PacketType::Pubcomp, &std::mem::take(&mut answers));
+            let code = ReasonCode::PacketIdentifierNotFound;
+            self.answer(conn, Packet::Pubcomp(Ack { code, ..Ack::new(packet_id) }), after);
         }
-        // Also for a repetition, which must not be answered before the first is durable.
-        let after = self.sessions.get(slot).map_or(Lsn::NONE, |session| session.lsn);
-        let code = if known || version != Version::V5 {
-            ReasonCode::Success
-        } else {
-            ReasonCode::PacketIdentifierNotFound
-        };
-        self.answer(conn, Packet::Pubcomp(Ack { code, ..Ack::new(packet_id) }), after);
+        self.answer_all(conn, PacketType::Pubcomp, &answers);
+        ids.len() as u64
     }
 
     fn is_repeated(&self, slot: u32, qos: QoS, packet_id: PacketId) -> bool {
@@ -145,7 +149,7 @@ impl Engine {
     }
 
     /// Takes a QoS 2 identifier until its PUBREL; returns it with the session if that is stored.
-    fn note_received(
+    pub(super) fn note_received(
         &mut self,
         slot: u32,
         qos: QoS,
@@ -263,6 +267,13 @@ impl Engine {
             && properties.get().payload_format_indicator == Some(true)
             && std::str::from_utf8(payload).is_err()
     }
+}
+
+/// What the acknowledgement of a message says that is not refused.
+pub(super) fn outcome(version: Version, qos: QoS, for_nobody: bool) -> ReasonCode {
+    // Not in PUBREC: there are clients that take any code but 0 for the end of the exchange.
+    let can_be_told = version == Version::V5 && qos == QoS::AtLeastOnce;
+    if for_nobody && can_be_told { ReasonCode::NoMatchingSubscribers } else { ReasonCode::Success }
 }
 
 fn refusal_code(why: PublishRefusal) -> ReasonCode {

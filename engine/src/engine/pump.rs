@@ -140,19 +140,26 @@ impl Engine {
 
     /// Sends what may be sent now.
     pub(super) fn pump(&mut self, slot: u32) {
-        self.advance(slot, None);
+        self.advance(slot, &[]);
     }
 
-    /// The same, with the message that has just left the window in the same record.
-    pub(super) fn advance(&mut self, slot: u32, removed: Option<Seq>) {
+    /// The same, where messages have just left the window: the last of them in the record of what
+    /// follows.
+    pub(super) fn advance(&mut self, slot: u32, removed: &[Seq]) {
         let Some(session) = self.sessions.get(slot) else { return };
-        if session.is_caught_up() && session.replays.is_none() {
-            if removed.is_some() {
-                self.append_for(slot, |session| Record::advanced(session, removed));
-            }
+        let durable = session.is_durable();
+        let nothing_waits = session.is_caught_up() && session.replays.is_none();
+        let (removed, before) = match removed.split_last() {
+            Some((last, before)) if !nothing_waits => (Some(*last), before),
+            _ => (None, removed),
+        };
+        for seq in before {
+            self.append_for(slot, |session| Record::advanced(session, Some(*seq)));
+        }
+        if nothing_waits {
             return;
         }
-        let durable = session.is_durable();
+        let Some(session) = self.sessions.get(slot) else { return };
         let (mut sent, mut unsent) = (SmallVec::new(), SmallVec::new());
         if let Some(conn) = session.connection()
             && self.send_due(slot, conn)
@@ -238,7 +245,7 @@ impl Engine {
     /// but dropped, if that is so.
     fn take_sendable(&mut self, slot: u32, conn: ConnId) -> Option<(Entry, Option<DropReason>)> {
         let session = self.sessions.get(slot)?;
-        let window_open = self.window_has_room(session);
+        let window_open = self.window_takes(session, 1);
         let outbox = session.outbox.as_ref()?;
         let next = outbox.queue.next(window_open)?;
         let packet_id = (next.qos != QoS::AtMostOnce).then_some(PacketId::FIRST);

@@ -139,6 +139,6 @@ impl Engine {
             return false;
         }
         granted == QoS::AtMostOnce
-            || self.sessions.get(slot).is_some_and(|session| self.window_has_room(session))
+            || self.sessions.get(slot).is_some_and(|session| self.window_takes(session, 1))
     }
 }

@@ -1,5 +1,5 @@
-//! Runs of messages: their receivers are found once. At QoS 0 they are handed on whole to every
-//! client that can take them so.
+//! Runs of messages: their receivers are found once, and they are handed on whole to every client
+//! that can take them so. Above QoS 0 that is [`super::run_numbered`].
 
 use std::sync::Arc;
 
@@ -23,8 +23,8 @@ impl Engine {
         if closes || self.publish_refusal(run.topic()).is_some() || self.watch.is_on(self.now) {
             return self.take_one_by_one(conn, run);
         }
-        if run.qos() != QoS::AtMostOnce {
-            self.find_receivers(run.topic(), Some(from));
+        self.find_receivers(run.topic(), Some(from));
+        if run.qos() != QoS::AtMostOnce && !self.takes_numbered(conn, run) {
             self.route.found = Some(run.topic().clone());
             self.take_one_by_one(conn, run);
             self.route.found = None;
@@ -32,9 +32,12 @@ impl Engine {
         }
         let count = run.count().into();
         self.counters.packets_received.add(PacketType::Publish, count);
-        self.counters.received.add(QoS::AtMostOnce, count);
+        self.counters.received.add(run.qos(), count);
         self.counters.payload_received += run.payload_bytes();
-        self.bring_run(run, from);
+        match run.qos() {
+            QoS::AtMostOnce => self.bring_run(run),
+            QoS::AtLeastOnce | QoS::ExactlyOnce => self.bring_numbered(conn, run),
+        }
     }
 
     /// As if its packets had come without the others: what one of them ends has ended for the next.
@@ -45,8 +48,7 @@ impl Engine {
         }
     }
 
-    fn bring_run(&mut self, run: &Arc<Run>, from: u32) {
-        self.find_receivers(run.topic(), Some(from));
+    fn bring_run(&mut self, run: &Arc<Run>) {
         let mut receivers = std::mem::take(&mut self.route.receivers);
         receivers.retain(|receiver| !self.send_run(receiver, run));
         let mut groups = std::mem::take(&mut self.route.matches.groups);
@@ -76,7 +78,7 @@ impl Engine {
 
     /// Sends the run to a receiver that takes each of its messages now and as it came; whether it
     /// is one.
-    fn send_run(&mut self, receiver: &Receiver, run: &Arc<Run>) -> bool {
+    pub(super) fn send_run(&mut self, receiver: &Receiver, run: &Arc<Run>) -> bool {
         let Some(session) = self.sessions.get(receiver.session) else { return false };
         let waits = session.outbox.as_ref().is_some_and(|outbox| outbox.queue.has_qos0());
         let Some(conn) = session.connection().filter(|_| !waits) else { return false };
@@ -91,7 +93,7 @@ impl Engine {
         }
         self.counters.routed += u64::from(run.count());
         self.counters.delivered += u64::from(run.count());
-        self.send_now(conn, Outgoing::Run(Arc::clone(run)), len);
+        self.send_now(conn, Outgoing::Run(Arc::clone(run), None), len);
         true
     }
 }

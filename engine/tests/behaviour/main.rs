@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test picks what it looks for")]
 
+mod acks;
 mod back_pressure;
 mod broken_input;
 mod connack;

@@ -299,6 +299,83 @@ fn above_qos_0_each_message_is_stored_sent_and_acknowledged_by_itself() {
 }
 
 #[test]
+fn above_qos_0_every_kind_of_receiver_gets_each_message() {
+    let config = Config { max_inflight_messages: 30, ..Config::default() };
+    for (qos, version) in
+        [(1, Version::V3_1_1), (2, Version::V3_1_1), (1, Version::V5), (2, Version::V5)]
+    {
+        let came = both_ways_at(&config, version, ("t/1", qos), |bench, publish| {
+            let clients: Vec<Client> = [0, 1, 2, 10, 11, 12, 20, 21, 22]
+                .into_iter()
+                .map(|kind| {
+                    let id = format!("c{kind}");
+                    let client = match kind / 10 {
+                        0 => bench.connect(&id),
+                        1 => bench.connect_persistent(&id, false),
+                        _ => bench.connect5(&id),
+                    };
+                    client.take();
+                    client.subscribe("t/1", kind % 10);
+                    client.subscribe("t/+", 0);
+                    client
+                })
+                .collect();
+            let with = |set: PropertySet, id: &str| Connect {
+                version: Version::V5,
+                properties: set.into(),
+                ..connect(id)
+            };
+            let narrow = PropertySet { receive_maximum: Some(11), ..PropertySet::NONE };
+            let aliases = PropertySet { topic_alias_maximum: Some(3), ..PropertySet::NONE };
+            let special: Vec<Client> = [(narrow, "narrow"), (aliases, "aliases")]
+                .map(|(properties, id)| {
+                    let client = bench.open(with(properties, id));
+                    client.take();
+                    client.subscribe("t/1", 2);
+                    client
+                })
+                .into();
+            let identified = bench.connect5("i");
+            identified.subscribe5("#", options(2), Some(9));
+            let away = bench.connect_persistent("away", false);
+            away.subscribe("t/#", 2);
+            away.lose();
+            publish();
+            publish();
+            let records: Vec<String> =
+                bench.records().iter().map(|record| format!("{record:?}")).collect();
+            let all = clients.iter().chain(&special).chain([&identified]);
+            let seen: Vec<Vec<String>> = all.map(Client::seen).collect();
+            (seen, records)
+        });
+        // 40 messages, of which a window holds 30; the one of 11 fewer.
+        let counts: Vec<usize> = came.0.iter().map(Vec::len).collect();
+        assert!(counts.iter().all(|count| (1..=40).contains(count)), "{counts:?}");
+        assert_eq!(counts[9], 11);
+    }
+}
+
+#[test]
+fn an_identifier_that_is_there_already_is_answered_and_not_brought_again() {
+    let came = both_ways_at(&Config::default(), Version::V3_1_1, ("t", 2), |bench, publish| {
+        let client = bench.connect("c");
+        client.subscribe("t", 0);
+        publish();
+        // The same identifiers again: none of them was released.
+        publish();
+        payloads(&client)
+    });
+    assert_eq!(came, twenty());
+}
+
+#[test]
+fn a_run_above_qos_0_that_nobody_wants_is_answered_with_that() {
+    for (qos, version) in [(1, Version::V3_1_1), (1, Version::V5), (2, Version::V5)] {
+        both_ways_at(&Config::default(), version, ("t", qos), |_, publish| publish());
+    }
+}
+
+#[test]
 fn a_publisher_that_exceeds_its_limit_is_cut_off_at_the_same_message() {
     let config = Config { receive_maximum: 5, ..Config::default() };
     let came = both_ways_at(&config, Version::V5, ("t", 2), |bench, publish| {

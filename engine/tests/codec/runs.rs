@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use surewire_engine::codec::{self, Limits, Run};
+use surewire_engine::codec::{self, Lengths, Limits, Numbers, Run};
 use surewire_engine::id::PacketId;
 use surewire_engine::message::LARGE_PAYLOAD;
 use surewire_engine::packet::{Packet, Properties, PropertySet, Publish, QoS, Version};
@@ -58,21 +58,42 @@ fn packets_of(run: &Run) -> Vec<Packet> {
         assert!(content.qos == run.qos() && !content.retain && content.properties.is_empty());
         assert_eq!(publish.qos, run.qos());
     }
-    // Handed on as a whole they are of QoS 0, whatever they were.
-    let at_qos_0: Vec<Publish> = publishes
-        .iter()
-        .map(|p| Publish { qos: QoS::AtMostOnce, packet_id: None, ..p.clone() })
-        .collect();
-    for version in ALL {
-        let each: Vec<Bytes> =
-            at_qos_0.iter().map(|publish| together(*version, [publish.clone()])).collect();
-        let mut out = Vec::new();
-        run.encode(*version, &mut out);
-        assert_eq!(out, each.concat(), "as {version:?}");
-        assert_eq!(run.encoded_len(*version), out.len());
-        assert_eq!(Some(run.largest_len(*version)), each.iter().map(Bytes::len).max());
+    // Handed on as a whole they are of QoS 0, whatever they were, or have new numbers.
+    handed_on(run, &publishes, None);
+    for qos in [QoS::AtLeastOnce, QoS::ExactlyOnce].into_iter().filter(|qos| *qos <= run.qos()) {
+        let first = PacketId::new(65_533).unwrap();
+        handed_on(run, &publishes, Some(Numbers { qos, first }));
     }
     publishes.into_iter().map(Packet::Publish).collect()
+}
+
+/// Checks what clients of each version are sent of a run.
+fn handed_on(run: &Run, publishes: &[Publish], numbers: Option<Numbers>) {
+    let mut id = numbers.map(|numbers| numbers.first);
+    let qos = numbers.map_or(QoS::AtMostOnce, |numbers| numbers.qos);
+    let copy = |p: &Publish| {
+        let packet_id = id;
+        id = id.map(PacketId::next);
+        Publish { qos, packet_id, ..p.clone() }
+    };
+    let copies: Vec<Publish> = publishes.iter().map(copy).collect();
+    assert_eq!(run.copies(numbers).collect::<Vec<_>>(), copies);
+    for version in ALL {
+        let each: Vec<Bytes> =
+            copies.iter().map(|publish| together(*version, [publish.clone()])).collect();
+        // Behind what is there already.
+        let mut out = vec![7];
+        run.encode(*version, numbers, &mut out);
+        assert_eq!(out[1..], each.concat(), "as {version:?} with {numbers:?}");
+        let all = out.len() - 1;
+        let largest = each.iter().map(Bytes::len).max().unwrap();
+        if numbers.is_some() {
+            assert_eq!(run.numbered_len(*version), Lengths { all, largest });
+        } else {
+            assert_eq!(run.encoded_len(*version), all);
+            assert_eq!(run.largest_len(*version), largest);
+        }
+    }
 }
 
 proptest! {

@@ -1,10 +1,9 @@
 //! A scripted client of the bench.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use surewire_engine::codec;
+use surewire_engine::codec::{self, Packets};
 use surewire_engine::event::Event;
 use surewire_engine::id::{ConnId, PacketId};
 use surewire_engine::notice::CloseReason;
@@ -60,7 +59,7 @@ impl Client {
         let opened = self.bench.with_wire(conn, |wire| wire.opened);
         let partial = self.bench.with_wire(conn, |wire| wire.partial.clone());
         let Some(first) = partial.first() else { return false };
-        if opened && self.hand_in_run(&partial) {
+        if opened && self.hand_in_several(&partial) {
             return true;
         }
         let frame = match codec::frame_len(&partial, LIMITS.max_packet_size) {
@@ -98,11 +97,14 @@ impl Client {
     }
 
     /// Hands in packets that are alike at once, as a shell would; false if there are none.
-    fn hand_in_run(&self, partial: &[u8]) -> bool {
+    fn hand_in_several(&self, partial: &[u8]) -> bool {
         let (conn, mut rest) = (self.conn, Bytes::copy_from_slice(partial));
-        let Some(run) = codec::cut_run(self.version(), &mut rest, &LIMITS) else { return false };
+        let several = match codec::take_packets(self.version(), &mut rest, &LIMITS) {
+            Ok(Some(several @ (Packets::Run(_) | Packets::Acks(_)))) => several,
+            Ok(Some(Packets::One(_)) | None) | Err(_) => return false,
+        };
         self.bench.with_wire(conn, |wire| wire.partial = rest.to_vec());
-        self.bench.event(Event::ReceivedRun { conn, run: Arc::new(run) });
+        self.bench.event(Event::received(conn, several));
         true
     }
 

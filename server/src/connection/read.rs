@@ -4,14 +4,12 @@ use std::future::Future;
 use std::io;
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{BufMut, Bytes};
-use surewire_engine::codec;
+use surewire_engine::codec::{self, Packets};
 use surewire_engine::event::{Event, Lost};
 use surewire_engine::message::LARGE_PAYLOAD;
-use surewire_engine::packet::Packet;
 use surewire_engine::violation::Violation;
 use tokio::io::AsyncReadExt;
 
@@ -88,15 +86,14 @@ impl Connection {
         let settings = &self.worker.shared.settings;
         while !self.broken.get() {
             // A log of packets shows each of them.
-            if !settings.log_packets
-                && let Some(run) = codec::cut_run(self.version, &mut bytes, &settings.limits)
-            {
-                let run = Arc::new(run);
-                self.submit(|conn| Event::ReceivedRun { conn, run });
-                continue;
-            }
-            match codec::take_packet(self.version, &mut bytes, &settings.limits) {
-                Ok(Some(packet)) => self.packet(packet),
+            let taken = if settings.log_packets {
+                codec::take_packet(self.version, &mut bytes, &settings.limits)
+                    .map(|packet| packet.map(Packets::One))
+            } else {
+                codec::take_packets(self.version, &mut bytes, &settings.limits)
+            };
+            match taken {
+                Ok(Some(packets)) => self.packets_taken(packets),
                 Ok(None) => {
                     let len = codec::frame_len(&bytes, settings.limits.max_packet_size);
                     return self.reader.borrow_mut().rest(&bytes, len.ok().flatten());
@@ -108,16 +105,18 @@ impl Connection {
 
     fn own_packet(&self, frame: Bytes) {
         match codec::decode(self.version, frame, &self.worker.shared.settings.limits) {
-            Ok(packet) => self.packet(packet),
+            Ok(packet) => self.packets_taken(Packets::One(packet)),
             Err(violation) => self.broken(violation),
         }
     }
 
-    fn packet(&self, packet: Packet) {
-        if let (true, Some(conn)) = (self.worker.shared.settings.log_packets, self.id.get()) {
-            logging::received(conn, &packet);
+    fn packets_taken(&self, packets: Packets) {
+        if let (true, Some(conn)) = (self.worker.shared.settings.log_packets, self.id.get())
+            && let Packets::One(packet) = &packets
+        {
+            logging::received(conn, packet);
         }
-        self.submit(|conn| Event::Received { conn, packet });
+        self.submit(|conn| Event::received(conn, packets));
     }
 
     fn broken(&self, violation: Violation) {

@@ -89,7 +89,7 @@ fn encode(version: Version, outgoing: &Outgoing, frames: &mut Frames) {
             codec::encode_delivery_head(version, delivery, &mut frames.bytes);
             frames.push_shared(delivery.message.content().payload.clone());
         }
-        Outgoing::Publish(_) | Outgoing::Run(_) | Outgoing::Packet(_) => {
+        Outgoing::Publish(_) | Outgoing::Run(..) | Outgoing::Packet(_) | Outgoing::Acks(_) => {
             outgoing.encode(version, &mut frames.bytes);
         }
     }

@@ -3,14 +3,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 
 use bytes::Bytes;
 use surewire_engine::Engine;
 use surewire_engine::action::{Action, Delivery, Outgoing, TopicAlias};
-use surewire_engine::codec::{self, Limits, Run};
+use surewire_engine::codec::{self, Limits, Packets};
 use surewire_engine::event::{Event, Lost, Peer, Storage};
-use surewire_engine::id::{ConnId, Lsn};
+use surewire_engine::id::{ConnId, Lsn, PacketId};
 use surewire_engine::identifiers::Identifiers;
 use surewire_engine::log::disk::{DiskError, Op, Reply};
 use surewire_engine::log::pending::Pending;
@@ -274,20 +273,19 @@ impl Broker {
 
     fn packets(&mut self, now: Time, conn: ConnId, packets: Packets) {
         let took = |packet| Deed::Took { conn, packet: Taken::Packet(packet) };
-        match packets {
-            Packets::One(packet) => {
-                self.deeds.push(took(packet.clone()));
-                self.event(now, Event::Received { conn, packet });
-            }
-            Packets::Run(run) => {
-                let (first, before) = (self.deeds.len(), self.taken());
-                self.event(now, Event::ReceivedRun { conn, run: Arc::clone(&run) });
-                // What stands behind the one that ended the connection was never taken.
-                let count = usize::try_from(self.taken() - before).unwrap_or(usize::MAX);
-                let each = run.publishes().take(count).map(Packet::Publish).map(took);
-                self.deeds.splice(first..first, each);
-            }
-        }
+        let each: Vec<Packet> = match &packets {
+            Packets::One(packet) => vec![packet.clone()],
+            Packets::Run(run) => run.publishes().map(Packet::Publish).collect(),
+            Packets::Acks(acks) => acks.packets().collect(),
+        };
+        let (first, before) = (self.deeds.len(), self.taken());
+        self.event(now, Event::received(conn, packets));
+        // What stands behind the one that ended the connection was never taken.
+        let count = match each.len() {
+            1 => 1,
+            _ => usize::try_from(self.taken() - before).unwrap_or(usize::MAX),
+        };
+        self.deeds.splice(first..first, each.into_iter().take(count).map(took));
     }
 
     /// Packets that the engine has taken so far.
@@ -393,7 +391,14 @@ impl Broker {
         }
         // A run is told packet by packet.
         let each = match outgoing {
-            Outgoing::Run(run) => run.messages().map(delivery).map(Outgoing::Publish).collect(),
+            Outgoing::Run(run, numbers) => {
+                let copies = run.copies(numbers).map(|copy| copy.packet_id);
+                let each = copies.zip(run.messages());
+                let qos = numbers.map_or(QoS::AtMostOnce, |numbers| numbers.qos);
+                let delivery = |(id, message)| Outgoing::Publish(delivery(message, qos, id));
+                each.map(delivery).collect()
+            }
+            Outgoing::Acks(acks) => acks.packets().map(Outgoing::Packet).collect(),
             Outgoing::Packet(_) | Outgoing::Publish(_) => vec![outgoing],
         };
         for outgoing in each {
@@ -405,30 +410,21 @@ impl Broker {
     }
 }
 
-/// What stands at the front of what was read.
-enum Packets {
-    One(Packet),
-    Run(Arc<Run>),
-}
-
 /// Takes out what is complete at the front of what was read.
 fn take(there: &mut Conn) -> Result<Option<Packets>, Violation> {
     let mut buf = Bytes::copy_from_slice(&there.partial);
-    let taken = match codec::cut_run(there.version, &mut buf, &LIMITS) {
-        Some(run) => Some(Packets::Run(Arc::new(run))),
-        None => codec::take_packet(there.version, &mut buf, &LIMITS)?.map(Packets::One),
-    };
+    let taken = codec::take_packets(there.version, &mut buf, &LIMITS)?;
     there.partial = buf.to_vec();
     Ok(taken)
 }
 
-fn delivery(message: Message) -> Delivery {
+fn delivery(message: Message, qos: QoS, packet_id: Option<PacketId>) -> Delivery {
     Delivery {
         message,
-        qos: QoS::AtMostOnce,
+        qos,
         dup: false,
         retain: false,
-        packet_id: None,
+        packet_id,
         expiry: None,
         identifiers: Identifiers::NONE,
         alias: TopicAlias::None,

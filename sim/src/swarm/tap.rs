@@ -144,7 +144,7 @@ impl Tap {
                 Ok(())
             }
             // Told packet by packet.
-            Outgoing::Packet(_) | Outgoing::Run(_) => Ok(()),
+            Outgoing::Packet(_) | Outgoing::Run(..) | Outgoing::Acks(_) => Ok(()),
         }
     }
 

@@ -279,8 +279,7 @@ impl Outgoing {
         match self {
             Self::Packet(packet) => encoded_len(version, packet),
             Self::Publish(delivery) => delivery.encoded_len(version),
-            Self::Run(run, None) => run.encoded_len(version),
-            Self::Run(run, Some(_)) => run.numbered_len(version).all,
+            Self::Run(run, numbers) => run.lengths(version, numbers.is_some()).all,
             Self::Acks(acks) => acks.encoded_len(),
         }
     }

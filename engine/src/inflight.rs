@@ -292,6 +292,12 @@ impl Inflight {
         }
         let to_next = ROUND - steps(id_of(self.issued), packet_id);
         let number = self.issued.checked_sub(to_next)?;
+        // Where none in between has gone.
+        let dense = number.checked_sub(front.number).and_then(|at| usize::try_from(at).ok());
+        let is_there = |at: &usize| self.exchanges.get(*at).is_some_and(|e| e.number == number);
+        if let Some(at) = dense.filter(is_there) {
+            return Some(at);
+        }
         let found = self.exchanges.binary_search_by_key(&number, |exchange| exchange.number).ok();
         let old = front.number + ROUND <= number;
         let earlier = || self.exchanges.iter().position(|e| old && e.packet_id == packet_id);

@@ -35,6 +35,7 @@ mod index;
 mod inflight;
 pub mod log;
 mod map;
+mod matched;
 pub mod message;
 pub mod notice;
 pub mod packet;

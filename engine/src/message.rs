@@ -1,5 +1,6 @@
 //! A message on its way through the broker.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ pub enum Message {
 }
 
 /// What a message says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Content {
     /// Where it was published.
     pub topic: TopicName,
@@ -40,8 +41,6 @@ pub struct Content {
     pub retain: bool,
     /// The Publish Properties that are forwarded (5.0).
     pub properties: Properties,
-    /// When the broker accepted it, which is where its expiry counts from; 0 if it does not expire.
-    pub at: Time,
 }
 
 /// The RETAIN flag of a session's copy of a message, and what it is there for.
@@ -74,6 +73,11 @@ impl Message {
     #[must_use]
     pub fn passing(content: Content) -> Self {
         Self::Passing(Arc::new(content))
+    }
+
+    /// A message whose parts have memory of their own.
+    pub(crate) fn kept(content: Content) -> Self {
+        Self::Kept(Arc::new(content))
     }
 
     /// What it says.
@@ -111,6 +115,16 @@ impl Message {
     }
 }
 
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { topic, payload, qos, retain, properties } = self;
+        let mut shown = f.debug_struct("Content");
+        shown.field("topic", topic).field("payload", payload).field("qos", qos);
+        shown.field("retain", retain).field("properties", properties);
+        shown.field("at", &self.at()).finish()
+    }
+}
+
 impl Content {
     /// Bytes that the message counts for against byte limits: topic, payload, properties and a
     /// flat 64 for what holds them together.
@@ -122,14 +136,20 @@ impl Content {
     /// Notes that it was accepted at that time, if that makes a difference.
     pub fn accept(&mut self, at: Time) {
         let expires = self.properties.get().message_expiry_interval.is_some();
-        self.at = if expires { at } else { Time::ZERO };
+        self.properties.accept(if expires { at } else { Time::ZERO });
+    }
+
+    /// When the broker accepted it, which is where its expiry counts from; 0 if it does not expire.
+    #[must_use]
+    pub fn at(&self) -> Time {
+        self.properties.accepted()
     }
 
     /// When its Message Expiry Interval has passed (5.0 section 3.3.2.3.3); `None` is never.
     #[must_use]
     pub fn expires(&self) -> Option<Time> {
         let interval = self.properties.get().message_expiry_interval?;
-        Some(self.at + Duration::from_secs(interval.into()))
+        Some(self.at() + Duration::from_secs(interval.into()))
     }
 
     /// Whether it is not to be delivered any more.
@@ -143,7 +163,7 @@ impl Content {
     #[must_use]
     pub fn expiry_left(&self, now: Time) -> Option<u32> {
         let interval = self.properties.get().message_expiry_interval?;
-        let waited = u32::try_from((now - self.at).as_secs()).unwrap_or(u32::MAX);
+        let waited = u32::try_from((now - self.at()).as_secs()).unwrap_or(u32::MAX);
         Some(interval.saturating_sub(waited))
     }
 
@@ -160,7 +180,6 @@ impl Content {
             qos: self.qos,
             retain: self.retain,
             properties: self.properties.detached(),
-            at: self.at,
         }
     }
 }
@@ -178,7 +197,6 @@ mod tests {
             qos: QoS::AtMostOnce,
             retain: false,
             properties: Properties::NONE,
-            at: Time::ZERO,
         })
     }
 

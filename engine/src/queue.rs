@@ -4,12 +4,11 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::config::{Config, QueueFullPolicy};
-use crate::identifiers::Identifiers;
 use crate::log::record::Seq;
+use crate::matched::Matched;
 use crate::message::{Content, RetainFlag};
 use crate::notice::DropReason;
 use crate::packet::QoS;
-use crate::subscriptions::GroupId;
 use crate::time::Time;
 
 /// A message that a session holds.
@@ -21,18 +20,19 @@ pub(crate) struct Entry {
     /// At which QoS it is delivered.
     pub(crate) qos: QoS,
     pub(crate) retain: RetainFlag,
-    /// The share group it came by.
-    pub(crate) group: Option<GroupId>,
-    /// Of the subscriptions that it matched.
-    pub(crate) identifiers: Identifiers,
+    /// How it came to the session.
+    pub(crate) matched: Matched,
 }
 
 impl Entry {
     /// Bytes that it counts for: those of its message, and of its identifiers.
     fn weight(&self) -> usize {
-        self.message.weight() + size_of_val(self.identifiers.as_slice())
+        self.message.weight() + size_of_val(self.matched.identifiers().as_slice())
     }
 }
+
+/// From so many entries on a queue grows by less than the double.
+const LONG: usize = 64;
 
 /// Waiting messages, oldest first, in ascending order of `seq`.
 #[derive(Debug, Default)]
@@ -150,6 +150,9 @@ impl Queue {
 
     fn taken(&mut self, entry: &Entry) {
         self.bytes -= entry.weight();
+        if self.entries.is_empty() && self.entries.capacity() > LONG {
+            self.entries = VecDeque::new();
+        }
         if let Some(due) = entry.message.expires() {
             self.expiring.remove(&(due, entry.seq));
         }
@@ -200,7 +203,16 @@ impl Queue {
         if let Some(due) = entry.message.expires() {
             self.expiring.insert((due, entry.seq));
         }
+        self.make_place();
         self.entries.push_back(entry);
+    }
+
+    /// A long queue grows by an eighth: twice the memory would cost as much as its messages.
+    fn make_place(&mut self) {
+        let len = self.entries.len();
+        if len >= LONG && len == self.entries.capacity() {
+            self.entries.reserve_exact(len / 8);
+        }
     }
 
     fn is_full(&self, weight: usize, config: &Config) -> bool {
@@ -276,10 +288,9 @@ pub(crate) mod tests {
             qos,
             retain: false,
             properties: Properties::NONE,
-            at: Time::ZERO,
         });
-        let identifiers = Identifiers::NONE;
-        Entry { seq: Seq(seq), message, qos, retain: RetainFlag::Clear, group: None, identifiers }
+        let (retain, matched) = (RetainFlag::Clear, Matched::default());
+        Entry { seq: Seq(seq), message, qos, retain, matched }
     }
 
     fn config(policy: QueueFullPolicy) -> Config {
@@ -299,6 +310,22 @@ pub(crate) mod tests {
             queue.check();
         }
         (queue.iter().map(|e| (e.seq.0, e.qos as u8)).collect(), reasons)
+    }
+
+    #[test]
+    fn a_waiting_message_takes_little_memory() {
+        assert_eq!(size_of::<Entry>(), 32);
+        // With the two counts of an `Arc`: 96 bytes, which allocators have a size for.
+        assert_eq!(size_of::<Content>(), 80);
+        let mut queue = Queue::default();
+        for seq in 1..=10_000 {
+            queue.append(entry(seq, QoS::AtLeastOnce));
+            let room = queue.entries.capacity();
+            let len = queue.entries.len();
+            assert!(len < LONG || room <= len + len / 8, "room for {room} where {len} wait");
+        }
+        while queue.pop().is_some() {}
+        assert_eq!(queue.entries.capacity(), 0, "kept for nobody");
     }
 
     // contract: section 4, the examples

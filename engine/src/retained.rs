@@ -300,7 +300,6 @@ mod tests {
             qos: QoS::AtMostOnce,
             retain: true,
             properties: Properties::NONE,
-            at: Time::ZERO,
         })
     }
 

@@ -96,7 +96,6 @@ mod tests {
             qos: QoS::AtMostOnce,
             retain: false,
             properties: Properties::NONE,
-            at: Time::ZERO,
         };
         let mut watch = Watch::default();
         watch.look(Time::ZERO);

@@ -108,7 +108,6 @@ impl Client {
             qos,
             retain: publish.retain,
             properties: publish.properties,
-            at: Time::ZERO,
         };
         match (qos, publish.packet_id) {
             (QoS::AtMostOnce, _) => out.push(Output::Message(content)),

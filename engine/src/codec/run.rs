@@ -11,7 +11,6 @@ use super::writer::{Length, Sink};
 use crate::id::PacketId;
 use crate::message::{Content, LARGE_PAYLOAD, Message};
 use crate::packet::{PacketType, Properties, Publish, QoS, Version};
-use crate::time::Time;
 use crate::topic::TopicName;
 
 /// The most messages of a run, at QoS 0 and above it: few enough that one which has to be taken apart
@@ -33,10 +32,8 @@ pub struct Run {
     has_properties: bool,
     count: u32,
     payload_bytes: u64,
-    /// Bytes of all packets, without a Property Length in each and with it.
-    bytes: [usize; 2],
-    /// Bytes of the largest packet, likewise.
-    largest: [usize; 2],
+    /// Bytes of the largest packet as it came.
+    largest: usize,
 }
 
 /// What a run has towards one client if it is above QoS 0: each message gets a packet identifier of
@@ -88,8 +85,7 @@ pub fn cut_run(version: Version, buf: &mut Bytes, limits: &Limits) -> Option<Run
         has_properties,
         count: 0,
         payload_bytes: 0,
-        bytes: [0; 2],
-        largest: [0; 2],
+        largest: 0,
     };
     run.add(&first);
     let [at_qos_0, above] = MOST;
@@ -130,26 +126,16 @@ impl Run {
         self.payload_bytes
     }
 
-    /// Bytes of all packets towards a client of that version, at QoS 0.
+    /// Bytes towards a client of that version, at QoS 0 or with numbers.
     #[must_use]
-    pub fn encoded_len(&self, version: Version) -> usize {
-        let [without, with] = self.bytes;
-        if has_properties(version) { with } else { without }
-    }
-
-    /// Bytes of the largest packet towards a client of that version, at QoS 0.
-    #[must_use]
-    pub fn largest_len(&self, version: Version) -> usize {
-        let [without, with] = self.largest;
-        if has_properties(version) { with } else { without }
-    }
-
-    /// Bytes towards a client of that version above QoS 0.
-    #[must_use]
-    pub fn numbered_len(&self, version: Version) -> Lengths {
+    pub fn lengths(&self, version: Version, numbered: bool) -> Lengths {
         let with = has_properties(version);
+        if with == self.has_properties && numbered == (self.qos > QoS::AtMostOnce) {
+            return Lengths { all: self.packets.len(), largest: self.largest };
+        }
+        let id_len = if numbered { ID_LEN } else { 0 };
         self.plain().fold(Lengths::default(), |Lengths { all, largest }, plain| {
-            let len = whole_len(remaining_len(&plain, with) + ID_LEN);
+            let len = whole_len(remaining_len(&plain, with) + id_len);
             Lengths { all: all + len, largest: largest.max(len) }
         })
     }
@@ -214,15 +200,26 @@ impl Run {
     /// Each message by itself.
     pub fn messages(&self) -> impl Iterator<Item = Message> {
         self.plain().map(|plain| {
-            Message::passing(Content {
-                topic: self.topic.clone(),
-                payload: self.packets.slice_ref(plain.payload),
-                qos: plain.qos,
-                retain: false,
-                properties: Properties::NONE,
-                at: Time::ZERO,
-            })
+            let payload = self.packets.slice_ref(plain.payload);
+            Message::passing(self.content(self.topic.clone(), payload))
         })
+    }
+
+    /// The same to be kept, under this topic, which has memory of its own. Above QoS 0 each comes
+    /// with its packet identifier.
+    pub(crate) fn kept(
+        &self,
+        topic: &TopicName,
+    ) -> impl Iterator<Item = (Option<PacketId>, Message)> {
+        self.plain().map(|plain| {
+            let payload = Bytes::copy_from_slice(plain.payload);
+            (plain.packet_id, Message::kept(self.content(topic.clone(), payload)))
+        })
+    }
+
+    fn content(&self, topic: TopicName, payload: Bytes) -> Content {
+        let (qos, properties) = (self.qos, Properties::NONE);
+        Content { topic, payload, qos, retain: false, properties }
     }
 
     /// Writes other packet identifiers into a copy of the packets.
@@ -255,14 +252,7 @@ impl Run {
     fn add(&mut self, plain: &Plain<'_>) {
         self.count += 1;
         self.payload_bytes += plain.payload.len() as u64;
-        for (at, with) in [false, true].into_iter().enumerate() {
-            let len = whole_len(remaining_len(plain, with));
-            if let (Some(bytes), Some(largest)) = (self.bytes.get_mut(at), self.largest.get_mut(at))
-            {
-                *bytes += len;
-                *largest = len.max(*largest);
-            }
-        }
+        self.largest = plain.len.max(self.largest);
     }
 }
 

@@ -125,7 +125,7 @@ fn leavings(outbox: Outbox) -> Leavings {
 
 impl Leavings {
     fn add(&mut self, entry: Entry) {
-        match entry.group {
+        match entry.matched.group() {
             Some(group) => self.shared.push((group, entry)),
             None => self.end(&entry, false),
         }

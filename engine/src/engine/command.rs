@@ -15,7 +15,6 @@ use crate::packet::{Properties, QoS, SubscribeOptions};
 use crate::request::Command;
 use crate::retained::{Cursor, Found};
 use crate::session::Session;
-use crate::time::Time;
 use crate::topic::{TopicFilter, TopicName};
 use crate::waiting;
 
@@ -171,7 +170,6 @@ impl Engine {
             qos: QoS::AtMostOnce,
             retain: true,
             properties: Properties::NONE,
-            at: Time::ZERO,
         });
         let (at, received, retained, to) = (self.now, None, Retained::Cleared, Vec::new());
         self.ceased = self.append(Record::Published { message, at, received, retained, to });
@@ -181,7 +179,7 @@ impl Engine {
     /// would be wrong.
     fn publish_system(&mut self, topic: TopicName, payload: Bytes) {
         let (qos, retain, properties) = (QoS::AtMostOnce, true, Properties::NONE);
-        let content = Arc::new(Content { topic, payload, qos, retain, properties, at: Time::ZERO });
+        let content = Arc::new(Content { topic, payload, qos, retain, properties });
         self.retained.store_system(Arc::clone(&content));
         let mut message = Message::Kept(content);
         self.bring(&mut message, None);

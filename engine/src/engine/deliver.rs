@@ -10,6 +10,7 @@ use crate::engine::Engine;
 use crate::id::{ConnId, Lsn, PacketId};
 use crate::identifiers::Identifiers;
 use crate::log::record::{Record, Retained, Seq, SessionKey, Target};
+use crate::matched::Matched;
 use crate::message::{Content, Message, RetainFlag};
 use crate::notice::{CloseReason, DropReason, Notice, PublishRefusal};
 use crate::packet::{QoS, SubscribeOptions, Version};
@@ -432,7 +433,7 @@ impl Engine {
         let to = std::mem::take(&mut self.route.targets);
         let after = if !to.is_empty() || retained != Retained::Untouched {
             let message = message.keep();
-            let at = if message.at == Time::ZERO { self.now } else { message.at };
+            let at = if message.at() == Time::ZERO { self.now } else { message.at() };
             self.append(Record::Published { message, at, received, retained, to })
         } else if let Some((session, packet_id)) = received {
             self.append(Record::Received { session, packet_id })
@@ -486,6 +487,6 @@ impl Copy {
     /// The message as its session holds it.
     fn entry(self, seq: Seq, message: Arc<Content>) -> Entry {
         let Self { qos, retain, group, identifiers } = self;
-        Entry { seq, message, qos, retain, group, identifiers }
+        Entry { seq, message, qos, retain, matched: Matched::new(group, identifiers) }
     }
 }

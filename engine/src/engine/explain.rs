@@ -16,7 +16,6 @@ use crate::notice::{DropReason, PublishRefusal};
 use crate::packet::{Properties, QoS};
 use crate::queue::{Push, Queue};
 use crate::session::{Presence, Session};
-use crate::time::Time;
 use crate::topic::TopicName;
 
 /// Incidents of the client that come with the explanation.
@@ -105,7 +104,6 @@ impl Engine {
             qos,
             retain: false,
             properties: Properties::NONE,
-            at: Time::ZERO,
         });
         if let Some(conn) = session.connection()
             && self.room_on(conn, &content) == Room::TooLarge

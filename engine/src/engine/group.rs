@@ -2,9 +2,9 @@
 
 use crate::engine::Engine;
 use crate::engine::deliver::{Copy, Receiver, Removed};
-use crate::identifiers::Identifiers;
 use crate::inflight::Exchange;
 use crate::log::record::{Record, Retained, Target};
+use crate::matched::Matched;
 use crate::message::{Message, RetainFlag};
 use crate::notice::DropReason;
 use crate::packet::QoS;
@@ -81,9 +81,8 @@ impl Engine {
         let kept = message.keep();
         let Some(group) = self.subscriptions.group_mut(slot) else { return };
         let seq = group.take_seq();
-        let identifiers = Identifiers::NONE;
-        let entry =
-            Entry { seq, message: kept, qos, retain: RetainFlag::Clear, group: None, identifiers };
+        let (retain, matched) = (RetainFlag::Clear, Matched::default());
+        let entry = Entry { seq, message: kept, qos, retain, matched };
         let overflow = group.backlog.push(entry, &self.config);
         let filter = group.filter.clone();
         let rejected = overflow.iter().any(|o| matches!(o, Overflow::Rejected(..)));
@@ -112,8 +111,9 @@ impl Engine {
         let Some(outbox) = session.outbox.as_ref().filter(|_| session.shared > 0) else { return };
         let begun = |e: &Exchange| e.entry.qos == QoS::ExactlyOnce && e.sent;
         let in_flight = outbox.inflight.iter().filter(|exchange| !begun(exchange));
-        let in_flight = in_flight.map(|e| (e.entry.seq, e.entry.group, Some(e.packet_id)));
-        let waiting = outbox.queue.iter().map(|entry| (entry.seq, entry.group, None));
+        let in_flight =
+            in_flight.map(|e| (e.entry.seq, e.entry.matched.group(), Some(e.packet_id)));
+        let waiting = outbox.queue.iter().map(|entry| (entry.seq, entry.matched.group(), None));
         let shared = in_flight.chain(waiting).take(HANDED_ON);
         let shared: Vec<_> =
             shared.filter_map(|(seq, group, id)| Some((seq, group?, id))).collect();

@@ -90,13 +90,13 @@ impl Engine {
     }
 
     fn held(&self, entry: &Entry, progress: Progress) -> HeldImage {
-        let group = entry.group.and_then(|group| self.subscriptions.group_by_id(group));
+        let group = entry.matched.group().and_then(|group| self.subscriptions.group_by_id(group));
         HeldImage {
             message: Arc::clone(&entry.message),
             qos: entry.qos,
             retain: entry.retain,
             group: group.map(|group| group.filter.clone()),
-            identifiers: entry.identifiers.clone(),
+            identifiers: entry.matched.identifiers(),
             progress,
         }
     }

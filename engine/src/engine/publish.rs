@@ -10,7 +10,6 @@ use crate::message::{Content, Message};
 use crate::notice::{CloseReason, Notice, PublishRefusal};
 use crate::packet::{Ack, Packet, PacketType, Properties, Publish, QoS, ReasonCode, Version};
 use crate::planted::Bug;
-use crate::time::Time;
 use crate::topic::{self, TopicName};
 use crate::violation::Violation;
 
@@ -34,7 +33,7 @@ impl Engine {
             let limit = self.config.receive_maximum;
             return self.violated(conn, Violation::ReceiveMaximum { limit });
         }
-        let mut content = Content { topic, payload, qos, retain, properties, at: Time::ZERO };
+        let mut content = Content { topic, payload, qos, retain, properties };
         content.accept(self.now);
         if let Some(why) = self.refusal_of(&content, version) {
             return self.refuse_publish(conn, slot, content.topic, qos, packet_id, why);

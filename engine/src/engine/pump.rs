@@ -275,8 +275,9 @@ impl Engine {
         packet_id: Option<PacketId>,
         dup: bool,
     ) -> Delivery {
-        let Entry { qos, retain, group, .. } = *entry;
-        let copy = Copy { qos, retain, group, identifiers: entry.identifiers.clone() };
+        let Entry { qos, retain, ref matched, .. } = *entry;
+        let (group, identifiers) = (matched.group(), matched.identifiers());
+        let copy = Copy { qos, retain, group, identifiers };
         let message = Message::Kept(Arc::clone(&entry.message));
         let version = self.connections.get(conn).map_or(Version::V5, |c| c.version);
         copy.delivery(version, message, self.now, packet_id, dup)

@@ -8,9 +8,9 @@ use crate::config::Config;
 use crate::engine::{Engine, alive};
 use crate::event::Lost;
 use crate::id::{ClientId, ConnId, Lsn};
-use crate::identifiers::Identifiers;
 use crate::log::image::{HeldImage, Image, Progress, SessionImage, WillImage};
 use crate::log::record::{Record, Seq, SessionKey};
+use crate::matched::Matched;
 use crate::message::{Content, RetainFlag};
 use crate::notice::{CloseReason, DropReason};
 use crate::packet::SubscribeOptions;
@@ -189,7 +189,8 @@ impl Engine {
             outbox.next_seq = Seq(seq.0 + 1);
             let HeldImage { message, qos, retain, group, identifiers, progress } = held;
             let group = group.and_then(|filter| self.subscriptions.group_named(&filter));
-            let entry = Entry { seq, message, qos, retain, group, identifiers };
+            let matched = Matched::new(group, identifiers);
+            let entry = Entry { seq, message, qos, retain, matched };
             let as_new = self.config.planted.is(Bug::InflightRestoredAsNew);
             match progress {
                 Progress::Sent(_) if as_new => outbox.queue.append(entry),
@@ -226,9 +227,8 @@ impl Engine {
             for (seq, message) in held {
                 let qos = message.qos;
                 group.next_seq = Seq(seq.0 + 1);
-                let identifiers = Identifiers::NONE;
-                let (retain, of) = (RetainFlag::Clear, None);
-                group.backlog.append(Entry { seq, message, qos, retain, group: of, identifiers });
+                let (retain, matched) = (RetainFlag::Clear, Matched::default());
+                group.backlog.append(Entry { seq, message, qos, retain, matched });
             }
             self.watch_group_expiry(slot);
         }

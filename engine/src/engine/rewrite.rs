@@ -282,10 +282,10 @@ impl Engine {
         if seq >= end {
             return done;
         }
-        let group = entry.group.and_then(|group| self.subscriptions.group_by_id(group));
+        let group = entry.matched.group().and_then(|group| self.subscriptions.group_by_id(group));
         let group = group.map(|group| group.filter.clone());
-        let identifiers = entry.identifiers.clone();
-        let (session, at) = (key, entry.message.at);
+        let identifiers = entry.matched.identifiers();
+        let (session, at) = (key, entry.message.at());
         let message = round.keep(&entry.message, self.lsn.next());
         self.rewrite(
             round,
@@ -327,7 +327,7 @@ impl Engine {
         let entry = group.backlog.first_stored_after(after).filter(|entry| entry.seq < end);
         let Some(entry) = entry else { return done };
         let (seq, message) = (entry.seq, round.keep(&entry.message, self.lsn.next()));
-        let (group, at) = (group.filter.clone(), entry.message.at);
+        let (group, at) = (group.filter.clone(), entry.message.at());
         self.rewrite(round, Record::GroupHolds { group, seq, message, at });
         Place::GroupHeld { slot, after: Some(seq), end }
     }
@@ -346,7 +346,7 @@ impl Engine {
         let Some(last) = part.last() else { return Place::Awaited(None) };
         let after = last.topic.detached();
         for message in part {
-            let at = message.at;
+            let at = message.at();
             let (received, retained, to) = (None, Retained::Stored, Vec::new());
             self.rewrite(round, Record::Published { message, at, received, retained, to });
         }

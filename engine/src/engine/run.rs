@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::action::Outgoing;
-use crate::codec::Run;
+use crate::codec::{Lengths, Run};
 use crate::config::QueueFullPolicy;
 use crate::engine::Engine;
 use crate::engine::deliver::Receiver;
@@ -83,10 +83,10 @@ impl Engine {
         let waits = session.outbox.as_ref().is_some_and(|outbox| outbox.queue.has_qos0());
         let Some(conn) = session.connection().filter(|_| !waits) else { return false };
         let Some(connection) = self.connections.get(conn) else { return false };
-        let len = run.encoded_len(connection.version) as u64;
-        let largest = run.largest_len(connection.version) as u64;
-        let fits =
-            connection.takes(largest) && connection.has_room(len, self.config.max_unsent_bytes);
+        let Lengths { all, largest } = run.lengths(connection.version, false);
+        let len = all as u64;
+        let fits = connection.takes(largest as u64)
+            && connection.has_room(len, self.config.max_unsent_bytes);
         let as_it_came = connection.alias_maximum == 0 && receiver.identifiers.is_empty();
         if !fits || !as_it_came || !connection.gate.is_empty() {
             return false;

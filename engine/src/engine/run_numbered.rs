@@ -84,11 +84,9 @@ impl Engine {
         let topic = self.route.matches.topic.clone();
         let topic = topic.unwrap_or_else(|| run.topic().detached());
         let mut answers = Answers::new();
-        for (id, mut message) in run.packet_ids().zip(run.messages()) {
+        for (id, mut message) in run.kept(&topic) {
+            let Some(id) = id else { continue };
             let received = self.note_received(slot, run.qos(), Some(id));
-            if !receivers.is_empty() {
-                message.keep_with(&topic);
-            }
             for (receiver, taker) in receivers.iter().zip(takers) {
                 let copy = receiver.copy_of(message.content());
                 if taker.is_some() {
@@ -126,7 +124,7 @@ impl Engine {
         if !as_it_is || !connection.gate.is_empty() {
             return None;
         }
-        let Lengths { all, largest } = run.numbered_len(connection.version);
+        let Lengths { all, largest } = run.lengths(connection.version, true);
         let len = all as u64;
         let fits = connection.has_room(len, self.config.max_unsent_bytes);
         if !fits || !connection.takes(largest as u64) {

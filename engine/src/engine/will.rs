@@ -18,7 +18,6 @@ use crate::notice::{CloseReason, Notice, Refusal};
 use crate::packet::{self, ReasonCode};
 use crate::planted::Bug;
 use crate::session::{Presence, Will};
-use crate::time::Time;
 use crate::timers::{SessionRef, Timer};
 use crate::topic;
 
@@ -56,7 +55,6 @@ impl Engine {
             qos: will.qos,
             retain: will.retain,
             properties,
-            at: Time::ZERO,
         });
         let will = Arc::clone(&message);
         if let Some(due) = session.will.take().and_then(|will| will.due) {

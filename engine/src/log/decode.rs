@@ -356,6 +356,6 @@ impl<'a> Fields<'a> {
             read.ok().filter(|read| !read.is_empty()).ok_or(FormatError::Value("properties"))?
         };
         let (qos, retain) = (qos(bits)?, bits & 1 << 2 != 0);
-        Ok(Content { topic, payload, qos, retain, properties, at: Time::ZERO })
+        Ok(Content { topic, payload, qos, retain, properties })
     }
 }

@@ -1,14 +1,26 @@
 //! The properties of MQTT 5.0 (section 2.2.2.2), as one set for all packets.
 
+use std::fmt;
+
 use bytes::Bytes;
 use bytestring::ByteString;
 use smallvec::SmallVec;
 
+use crate::time::Time;
 use crate::topic::TopicName;
 
 /// The properties of one packet. Without any, which is the common case, it owns nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Properties(Option<Box<PropertySet>>);
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Properties(Option<Box<Owned>>);
+
+/// Properties that are there.
+#[derive(Clone, Default, PartialEq, Eq)]
+struct Owned {
+    set: PropertySet,
+    /// When the broker accepted the message, where its Message Expiry Interval counts from; 0 while
+    /// that is not said. It stands here because messages without properties need none.
+    accepted: Time,
+}
 
 static NONE: PropertySet = PropertySet::NONE;
 
@@ -25,32 +37,55 @@ impl Properties {
     /// What is there; every field of an empty set is absent.
     #[must_use]
     pub fn get(&self) -> &PropertySet {
-        self.0.as_deref().unwrap_or(&NONE)
+        self.0.as_ref().map_or(&NONE, |owned| &owned.set)
     }
 
     /// Bytes that they take in memory.
     #[must_use]
     pub fn weight(&self) -> usize {
-        self.0.as_ref().map_or(0, |set| size_of::<PropertySet>() + set.text_len())
+        self.0.as_ref().map_or(0, |owned| size_of::<PropertySet>() + owned.set.text_len())
     }
 
     /// Changes the set; what is left empty owns nothing.
     pub fn edit(&mut self, change: impl FnOnce(&mut PropertySet)) {
-        let mut set = self.0.take().unwrap_or_default();
-        change(&mut set);
-        self.0 = (*set != PropertySet::NONE).then_some(set);
+        let mut owned = self.0.take().unwrap_or_default();
+        change(&mut owned.set);
+        self.0 = (owned.set != PropertySet::NONE).then_some(owned);
     }
 
     /// A copy that pins no read buffer: text and data in allocations of their own.
     #[must_use]
     pub fn detached(&self) -> Self {
-        Self(self.0.as_ref().map(|set| Box::new(set.detached())))
+        let detached =
+            |owned: &Owned| Owned { set: owned.set.detached(), accepted: owned.accepted };
+        Self(self.0.as_deref().map(|owned| Box::new(detached(owned))))
+    }
+
+    /// When the broker accepted the message that they are of; 0 if that was not noted.
+    pub(crate) fn accepted(&self) -> Time {
+        self.0.as_ref().map_or(Time::ZERO, |owned| owned.accepted)
+    }
+
+    /// Notes when the broker accepted the message that they are of.
+    pub(crate) fn accept(&mut self, at: Time) {
+        if let Some(owned) = &mut self.0 {
+            owned.accepted = at;
+        }
+    }
+}
+
+/// As they are on the wire.
+impl fmt::Debug for Properties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let set = self.0.as_ref().map(|owned| &owned.set);
+        f.debug_tuple("Properties").field(&set).finish()
     }
 }
 
 impl From<PropertySet> for Properties {
     fn from(set: PropertySet) -> Self {
-        if set == PropertySet::NONE { Self(None) } else { Self(Some(Box::new(set))) }
+        let is_empty = set == PropertySet::NONE;
+        Self((!is_empty).then(|| Box::new(Owned { set, accepted: Time::ZERO })))
     }
 }
 

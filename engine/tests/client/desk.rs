@@ -85,7 +85,6 @@ pub(crate) fn content(qos: QoS, payload: &'static str) -> Content {
         qos,
         retain: false,
         properties: Properties::NONE,
-        at: Time::ZERO,
     }
 }
 

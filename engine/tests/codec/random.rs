@@ -8,7 +8,6 @@ use surewire_engine::action::{Delivery, Outgoing, TopicAlias};
 use surewire_engine::codec;
 use surewire_engine::message::{Content, Message};
 use surewire_engine::packet::{Packet, Publish, Version};
-use surewire_engine::time::Time;
 
 use crate::packets::{packet, version};
 use crate::tables::{ALL, LIMITS, all_rows, read, written};
@@ -116,7 +115,6 @@ fn delivery(publish: &Publish) -> Option<Delivery> {
         qos,
         retain,
         properties: publish.properties.clone(),
-        at: Time::ZERO,
     };
     let set = publish.properties.get();
     Some(Delivery {

@@ -87,12 +87,7 @@ fn handed_on(run: &Run, publishes: &[Publish], numbers: Option<Numbers>) {
         assert_eq!(out[1..], each.concat(), "as {version:?} with {numbers:?}");
         let all = out.len() - 1;
         let largest = each.iter().map(Bytes::len).max().unwrap();
-        if numbers.is_some() {
-            assert_eq!(run.numbered_len(*version), Lengths { all, largest });
-        } else {
-            assert_eq!(run.encoded_len(*version), all);
-            assert_eq!(run.largest_len(*version), largest);
-        }
+        assert_eq!(run.lengths(*version, numbers.is_some()), Lengths { all, largest });
     }
 }
 

@@ -63,14 +63,7 @@ pub(crate) fn filter(text: &str) -> TopicFilter {
 fn content(topic: &str, payload: &'static str, qos: QoS) -> Arc<Content> {
     let topic = TopicName::new(topic.into()).unwrap();
     let payload = Bytes::from_static(payload.as_bytes());
-    Arc::new(Content {
-        topic,
-        payload,
-        qos,
-        retain: false,
-        properties: Properties::NONE,
-        at: Time::ZERO,
-    })
+    Arc::new(Content { topic, payload, qos, retain: false, properties: Properties::NONE })
 }
 
 pub(crate) fn began(session: u64, client: &str, seconds: u64) -> Record {

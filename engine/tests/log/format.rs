@@ -40,7 +40,6 @@ fn message(topic: TopicName) -> Arc<Content> {
         qos: QoS::ExactlyOnce,
         retain: true,
         properties: properties.into(),
-        at: Time::ZERO,
     })
 }
 
@@ -53,7 +52,9 @@ fn examples() -> Vec<Record> {
     let topic = TopicName::new("a/1/b".into()).unwrap();
     let packet_id = PacketId::new(513).unwrap();
     let will = message(topic.clone());
-    let message = Arc::new(Content { at, ..Content::clone(&will) });
+    let mut message = Content::clone(&will);
+    message.accept(at);
+    let message = Arc::new(message);
     let options = SubscribeOptions {
         qos: QoS::AtLeastOnce,
         no_local: true,
@@ -120,7 +121,9 @@ fn examples() -> Vec<Record> {
 fn later_examples() -> Vec<Record> {
     let (session, at, seq) = (SessionKey(300), Time::from_secs(1_700_000_000), Seq(7));
     let message = message(TopicName::new("a/1/b".into()).unwrap());
-    let message = Arc::new(Content { at, ..Content::clone(&message) });
+    let mut message = Content::clone(&message);
+    message.accept(at);
+    let message = Arc::new(message);
     let identifiers = || Identifiers::from([7, 268_435_455].as_slice());
     let identified = vec![Target::Session {
         session,

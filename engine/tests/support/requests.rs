@@ -35,7 +35,6 @@ pub fn publish(name: &str, bits: u8, retain: bool, payload: &str) -> Command {
         qos: qos(bits),
         retain,
         properties: Properties::NONE,
-        at: Time::ZERO,
     }))
 }
 

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use surewire_engine::client::{CloseReason, Input, Output, Token};
 use surewire_engine::message::Content;
 use surewire_engine::packet::{Properties, QoS};
-use surewire_engine::time::Time;
 use surewire_engine::topic::TopicName;
 use tokio::time::sleep;
 
@@ -160,8 +159,7 @@ impl Publisher {
             return Err(Failure::PayloadTooLarge { bytes: payload.len(), limit });
         }
         let (topic, qos, retain) = (self.topic.clone(), self.qos, self.retain);
-        let content =
-            Content { topic, payload, qos, retain, properties: Properties::NONE, at: Time::ZERO };
+        let content = Content { topic, payload, qos, retain, properties: Properties::NONE };
         self.count += 1;
         self.link.handle(Input::Publish { token: Token(self.count), content });
         Ok(())

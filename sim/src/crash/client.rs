@@ -138,8 +138,7 @@ impl Client {
     ) {
         let topic = TopicName::new(topic.into()).expect("topics of the harness are valid");
         let payload = Bytes::copy_from_slice(payload.as_bytes());
-        let content =
-            Content { topic, payload, qos, retain, properties: Properties::NONE, at: Time::ZERO };
+        let content = Content { topic, payload, qos, retain, properties: Properties::NONE };
         self.hand_in(now, Input::Publish { token: Token(number), content });
     }
 

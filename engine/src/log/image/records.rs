@@ -30,7 +30,7 @@ impl Image {
         }
         for (group, held) in &self.groups {
             for (seq, message) in held {
-                let (group, seq, at) = (group.clone(), *seq, message.at);
+                let (group, seq, at) = (group.clone(), *seq, message.at());
                 let message = walk.kept(message);
                 walk.tell(Record::GroupHolds { group, seq, message, at });
             }
@@ -69,7 +69,7 @@ impl<F: FnMut(Lsn, Record)> Walk<F> {
         self.written.insert(Arc::as_ptr(message).addr(), self.next);
         self.tell(Record::Published {
             message: Arc::clone(message),
-            at: message.at,
+            at: message.at(),
             received: None,
             retained: Retained::Stored,
             to: Vec::new(),
@@ -108,7 +108,7 @@ impl<F: FnMut(Lsn, Record)> Walk<F> {
             Progress::Sent(id) => (Some(id), false),
             Progress::Released(id) => (Some(id), true),
         };
-        let (qos, retain, at) = (*qos, *retain, message.at);
+        let (qos, retain, at) = (*qos, *retain, message.at());
         let (group, identifiers) = (group.clone(), identifiers.clone());
         let message = self.kept(message);
         self.tell(Record::Holds {

@@ -5,7 +5,6 @@ use bytestring::ByteString;
 use surewire_engine::id::ClientId;
 use surewire_engine::message::Content;
 use surewire_engine::packet::{Properties, QoS};
-use surewire_engine::time::Time;
 use surewire_engine::topic::{FilterError, TopicFilter, TopicName};
 
 use super::Refused;
@@ -40,7 +39,7 @@ pub(super) fn message(form: &Form, settings: &Settings) -> Result<Content, Refus
     let payload = Bytes::copy_from_slice(&payload);
     let retain = form.get("retain").to_ascii_lowercase();
     let retain = matches!(&retain[..], b"true" | b"1" | b"yes" | b"on");
-    Ok(Content { topic, payload, qos, retain, properties: Properties::NONE, at: Time::ZERO })
+    Ok(Content { topic, payload, qos, retain, properties: Properties::NONE })
 }
 
 pub(super) fn qos(form: &Form) -> Result<QoS, Refused> {

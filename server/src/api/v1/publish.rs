@@ -12,7 +12,6 @@ use surewire_engine::message::Content;
 use surewire_engine::notice::PublishRefusal;
 use surewire_engine::packet::{Properties, PropertySet, QoS};
 use surewire_engine::request::Command;
-use surewire_engine::time::Time;
 use surewire_engine::topic::TopicName;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -143,7 +142,7 @@ fn content(message: Message, limits: &Limits) -> Result<Content, Problem> {
         )));
     }
     let properties = Properties::from(set);
-    Ok(Content { topic, payload, qos, retain: message.retain, properties, at: Time::ZERO })
+    Ok(Content { topic, payload, qos, retain: message.retain, properties })
 }
 
 /// Bytes around topic, payload and properties in a PUBLISH, at most.
@@ -280,7 +279,6 @@ mod tests {
             qos: QoS::ExactlyOnce,
             retain: true,
             properties: Properties::from(set),
-            at: Time::ZERO,
         };
         assert_eq!(made(json), Ok(expected));
     }

@@ -7,7 +7,6 @@ use surewire_engine::message::Content;
 use surewire_engine::packet::{
     Packet, PropertySet, QoS, SubscribeFilter, SubscribeOptions, Version,
 };
-use surewire_engine::time::Time;
 use surewire_engine::topic::TopicName;
 
 use super::{Happening, MS, World, nanos};
@@ -166,8 +165,8 @@ impl World {
         let padding = self.random.below(self.plan.payload);
         let payload = if clears { Bytes::new() } else { payload(number, padding) };
         let set = PropertySet { message_expiry_interval: expiry, ..PropertySet::NONE };
-        let (properties, at) = (set.into(), Time::ZERO);
-        let content = Content { topic, payload, qos, retain, properties, at };
+        let properties = set.into();
+        let content = Content { topic, payload, qos, retain, properties };
         let first = self.input_of(client, number, content.clone());
         let mut inputs = vec![first];
         if !retain && self.plan.together > 1 {

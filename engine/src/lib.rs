@@ -35,6 +35,7 @@ mod index;
 mod inflight;
 pub mod log;
 mod map;
+mod maybe;
 pub mod message;
 pub mod notice;
 pub mod packet;

@@ -108,7 +108,7 @@ impl Engine {
     fn walk(&mut self, slot: u32, conn: ConnId, walk: &mut Replay, budget: &mut usize) -> bool {
         let Some(subscription) = self.subscriptions.get(walk.subscription) else { return true };
         let granted = subscription.options.qos;
-        let identifiers = Identifiers::from(subscription.identifier);
+        let identifiers = Identifiers::from(subscription.identifier());
         while *budget > 0 {
             if !self.has_room(slot, conn, granted) {
                 return false;

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// A number or none. `u32::MAX` stands for none: no slot and no Subscription Identifier is as high.
+/// A number or none. `u32::MAX` cannot be told from none: no slot and no Subscription Identifier is
+/// as high.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Maybe32(u32);
 
@@ -27,7 +28,6 @@ impl Default for Maybe32 {
 
 impl From<Option<u32>> for Maybe32 {
     fn from(number: Option<u32>) -> Self {
-        debug_assert_ne!(number, Some(u32::MAX), "a number that stands for none");
         number.map_or(Self::NONE, Self)
     }
 }
@@ -35,5 +35,19 @@ impl From<Option<u32>> for Maybe32 {
 impl fmt::Debug for Maybe32 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.get().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_gives_back_what_was_put_in_and_takes_four_bytes() {
+        for number in [None, Some(0), Some(1), Some(u32::MAX - 1)] {
+            assert_eq!(Maybe32::from(number).get(), number);
+            assert_eq!(Maybe32::from(number).is_some(), number.is_some());
+        }
+        assert_eq!(size_of::<Maybe32>(), 4);
     }
 }

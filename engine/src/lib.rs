@@ -36,6 +36,7 @@ mod inflight;
 pub mod log;
 mod map;
 mod matched;
+mod maybe;
 pub mod message;
 pub mod notice;
 pub mod packet;

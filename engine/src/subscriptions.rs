@@ -5,23 +5,27 @@
 //! [`lately`] is not looked for again. A pattern holds its plain subscriptions and its share groups.
 
 mod lately;
+mod listed;
+mod pattern;
 mod shared;
 mod trie;
 
 use std::hash::{Hash, Hasher};
 
 use hashbrown::Equivalent;
-use smallvec::SmallVec;
 
 use crate::arrivals::Arrivals;
 use crate::index::Index;
 use crate::map::Map;
+use crate::maybe::Maybe32;
 use crate::packet::SubscribeOptions;
 use crate::table::Table;
 use crate::time::Time;
 use crate::topic::{TopicFilter, TopicName};
 
 use lately::Lately;
+use listed::Listed;
+use pattern::Pattern;
 pub(crate) use shared::{Group, GroupId};
 use trie::Trie;
 
@@ -33,25 +37,14 @@ pub(crate) struct Subscription {
     /// Slot of the pattern.
     pattern: u32,
     /// Slot of the share group.
-    pub(crate) group: Option<u32>,
-    pub(crate) options: SubscribeOptions,
+    group: Maybe32,
     /// Subscription Identifier (5.0).
-    pub(crate) identifier: Option<u32>,
-    /// When it was last asked for; no two have the same time.
-    pub(crate) at: Time,
+    identifier: Maybe32,
+    pub(crate) options: SubscribeOptions,
     /// Where it stands among the pattern's or the group's.
     place: u32,
-}
-
-/// The filter proper of any number of subscriptions.
-#[derive(Debug)]
-struct Pattern {
-    text: Box<str>,
-    wildcard: bool,
-    /// Slots of the subscriptions without a share group.
-    plain: SmallVec<[u32; 4]>,
-    /// Slots of the share groups.
-    groups: SmallVec<[u32; 2]>,
+    /// When it was last asked for; no two have the same time.
+    pub(crate) at: Time,
 }
 
 /// What a topic matches: the slots of plain subscriptions and of share groups.
@@ -89,7 +82,22 @@ type Identity = (u32, u32, Option<u32>);
 
 impl Subscription {
     fn identity(&self) -> Identity {
-        (self.session, self.pattern, self.group)
+        (self.session, self.pattern, self.group())
+    }
+
+    /// Slot of the share group.
+    pub(crate) fn group(&self) -> Option<u32> {
+        self.group.get()
+    }
+
+    /// Subscription Identifier (5.0).
+    pub(crate) fn identifier(&self) -> Option<u32> {
+        self.identifier.get()
+    }
+
+    /// What a SUBSCRIBE asks for beside the filter.
+    pub(crate) fn set(&mut self, options: SubscribeOptions, identifier: Option<u32>) {
+        (self.options, self.identifier) = (options, identifier.into());
     }
 }
 
@@ -139,11 +147,11 @@ impl Subscriptions {
     /// The filter as it was subscribed to, share group included.
     pub(crate) fn filter(&self, slot: u32) -> Option<TopicFilter> {
         let subscription = self.all.get(slot)?;
-        if let Some(group) = subscription.group {
+        if let Some(group) = subscription.group() {
             return Some(self.groups.get(group)?.filter.clone());
         }
-        let text = &self.patterns.get(subscription.pattern)?.text;
-        TopicFilter::parse(text.as_ref().into()).ok()
+        let text = self.text(subscription.pattern)?;
+        TopicFilter::parse(text).ok()
     }
 
     /// Adds a subscription that is not there yet and returns its slot. `at` is after that of every
@@ -160,11 +168,11 @@ impl Subscriptions {
         let slot = self.all.insert(Subscription {
             session,
             pattern,
-            group,
+            group: group.into(),
+            identifier: Maybe32::NONE,
             options: SubscribeOptions::default(),
-            identifier: None,
-            at,
             place: 0,
+            at,
         });
         self.arrivals.push(at, slot);
         let (hasher, all) = (self.by_session.hasher(), &self.all);
@@ -189,7 +197,8 @@ impl Subscriptions {
     /// with what waited in it.
     pub(crate) fn remove(&mut self, slot: u32) -> Option<(GroupId, Group)> {
         let subscription = self.all.remove(slot)?;
-        let Subscription { session, pattern, group, place, at, .. } = subscription;
+        let (session, pattern, group) = subscription.identity();
+        let Subscription { place, at, .. } = subscription;
         self.arrivals.remove(at);
         self.by_session.remove(&(session, pattern, group), slot);
         let ended = match group {
@@ -225,7 +234,7 @@ impl Subscriptions {
         let mut found = Vec::new();
         for slot in self.matching_patterns(topic) {
             let Some(pattern) = self.patterns.get(slot) else { continue };
-            let groups = pattern.groups.iter().map(|group| Some(*group));
+            let groups = pattern.listed.groups().iter().map(|group| Some(*group));
             let identities = std::iter::once(None).chain(groups);
             let of_session = |group| self.find_identity((session, slot, group));
             found.extend(identities.filter_map(of_session));
@@ -242,7 +251,7 @@ impl Subscriptions {
     pub(crate) fn list_for_filter(&self, filter: &TopicFilter) -> Option<&[u32]> {
         let pattern = self.find_pattern(filter)?;
         match filter.share_name() {
-            None => Some(self.patterns.get(pattern)?.plain.as_slice()),
+            None => Some(self.patterns.get(pattern)?.listed.plain()),
             Some(name) => {
                 let group = self.group_names.get(&GroupNameRef { pattern, name })?;
                 Some(self.groups.get(*group)?.members())
@@ -258,85 +267,23 @@ impl Subscriptions {
 
     /// The pattern's plain subscriptions, and the members of each of its groups.
     fn lists_of(&self, pattern: u32) -> impl Iterator<Item = &[u32]> {
-        let pattern = self.patterns.get(pattern);
-        let plain = pattern.map(|pattern| pattern.plain.as_slice());
-        let groups = pattern.into_iter().flat_map(|pattern| &pattern.groups);
+        let listed = self.patterns.get(pattern).map(|pattern| &pattern.listed);
+        let plain = listed.map(Listed::plain);
+        let groups = listed.into_iter().flat_map(Listed::groups);
         let members = groups.filter_map(|group| self.groups.get(*group)).map(Group::members);
         plain.into_iter().chain(members)
     }
 
     fn collect(&self, patterns: &[u32], plain: &mut Vec<u32>, groups: &mut Vec<u32>) {
         for pattern in patterns.iter().filter_map(|slot| self.patterns.get(*slot)) {
-            plain.extend_from_slice(&pattern.plain);
-            groups.extend_from_slice(&pattern.groups);
+            plain.extend_from_slice(pattern.listed.plain());
+            groups.extend_from_slice(pattern.listed.groups());
         }
-    }
-
-    fn find_exact(&self, text: &str) -> Option<u32> {
-        let has = |slot| self.patterns.get(slot).is_some_and(|p| p.text.as_ref() == text);
-        self.exact.get(text, has)
     }
 
     fn find_identity(&self, identity: Identity) -> Option<u32> {
         let has = |slot| self.all.get(slot).is_some_and(|s| s.identity() == identity);
         self.by_session.get(&identity, has)
-    }
-
-    fn find_pattern(&self, filter: &TopicFilter) -> Option<u32> {
-        if filter.has_wildcard() {
-            self.trie.find(filter.filter())
-        } else {
-            self.find_exact(filter.filter())
-        }
-    }
-
-    fn pattern_for(&mut self, filter: &TopicFilter) -> u32 {
-        if let Some(pattern) = self.find_pattern(filter) {
-            return pattern;
-        }
-        self.lately.changed();
-        let text: Box<str> = filter.filter().into();
-        let wildcard = filter.has_wildcard();
-        let (plain, groups) = (SmallVec::new(), SmallVec::new());
-        let pattern = self.patterns.insert(Pattern { text, wildcard, plain, groups });
-        if wildcard {
-            self.trie.insert(filter.filter(), pattern);
-        } else {
-            let (hasher, patterns) = (self.exact.hasher(), &self.patterns);
-            let text = |slot| patterns.get(slot).map(|pattern| pattern.text.as_ref());
-            let hash = hasher.hash(filter.filter());
-            self.exact.insert(hash, pattern, |slot| text(slot).map_or(0, |t| hasher.hash(t)));
-        }
-        pattern
-    }
-
-    fn drop_unused_pattern(&mut self, slot: u32) {
-        let unused = |pattern: &Pattern| pattern.plain.is_empty() && pattern.groups.is_empty();
-        if !self.patterns.get(slot).is_some_and(unused) {
-            return;
-        }
-        let Some(pattern) = self.patterns.remove(slot) else { return };
-        self.lately.changed();
-        if pattern.wildcard {
-            self.trie.remove(&pattern.text);
-        } else {
-            self.exact.remove(pattern.text.as_ref(), slot);
-        }
-    }
-
-    fn list(&mut self, pattern: u32, slot: u32) {
-        let Some(pattern) = self.patterns.get_mut(pattern) else { return };
-        pattern.plain.push(slot);
-        let place = place(pattern.plain.len() - 1);
-        self.set_place(slot, place);
-    }
-
-    fn unlist(&mut self, pattern: u32, place: u32) {
-        let Some(pattern) = self.patterns.get_mut(pattern) else { return };
-        pattern.plain.swap_remove(place as usize);
-        if let Some(moved) = pattern.plain.get(place as usize).copied() {
-            self.set_place(moved, place);
-        }
     }
 
     fn set_place(&mut self, slot: u32, place: u32) {
@@ -348,25 +295,24 @@ impl Subscriptions {
     /// Checks what must always hold.
     pub(crate) fn check(&self) {
         for (slot, subscription) in self.all.iter() {
-            let listed = match subscription.group {
+            let listed = match subscription.group() {
                 Some(group) => self.groups.get(group).and_then(|g| g.member(subscription.place)),
                 None => {
                     let pattern = self.patterns.get(subscription.pattern);
-                    pattern.and_then(|p| p.plain.get(subscription.place as usize).copied())
+                    pattern.and_then(|p| p.listed.plain().get(subscription.place as usize).copied())
                 }
             };
             assert_eq!(listed, Some(slot), "a subscription is not where it says");
         }
-        let plain: usize = self.patterns.iter().map(|(_, pattern)| pattern.plain.len()).sum();
+        let plain: usize =
+            self.patterns.iter().map(|(_, pattern)| pattern.listed.plain().len()).sum();
         let members: usize = self.groups.iter().map(|(_, group)| group.len()).sum();
         assert_eq!(plain + members, self.all.len(), "subscriptions listed");
         assert_eq!(self.by_session.len(), self.all.len(), "subscriptions by session");
         self.arrivals.check();
         assert_eq!(self.arrivals.len(), self.all.len(), "subscriptions by arrival");
         self.check_groups();
-        let wildcards = self.patterns.iter().filter(|(_, pattern)| pattern.wildcard).count();
-        assert_eq!(wildcards + self.exact.len(), self.patterns.len(), "patterns indexed");
-        self.trie.check(wildcards);
+        self.check_patterns();
     }
 }
 
@@ -530,6 +476,15 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Most of what a subscription takes: docs/performance.md has the whole, which is measured.
+    #[test]
+    fn what_is_kept_of_each_subscription_is_small() {
+        assert_eq!(Table::<Subscription>::SLOT_BYTES, 32);
+        assert_eq!(Table::<Pattern>::SLOT_BYTES, 32);
+        assert_eq!(trie::NODE_BYTES, 40);
+        assert_eq!(size_of::<crate::arrivals::Arrival>(), 16);
     }
 
     #[test]

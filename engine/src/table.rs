@@ -25,6 +25,10 @@ impl<T> Default for Table<T> {
 }
 
 impl<T> Table<T> {
+    /// Bytes that each value takes.
+    #[cfg(test)]
+    pub(crate) const SLOT_BYTES: usize = size_of::<Slot<T>>();
+
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -104,7 +108,8 @@ impl<T> Table<T> {
         let before = (self.chunks.len() - 1) * CHUNK;
         let chunk = self.chunks.last_mut().expect("one was pushed if there was none");
         chunk.push(Slot::Taken(value));
-        u32::try_from(before + chunk.len() - 1).expect("fewer than 2^32 values fit in memory")
+        let slot = u32::try_from(before + chunk.len() - 1).ok().filter(|slot| *slot != u32::MAX);
+        slot.expect("fewer than 2^32 - 1 values fit in memory")
     }
 }
 

@@ -68,10 +68,6 @@ impl Replays {
     pub(crate) fn get_mut(&mut self, subscription: u32) -> Option<&mut Replay> {
         self.by_turn.get_mut(self.turn_of.get(&subscription)?)
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.by_turn.is_empty()
-    }
 }
 
 #[cfg(test)]
@@ -99,6 +95,6 @@ mod tests {
         let order: Vec<u32> =
             std::iter::from_fn(|| replays.take_first()).map(|walk| walk.subscription).collect();
         assert_eq!(order, [3, 9, 7]);
-        assert!(replays.is_empty() && replays.turn_of.is_empty());
+        assert!(replays.by_turn.is_empty() && replays.turn_of.is_empty());
     }
 }

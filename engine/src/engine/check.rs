@@ -80,7 +80,7 @@ impl Engine {
         for entry in session.subscriptions.iter() {
             let subscription = self.subscriptions.get(entry.slot).expect("a listed subscription");
             assert_eq!((subscription.session, subscription.at), (slot, entry.at));
-            shared += u32::from(subscription.group.is_some());
+            shared += u32::from(subscription.group().is_some());
         }
         assert_eq!(shared, session.shared, "shared subscriptions of a session");
         let Some(outbox) = &session.outbox else { return };

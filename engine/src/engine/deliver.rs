@@ -59,7 +59,7 @@ impl Receiver {
             session: subscription.session,
             granted: subscription.options.qos,
             retain_as_published: subscription.options.retain_as_published,
-            identifiers: subscription.identifier.into_iter().collect(),
+            identifiers: subscription.identifier().into_iter().collect(),
         }
     }
 
@@ -354,7 +354,7 @@ impl Engine {
                 let receiver = receivers.get_mut(place as usize).expect("met in this routing");
                 receiver.granted = receiver.granted.max(granted);
                 receiver.retain_as_published |= subscription.options.retain_as_published;
-                receiver.identifiers.extend(subscription.identifier);
+                receiver.identifiers.extend(subscription.identifier());
                 continue;
             }
             let place = u32::try_from(receivers.len()).expect("fewer than 2^32 sessions");

@@ -73,7 +73,7 @@ impl Engine {
             let filter = self.subscriptions.filter(subscription)?;
             let subscription_state = self.subscriptions.get(subscription)?;
             let granted = subscription_state.options.qos;
-            let turn = subscription_state.group.map(|group| {
+            let turn = subscription_state.group().map(|group| {
                 self.next_member(group).is_some_and(|(_, member)| member == subscription)
             });
             Some(Match { filter, granted, effective: qos.min(granted), turn })

@@ -10,7 +10,7 @@ use crate::notice::DropReason;
 use crate::packet::QoS;
 use crate::planted::Bug;
 use crate::queue::{Entry, Overflow};
-use crate::subscriptions::GroupId;
+use crate::subscriptions::{GroupId, Subscription};
 
 /// Members asked how busy they are; the next message asks on from the one behind the last chosen.
 const ASKED: usize = 16;
@@ -172,7 +172,7 @@ impl Engine {
         let slots: Vec<u32> = session.subscriptions.iter().map(|entry| entry.slot).collect();
         for subscription in slots {
             self.subscriptions.set_online(subscription, online);
-            shared.extend(self.subscriptions.get(subscription).and_then(|member| member.group));
+            shared.extend(self.subscriptions.get(subscription).and_then(Subscription::group));
         }
         if online {
             for group in shared {

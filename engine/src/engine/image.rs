@@ -67,7 +67,7 @@ impl Engine {
         for entry in session.subscriptions.iter() {
             let Some(subscription) = self.subscriptions.get(entry.slot) else { continue };
             let Some(filter) = self.subscriptions.filter(entry.slot) else { continue };
-            let (options, identifier) = (subscription.options, subscription.identifier);
+            let (options, identifier) = (subscription.options, subscription.identifier());
             let subscription = SubscriptionImage { options, identifier, at: entry.at };
             image.subscriptions.insert(filter, subscription);
         }

@@ -10,7 +10,6 @@ use crate::message::Content;
 use crate::request::{Cursor, Start, SubscriptionsOf};
 use crate::retained::{self, Found};
 use crate::session::{Lifetime, Presence, Session};
-use crate::subscriptions::Subscription;
 use crate::time::Time;
 use crate::topic::{TopicFilter, TopicName};
 
@@ -146,15 +145,15 @@ impl Engine {
 
     /// `None` for one of a session that has ended and is being taken apart.
     fn subscription_view(&self, slot: u32) -> Option<SubscriptionView> {
-        let Subscription { session, options, identifier, at, .. } = self.subscriptions.get(slot)?;
-        let session = self.sessions.get(*session)?;
+        let subscription = self.subscriptions.get(slot)?;
+        let session = self.sessions.get(subscription.session)?;
         let live = session.presence != Presence::Ended;
         live.then_some(SubscriptionView {
             client: session.client.clone(),
             filter: self.subscriptions.filter(slot)?,
-            options: *options,
-            identifier: *identifier,
-            at: *at,
+            options: subscription.options,
+            identifier: subscription.identifier(),
+            at: subscription.at,
         })
     }
 }

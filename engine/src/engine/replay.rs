@@ -46,52 +46,59 @@ impl Engine {
         }
     }
 
-    /// Goes on with the session's walks while there is room, up to the budget of one step.
+    /// Goes on with the session's walks while there is room, up to the budget of one step. Most find
+    /// nothing: were each of them to wait for a step of its own, a client with thousands of filters
+    /// would have thousands of walks in memory for as long as these steps take.
     pub(super) fn replay(&mut self, slot: u32) {
-        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let mut budget = LOOKS;
+        while self.replay_next(slot, &mut budget) {
+            // So that many walks without a look are no long step either.
+            budget = budget.saturating_sub(1);
+        }
+    }
+
+    /// Goes on with the walk whose turn it is; whether it ended and the next one can go on.
+    fn replay_next(&mut self, slot: u32, budget: &mut usize) -> bool {
+        let Some(session) = self.sessions.get_mut(slot) else { return false };
         let Some(conn) = session.connection().filter(|_| session.is_caught_up()) else {
-            return;
+            return false;
         };
-        let Some(replays) = session.replays.as_mut() else { return };
+        let Some(replays) = session.replays.as_mut() else { return false };
         let Some(mut walk) = replays.take_first() else {
             session.replays = None;
-            return;
+            return false;
         };
         let before = walk.cursor.after().cloned();
-        let mut budget = LOOKS;
-        let ended = self.walk(slot, conn, &mut walk, &mut budget);
+        let ended = self.walk(slot, conn, &mut walk, budget);
+        let filter = walk.cursor.filter().clone();
         if ended {
             if walk.recorded {
-                let filter = walk.cursor.filter().clone();
                 self.append_for(slot, |session| Record::Replayed { session, filter });
             }
-            return self.replay_later(slot, None);
+            return true;
         }
-        let (filter, after) = (walk.cursor.filter().clone(), walk.cursor.after().cloned());
+        let after = walk.cursor.after().cloned();
         if !walk.recorded || after != before {
             walk.recorded = true;
             self.append_for(slot, |session| Record::Replaying { session, filter, after });
         }
-        if budget == 0 {
-            self.replay_later(slot, Some(walk));
+        if *budget == 0 {
+            self.replay_later(slot, walk);
         } else if let Some(session) = self.sessions.get_mut(slot) {
             // No room: the next acknowledgement or write goes on.
             session.replays.get_or_insert_default().put_back(walk);
         }
+        false
     }
 
     /// Puts the walk back and goes on with the session's walks in a step of its own.
-    fn replay_later(&mut self, slot: u32, walk: Option<Replay>) {
+    fn replay_later(&mut self, slot: u32, walk: Replay) {
         let now = self.now;
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let reference = session.reference(slot);
         let replays = session.replays.get_or_insert_default();
-        if let Some(walk) = walk {
-            replays.put_back(walk);
-        }
-        if replays.is_empty() {
-            session.replays = None;
-        } else if !replays.timer_set {
+        replays.put_back(walk);
+        if !replays.timer_set {
             replays.timer_set = true;
             self.set_timer(now, Timer::Replay(reference));
         }
@@ -101,7 +108,7 @@ impl Engine {
     fn walk(&mut self, slot: u32, conn: ConnId, walk: &mut Replay, budget: &mut usize) -> bool {
         let Some(subscription) = self.subscriptions.get(walk.subscription) else { return true };
         let granted = subscription.options.qos;
-        let identifiers = Identifiers::from(subscription.identifier);
+        let identifiers = Identifiers::from(subscription.identifier());
         while *budget > 0 {
             if !self.has_room(slot, conn, granted) {
                 return false;

@@ -174,7 +174,7 @@ impl Engine {
             self.last_arrival = self.last_arrival.max(at);
             let added = self.subscriptions.add(slot, &filter, false, at);
             if let Some(subscription) = self.subscriptions.get_mut(added) {
-                (subscription.options, subscription.identifier) = (options, identifier);
+                subscription.set(options, identifier);
             }
             let Some(session) = self.sessions.get_mut(slot) else { continue };
             session.subscriptions.push(at, added);

@@ -241,7 +241,7 @@ impl Engine {
         if let (Some(subscription), Some(filter)) =
             (subscription, self.subscriptions.filter(entry.slot))
         {
-            let (options, identifier) = (subscription.options, subscription.identifier);
+            let (options, identifier) = (subscription.options, subscription.identifier());
             let (session, at) = (key, entry.at);
             let copy = filter.clone();
             let record = Record::Subscribed { session, filter: copy, options, identifier, at };

@@ -13,6 +13,7 @@ use crate::packet::{
 };
 use crate::planted::Bug;
 use crate::session::Session;
+use crate::subscriptions::Subscription;
 use crate::topic::TopicFilter;
 
 impl Engine {
@@ -63,7 +64,8 @@ impl Engine {
             }
         }
         for Added { subscription, .. } in added {
-            if let Some(group) = self.subscriptions.get(*subscription).and_then(|s| s.group) {
+            if let Some(group) = self.subscriptions.get(*subscription).and_then(Subscription::group)
+            {
                 self.drain_group(group);
             }
         }
@@ -181,8 +183,7 @@ impl Engine {
             None => self.subscriptions.add(slot, filter, online, at),
         };
         if let Some(subscription) = self.subscriptions.get_mut(subscription) {
-            subscription.options = options;
-            subscription.identifier = identifier;
+            subscription.set(options, identifier);
         }
         self.list_subscription(slot, subscription);
         let filter = filter.detached();
@@ -201,7 +202,7 @@ impl Engine {
         let Some(added) = self.subscriptions.get(subscription) else { return };
         let Some(session) = self.sessions.get_mut(slot) else { return };
         session.subscriptions.push(added.at, subscription);
-        session.shared += u32::from(added.group.is_some());
+        session.shared += u32::from(added.group().is_some());
     }
 
     /// Ends the subscription to exactly this filter; whether there was one.
@@ -223,7 +224,7 @@ impl Engine {
         let Some(removed) = self.subscriptions.get(subscription) else { return };
         let Some(session) = self.sessions.get_mut(slot) else { return };
         session.subscriptions.remove(removed.at);
-        session.shared -= u32::from(removed.group.is_some());
+        session.shared -= u32::from(removed.group().is_some());
     }
 }
 

@@ -105,7 +105,8 @@ impl Subscriptions {
             return *group;
         }
         self.groups_made += 1;
-        let place = place(self.patterns.get(pattern).map_or(0, |pattern| pattern.groups.len()));
+        let place =
+            place(self.patterns.get(pattern).map_or(0, |pattern| pattern.listed.groups().len()));
         let group = self.groups.insert(Group {
             filter: filter.detached(),
             number: self.groups_made,
@@ -120,7 +121,7 @@ impl Subscriptions {
         });
         self.group_names.insert(GroupName { pattern, name: name.into() }, group);
         if let Some(pattern) = self.patterns.get_mut(pattern) {
-            pattern.groups.push(group);
+            pattern.listed.push_group(group);
         }
         group
     }
@@ -140,7 +141,9 @@ impl Subscriptions {
     /// Tells the member's group whether its client is connected.
     pub(crate) fn set_online(&mut self, slot: u32, online: bool) {
         let Some(subscription) = self.all.get(slot) else { return };
-        let (Some(group), from) = (subscription.group, subscription.place as usize) else { return };
+        let (Some(group), from) = (subscription.group(), subscription.place as usize) else {
+            return;
+        };
         let Some(group_state) = self.groups.get_mut(group) else { return };
         if (from < group_state.online) == online {
             return;
@@ -198,8 +201,7 @@ impl Subscriptions {
     /// Without a search: a client can be the last member of as many groups as subscriptions.
     fn unlist_group(&mut self, pattern: u32, place: u32) {
         let Some(pattern) = self.patterns.get_mut(pattern) else { return };
-        pattern.groups.swap_remove(place as usize);
-        let moved = pattern.groups.get(place as usize).copied();
+        let moved = pattern.listed.remove_group(place);
         if let Some(moved) = moved.and_then(|moved| self.groups.get_mut(moved)) {
             moved.place = place;
         }
@@ -210,7 +212,7 @@ impl Subscriptions {
         assert_eq!(self.group_names.len(), self.groups.len(), "groups by name");
         for (slot, group) in self.groups.iter() {
             let pattern = self.patterns.get(group.pattern).expect("a group's pattern");
-            let listed = pattern.groups.get(group.place as usize).copied();
+            let listed = pattern.listed.groups().get(group.place as usize).copied();
             assert_eq!(listed, Some(slot), "a group is not where it says");
         }
     }

@@ -224,6 +224,23 @@ fn what_is_cleared_or_changed_meanwhile_comes_as_it_is_then() {
     assert!(seen.contains(&"r/00026=new q1 retain".to_owned()));
 }
 
+/// A broker is told of its timers some time after they are due: thousands of steps that find nothing
+/// would take minutes, and what waits for them memory.
+#[test]
+fn filters_without_retained_messages_are_done_with_in_few_steps() {
+    let bench = retained(Config::default(), 10, 0);
+    let client = bench.connect_persistent("c", false);
+    let names: Vec<String> = (0..1_000).map(|n| format!("none/{n}")).collect();
+    let mut filters: Vec<(&str, u8)> = names.iter().map(|name| (name.as_str(), 0)).collect();
+    filters.push(("r/#", 0));
+    let before = bench.steps();
+    assert_eq!(client.subscribe_many(&filters), [0; 1_001]);
+    bench.settle();
+    let steps = bench.steps() - before;
+    assert!((4..20).contains(&steps), "{steps} steps");
+    assert_eq!(topics(&client.messages()), all(10));
+}
+
 /// Searching all waiting walks for each filter made this test run for minutes.
 #[test]
 fn many_waiting_replays_cost_no_search_for_each_filter() {

@@ -369,6 +369,11 @@ impl Bench {
         std::mem::take(&mut self.0.borrow_mut().largest_step)
     }
 
+    /// How many events the engine has handled.
+    pub fn steps(&self) -> u64 {
+        self.0.borrow().events
+    }
+
     pub fn next_packet_id(&self) -> u16 {
         let mut world = self.0.borrow_mut();
         world.next_packet_id = world.next_packet_id % 65_535 + 1;

@@ -55,20 +55,25 @@ struct Path {
     qos: QoS,
     /// Packets that come in one read.
     burst: usize,
+    /// What all clients speak.
+    version: Version,
 }
 
-const PATHS: [Path; 5] = [
+const PATHS: [Path; 7] = [
     Path::new("fanin0", [100, 1], true, QoS::AtMostOnce),
     Path::new("fanout0", [1, 500], true, QoS::AtMostOnce),
     Path { burst: 1, ..Path::new("single0", [100, 1], true, QoS::AtMostOnce) },
     Path::new("pairs1", [100, 1], false, QoS::AtLeastOnce),
     Path::new("pairs2", [100, 1], false, QoS::ExactlyOnce),
+    Path { version: Version::V5, ..Path::new("v5fanin0", [100, 1], true, QoS::AtMostOnce) },
+    Path { version: Version::V5, ..Path::new("v5pairs1", [100, 1], false, QoS::AtLeastOnce) },
 ];
 
 impl Path {
     const fn new(name: &'static str, clients: [u32; 2], one_topic: bool, qos: QoS) -> Self {
         let [publishers, subscribers] = clients;
-        Self { name, publishers, subscribers, one_topic, qos, burst: 16 }
+        let version = Version::V3_1_1;
+        Self { name, publishers, subscribers, one_topic, qos, burst: 16, version }
     }
 }
 
@@ -167,6 +172,7 @@ struct World {
     /// What each publisher sends in one go.
     bursts: Vec<(ConnId, Vec<u8>)>,
     delivered: u64,
+    version: Version,
 }
 
 impl World {
@@ -181,12 +187,13 @@ impl World {
             written: Vec::new(),
             bursts: Vec::new(),
             delivered: 0,
+            version: path.version,
         };
         let mut slot = 0;
         for publisher in 0..path.publishers {
             let topic = if path.one_topic { 0 } else { publisher };
             let topic = format!("plant/{topic:03}/line/3/temperature");
-            let burst = burst(&topic, path.qos, path.burst);
+            let burst = burst(path, &topic);
             let conn = world.connect(&mut slot);
             world.bursts.push((conn, burst));
             let all_there = path.one_topic && publisher > 0;
@@ -232,7 +239,8 @@ impl World {
     }
 
     fn take(&mut self, conn: ConnId, bytes: &mut Bytes) {
-        let take = |bytes: &mut Bytes| codec::take_packets(Version::V3_1_1, bytes, &LIMITS);
+        let version = self.version;
+        let take = |bytes: &mut Bytes| codec::take_packets(version, bytes, &LIMITS);
         while let Some(packets) = take(bytes).expect("packets") {
             self.event(Event::received(conn, packets));
         }
@@ -244,7 +252,7 @@ impl World {
         for action in actions.drain(..) {
             let Action::Send { conn, outgoing } = action else { continue };
             self.out.clear();
-            outgoing.encode(Version::V3_1_1, &mut self.out);
+            outgoing.encode(self.version, &mut self.out);
             if let Some(untaken) = self.untaken.get_mut(conn.slot as usize) {
                 if *untaken == 0 {
                     self.written.push(conn);
@@ -279,7 +287,7 @@ impl World {
         if !answers.is_empty() {
             let mut bytes = Vec::new();
             for answer in &answers {
-                codec::encode(Version::V3_1_1, answer, &mut bytes);
+                codec::encode(self.version, answer, &mut bytes);
             }
             self.answers.push_back((conn, bytes));
         }
@@ -291,7 +299,7 @@ impl World {
         self.untaken.push(0);
         let peer = Peer { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)), anonymous: true };
         let connect = Connect {
-            version: Version::V3_1_1,
+            version: self.version,
             clean_start: true,
             keep_alive: 60,
             client_id: format!("client-{}", conn.slot).into(),
@@ -328,17 +336,21 @@ fn further_ack(packet: &Packet) -> Option<Packet> {
     }
 }
 
-/// PUBLISH after PUBLISH, as a 3.1.1 client writes them.
-fn burst(topic: &str, qos: QoS, packets: usize) -> Vec<u8> {
+/// PUBLISH after PUBLISH, as a client writes them.
+fn burst(path: &Path, topic: &str) -> Vec<u8> {
+    let qos = path.qos;
+    let no_properties = if path.version == Version::V5 { &[0][..] } else { &[] };
     let mut bytes = Vec::new();
-    for id in 1..=packets {
+    for id in 1..=path.burst {
         let id = u16::try_from(id).expect("a small number").to_be_bytes();
         let id = if qos == QoS::AtMostOnce { &[][..] } else { &id };
-        let len = u8::try_from(2 + topic.len() + id.len() + PAYLOAD).expect("a short packet");
+        let len = 2 + topic.len() + id.len() + no_properties.len() + PAYLOAD;
+        let len = u8::try_from(len).expect("a short packet");
         bytes.extend_from_slice(&[0x30 | (qos as u8) << 1, len]);
         bytes.extend_from_slice(&u16::try_from(topic.len()).expect("a short topic").to_be_bytes());
         bytes.extend_from_slice(topic.as_bytes());
         bytes.extend_from_slice(id);
+        bytes.extend_from_slice(no_properties);
         bytes.extend_from_slice(&[b'x'; PAYLOAD]);
     }
     bytes

@@ -72,7 +72,9 @@ pub(crate) async fn keep_time(core: &Core, due: impl Fn()) {
 async fn sleep(at: Time, wait: std::time::Duration) {
     if at == Time::MAX {
         std::future::pending().await
-    } else {
+    } else if !wait.is_zero() {
+        // Not for what is due already, such as the next piece of bulk work: a sleep takes up to a
+        // millisecond, and a piece a fraction of that.
         tokio::time::sleep(wait).await;
     }
 }

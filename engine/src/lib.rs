@@ -42,6 +42,7 @@ pub mod notice;
 pub mod packet;
 pub mod planted;
 mod queue;
+mod received;
 pub mod request;
 mod retained;
 mod session;

@@ -1,15 +1,15 @@
 //! A session: what the broker remembers of a client (MQTT 5.0 section 4.1).
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::arrivals::Arrivals;
-use crate::id::{ClientId, ConnId, Lsn, PacketId};
+use crate::id::{ClientId, ConnId, Lsn};
 use crate::inflight::Inflight;
 use crate::log::record::{Seq, SessionKey};
 use crate::message::Content;
 use crate::queue::Queue;
+use crate::received::Received;
 use crate::time::Time;
 use crate::timers::SessionRef;
 use crate::walks::Replays;
@@ -35,7 +35,7 @@ pub(crate) struct Session {
     /// Outgoing messages; made with the first that has to be kept.
     pub(crate) outbox: Option<Box<Outbox>>,
     /// Identifiers of QoS 2 messages that the client sent and has not released.
-    pub(crate) received: BTreeSet<PacketId>,
+    pub(crate) received: Received,
     pub(crate) will: Option<Box<Will>>,
     /// Retained messages that it is being sent, if any.
     pub(crate) replays: Option<Box<Replays>>,
@@ -134,7 +134,7 @@ impl Session {
             subscriptions: Arrivals::default(),
             shared: 0,
             outbox: None,
-            received: BTreeSet::new(),
+            received: Received::default(),
             will: None,
             replays: None,
             lsn: Lsn::NONE,

@@ -61,7 +61,7 @@ impl Engine {
             expiry,
             subscriptions: BTreeMap::new(),
             held: BTreeMap::new(),
-            received: session.received.clone(),
+            received: session.received.iter().collect(),
             replays: BTreeMap::new(),
         };
         for entry in session.subscriptions.iter() {

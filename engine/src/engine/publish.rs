@@ -123,7 +123,7 @@ impl Engine {
         let mut answers = Answers::new();
         for &packet_id in ids {
             let Some(session) = self.sessions.get_mut(slot) else { continue };
-            let known = session.received.remove(&packet_id);
+            let known = session.received.remove(packet_id);
             if known {
                 self.append_for(slot, |session| Record::ReceivedDone { session, packet_id });
             }
@@ -143,7 +143,7 @@ impl Engine {
 
     fn is_repeated(&self, slot: u32, qos: QoS, packet_id: PacketId) -> bool {
         let known =
-            self.sessions.get(slot).is_some_and(|session| session.received.contains(&packet_id));
+            self.sessions.get(slot).is_some_and(|session| session.received.contains(packet_id));
         known && qos == QoS::ExactlyOnce && !self.config.planted.is(Bug::RepeatNotKnown)
     }
 

@@ -148,7 +148,7 @@ impl Engine {
         session.window = self.config.max_inflight_messages;
         session.lsn = self.lsn;
         if !self.config.planted.is(Bug::IdsNotRestored) {
-            session.received.clone_from(&image.received);
+            session.received = image.received.iter().copied().collect();
         }
         let slot = self.sessions.insert(session);
         self.list_client(slot);

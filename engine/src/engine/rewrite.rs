@@ -5,7 +5,6 @@
 //! in between. When the round is over and durable, the log can be read from where it began.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::action::Action;
@@ -206,9 +205,7 @@ impl Engine {
         after: Option<PacketId>,
     ) -> Place {
         let Some(session) = self.cleaned(slot, key) else { return Place::Session(slot + 1) };
-        let behind = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let Some(packet_id) = session.received.range((behind, Bound::Unbounded)).next().copied()
-        else {
+        let Some(packet_id) = session.received.first_after(after) else {
             return Place::Subscriptions { slot, key, after: Time::ZERO };
         };
         self.rewrite(round, Record::Received { session: key, packet_id });

@@ -41,7 +41,7 @@ impl Engine {
         let mut last = None;
         let mut is_new = |id: PacketId| {
             let ascends = last.replace(id).is_none_or(|before| before < id);
-            ascends && !session.received.contains(&id)
+            ascends && !session.received.contains(id)
         };
         run.qos() == QoS::AtLeastOnce || run.packet_ids().all(|id| is_new(id))
     }

@@ -129,7 +129,8 @@ fn id_of(number: u64) -> PacketId {
 
 /// From one identifier on to another, in their round: 0 to 65,534.
 fn steps(from: PacketId, to: PacketId) -> u64 {
-    (ROUND + u64::from(to.get()) - u64::from(from.get())) % ROUND
+    let (from, to) = (u64::from(from.get()), u64::from(to.get()));
+    if to >= from { to - from } else { to + ROUND - from }
 }
 
 /// The exchanges of one session in the order of their first sending.
@@ -290,14 +291,13 @@ impl Inflight {
         if front.packet_id == packet_id {
             return Some(0);
         }
-        let to_next = ROUND - steps(id_of(self.issued), packet_id);
-        let number = self.issued.checked_sub(to_next)?;
-        // Where none in between has gone.
-        let dense = number.checked_sub(front.number).and_then(|at| usize::try_from(at).ok());
-        let is_there = |at: &usize| self.exchanges.get(*at).is_some_and(|e| e.number == number);
-        if let Some(at) = dense.filter(is_there) {
+        // Or as far behind it as there are identifiers in between, if none of these has gone.
+        let at = usize::try_from(steps(front.packet_id, packet_id)).ok()?;
+        if self.exchanges.get(at).is_some_and(|exchange| exchange.packet_id == packet_id) {
             return Some(at);
         }
+        let to_next = ROUND - steps(id_of(self.issued), packet_id);
+        let number = self.issued.checked_sub(to_next)?;
         let found = self.exchanges.binary_search_by_key(&number, |exchange| exchange.number).ok();
         let old = front.number + ROUND <= number;
         let earlier = || self.exchanges.iter().position(|e| old && e.packet_id == packet_id);

@@ -61,14 +61,7 @@ impl Engine {
         PropertySet { reason_string: Some(words()), ..PropertySet::NONE }.into()
     }
 
-    /// Sends a packet once the record `after` is durable.
-    pub(super) fn send(&mut self, conn: ConnId, outgoing: Outgoing, after: Lsn) {
-        let Some(connection) = self.connections.get_mut(conn) else { return };
-        let len = outgoing.encoded_len(connection.version) as u64;
-        self.send_sized(conn, outgoing, len, after);
-    }
-
-    /// The same for a packet whose length in bytes is known already.
+    /// Sends a packet of `len` bytes once the record `after` is durable.
     pub(super) fn send_sized(
         &mut self,
         conn: ConnId,

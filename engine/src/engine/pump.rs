@@ -23,6 +23,13 @@ use crate::timers::{SessionRef, Timer};
 /// their limits in the window and in what a connection takes.
 const BUDGET: usize = 256;
 
+/// A message of the backlog that can be sent now: with any identifier, as it is to get one, and how
+/// many bytes that takes.
+struct Sendable {
+    delivery: Delivery,
+    len: u64,
+}
+
 impl Engine {
     /// The client is back: what was in flight is sent again in its first order, then the backlog.
     pub(super) fn return_to(&mut self, slot: u32) {
@@ -190,37 +197,40 @@ impl Engine {
     ) -> SmallVec<[Seq; 2]> {
         let mut unsent = SmallVec::new();
         let mut budget = BUDGET;
-        while let Some((entry, why)) = self.take_sendable(slot, conn) {
-            if let Some(why) = why {
-                budget -= 1;
-                if durable && entry.qos != QoS::AtMostOnce {
-                    unsent.push(entry.seq);
-                    self.let_go_held(&entry);
+        while let Some((entry, sendable)) = self.take_sendable(slot, conn) {
+            let Sendable { mut delivery, len } = match sendable {
+                Ok(sendable) => sendable,
+                Err(why) => {
+                    budget -= 1;
+                    if durable && entry.qos != QoS::AtMostOnce {
+                        unsent.push(entry.seq);
+                        self.let_go_held(&entry);
+                    }
+                    self.dropped(Some(slot), entry.message.topic.clone(), entry.qos, why);
+                    if budget == 0 {
+                        self.pump_later(slot);
+                        break;
+                    }
+                    continue;
                 }
-                self.dropped(Some(slot), entry.message.topic.clone(), entry.qos, why);
-                if budget == 0 {
-                    self.pump_later(slot);
-                    break;
-                }
-                continue;
-            }
+            };
+            let mut after = Lsn::NONE;
             if entry.qos == QoS::AtMostOnce {
                 self.counters.delivered += 1;
-                let outgoing = Outgoing::Publish(self.copy_of(conn, &entry, None, false));
-                self.send(conn, outgoing, Lsn::NONE);
-                continue;
+            } else {
+                if durable && entry.qos == QoS::ExactlyOnce {
+                    after = self.lsn.next();
+                }
+                let (seq, now) = (entry.seq, self.now);
+                let Some(session) = self.sessions.get_mut(slot) else { break };
+                let packet_id = session.outbox().inflight.start(entry, now, after);
+                if durable {
+                    sent.push((seq, packet_id));
+                }
+                self.set_redelivery(slot, conn);
+                delivery.packet_id = Some(packet_id);
             }
-            let exactly_once = entry.qos == QoS::ExactlyOnce;
-            let after = if durable && exactly_once { self.lsn.next() } else { Lsn::NONE };
-            let now = self.now;
-            let Some(session) = self.sessions.get_mut(slot) else { break };
-            let packet_id = session.outbox().inflight.start(entry.clone(), now, after);
-            if durable {
-                sent.push((entry.seq, packet_id));
-            }
-            self.set_redelivery(slot, conn);
-            let outgoing = Outgoing::Publish(self.copy_of(conn, &entry, Some(packet_id), false));
-            self.send(conn, outgoing, after);
+            self.send_sized(conn, Outgoing::Publish(delivery), len, after);
         }
         unsent
     }
@@ -241,31 +251,35 @@ impl Engine {
         self.pump(reference.slot);
     }
 
-    /// The next of the backlog, if window and connection have room for it, and why it is not sent
-    /// but dropped, if that is so.
-    fn take_sendable(&mut self, slot: u32, conn: ConnId) -> Option<(Entry, Option<DropReason>)> {
+    /// The next of the backlog, if window and connection have room for it: how it is sent, or why it
+    /// is dropped.
+    fn take_sendable(
+        &mut self,
+        slot: u32,
+        conn: ConnId,
+    ) -> Option<(Entry, Result<Sendable, DropReason>)> {
         let session = self.sessions.get(slot)?;
         let window_open = self.window_takes(session, 1);
         let outbox = session.outbox.as_ref()?;
         let next = outbox.queue.next(window_open)?;
         let packet_id = (next.qos != QoS::AtMostOnce).then_some(PacketId::FIRST);
         let expired = next.message.is_expired(self.now);
-        let expired = expired && !self.config.planted.is(Bug::ExpiredDelivered);
-        let mut why = expired.then_some(DropReason::Expired);
-        if why.is_none() {
+        let sendable = if expired && !self.config.planted.is(Bug::ExpiredDelivered) {
+            Err(DropReason::Expired)
+        } else {
             let connection = self.connections.get(conn)?;
-            let copy = self.copy_of(conn, next, packet_id, false);
-            match connection.room_for(&copy, self.config.max_unsent_bytes) {
-                Room::For(_) => {}
-                Room::TooLarge => why = Some(DropReason::PacketTooLarge),
+            let delivery = self.copy_of(conn, next, packet_id, false);
+            match connection.room_for(&delivery, self.config.max_unsent_bytes) {
+                Room::For(len) => Ok(Sendable { delivery, len }),
+                Room::TooLarge => Err(DropReason::PacketTooLarge),
                 Room::Congested => {
                     self.watch_progress(conn);
                     return None;
                 }
             }
-        }
+        };
         let entry = self.sessions.get_mut(slot)?.outbox().queue.take_next(window_open)?;
-        Some((entry, why))
+        Some((entry, sendable))
     }
 
     fn copy_of(

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::config::Config;
 use crate::message::Content;
 use crate::time::Time;
@@ -42,6 +44,18 @@ pub(crate) enum Found {
     End,
 }
 
+/// What a bounded look for several found.
+#[derive(Debug)]
+pub(crate) struct Look {
+    /// The next ones in order.
+    pub(crate) messages: SmallVec<[Arc<Content>; 1]>,
+    /// The last topic looked at, in memory of its own: a handle would stay, for the first one of a
+    /// text makes a counter that lives as long as it.
+    pub(crate) reached: Option<TopicName>,
+    /// There is no further one.
+    pub(crate) ended: bool,
+}
+
 impl Cursor {
     pub(crate) fn new(filter: TopicFilter) -> Self {
         Self { filter, after: None }
@@ -50,6 +64,11 @@ impl Cursor {
     /// A walk that goes on behind a topic.
     pub(crate) fn behind(filter: TopicFilter, after: Option<TopicName>) -> Self {
         Self { filter, after }
+    }
+
+    /// All up to this topic has been looked at.
+    pub(crate) fn go_behind(&mut self, topic: TopicName) {
+        self.after = Some(topic);
     }
 
     pub(crate) fn filter(&self) -> &TopicFilter {
@@ -139,37 +158,64 @@ impl Retained {
 
     /// Looks at no more than `budget` messages (which it counts down) for the next of the cursor.
     pub(crate) fn next(&self, cursor: &mut Cursor, budget: &mut usize) -> Found {
-        let filter = cursor.filter.filter();
-        if !cursor.filter.has_wildcard() {
-            let first_look = cursor.after.is_none();
-            let Some(found) = self.get(filter).filter(|_| first_look) else { return Found::End };
-            cursor.after = Some(found.topic.detached());
-            return Found::Message(Arc::clone(found));
+        let Look { messages, reached, ended } = self.look(cursor, 1, budget);
+        if let Some(reached) = reached {
+            cursor.go_behind(reached);
         }
-        let mut seek = Seek::start(filter, cursor.after.as_ref().map(TopicName::as_str));
-        while *budget > 0 {
-            *budget -= 1;
-            let Some(message) = self.first(&seek) else { return Found::End };
-            let name = message.topic.as_str();
-            // A handle would stay: the first one of a text makes a counter that lives as long as it.
-            cursor.after = Some(message.topic.detached());
-            if topic::matches(filter, name) {
-                return Found::Message(Arc::clone(message));
-            }
-            match seek_behind(filter, name) {
-                Some(next) => seek = next,
-                None => return Found::End,
-            }
+        match messages.into_iter().next() {
+            Some(message) => Found::Message(message),
+            None if ended => Found::End,
+            None => Found::NotYet,
         }
-        Found::NotYet
     }
 
-    fn first(&self, seek: &Seek) -> Option<&Arc<Content>> {
+    /// The same for the next ones, up to `most`; the cursor stays where it is.
+    pub(crate) fn look(&self, cursor: &Cursor, most: usize, budget: &mut usize) -> Look {
+        let filter = cursor.filter.filter();
+        if !cursor.filter.has_wildcard() {
+            return self.look_at(filter, cursor.after.is_none());
+        }
+        let after = cursor.after.as_ref().map(TopicName::as_str);
+        let mut ahead = self.from(&Seek::start(filter, after));
+        let (mut messages, mut last, mut ended) = (SmallVec::new(), None, false);
+        while *budget > 0 && messages.len() < most {
+            *budget -= 1;
+            let Some(message) = ahead.next() else {
+                ended = true;
+                break;
+            };
+            let name = message.topic.as_str();
+            last = Some(&message.topic);
+            if topic::matches(filter, name) {
+                messages.push(Arc::clone(message));
+                continue;
+            }
+            match seek_behind(filter, name) {
+                Some(seek) => ahead = self.from(&seek),
+                None => {
+                    ended = true;
+                    break;
+                }
+            }
+        }
+        Look { messages, reached: last.map(TopicName::detached), ended }
+    }
+
+    fn look_at(&self, topic: &str, first_look: bool) -> Look {
+        let found = self.get(topic).filter(|_| first_look);
+        Look {
+            messages: found.cloned().into_iter().collect(),
+            reached: found.map(|found| found.topic.detached()),
+            ended: true,
+        }
+    }
+
+    fn from(&self, seek: &Seek) -> impl Iterator<Item = &Arc<Content>> + use<'_> {
         let from = match seek {
             Seek::At(text) => Bound::Included(text.as_str()),
             Seek::Behind(text) => Bound::Excluded(text.as_str()),
         };
-        self.by_topic.range::<str, _>((from, Bound::Unbounded)).next().map(|entry| &entry.0)
+        self.by_topic.range::<str, _>((from, Bound::Unbounded)).map(|entry| &entry.0)
     }
 
     /// Checks what must always hold.
@@ -374,12 +420,31 @@ mod tests {
             .prop_filter("not empty", |text| !text.is_empty())
     }
 
+    /// The same in looks for several messages.
+    fn walk_by_several(retained: &Retained, text: &str, most: usize, budget: usize) -> Vec<String> {
+        let mut cursor = Cursor::new(filter(text));
+        let mut topics = Vec::new();
+        loop {
+            let mut left = budget;
+            let look = retained.look(&cursor, most, &mut left);
+            assert!(look.messages.len() <= most.min(budget));
+            topics.extend(look.messages.iter().map(|message| message.topic.as_str().to_owned()));
+            if let Some(reached) = look.reached {
+                cursor.go_behind(reached);
+            }
+            if look.ended {
+                return topics;
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn a_walk_finds_what_a_scan_finds(
             names in prop::collection::btree_set(name(), 0..40),
             text in any_filter(),
             budget in 1_usize..4,
+            most in 1_usize..6,
         ) {
             let mut retained = Retained::default();
             for name in &names {
@@ -387,7 +452,8 @@ mod tests {
             }
             let expected: Vec<String> =
                 names.iter().filter(|name| topic::matches(&text, name)).cloned().collect();
-            prop_assert_eq!(walk(&retained, &text, budget).0, expected);
+            prop_assert_eq!(&walk(&retained, &text, budget).0, &expected);
+            prop_assert_eq!(walk_by_several(&retained, &text, most, 2 * budget), expected);
         }
     }
 }

@@ -2,21 +2,26 @@
 //!
 //! The cursor fills what the window and the connection leave free, after everything live.
 
+use std::sync::Arc;
+
 use crate::engine::Engine;
 use crate::engine::deliver::Copy;
 use crate::engine::subscribe::Added;
 use crate::id::ConnId;
 use crate::identifiers::Identifiers;
 use crate::log::record::{Record, Retained};
-use crate::message::{Message, RetainFlag};
+use crate::message::{Content, Message, RetainFlag};
 use crate::packet::QoS;
-use crate::retained::{Cursor, Found};
+use crate::retained::{Cursor, Look};
 use crate::session::Session;
 use crate::timers::Timer;
 use crate::walks::Replay;
 
-/// Retained messages looked at in one step.
-const LOOKS: usize = 256;
+/// Retained messages looked at in one step. Those that are sent count twice.
+const LOOKS: usize = 400;
+
+/// Retained messages that are found at once: where they stand is looked up for all of them.
+const SEVERAL: usize = 32;
 
 impl Engine {
     /// The subscription is to bring the retained messages of its filter.
@@ -110,23 +115,33 @@ impl Engine {
         let granted = subscription.options.qos;
         let identifiers = Identifiers::from(subscription.identifier());
         while *budget > 0 {
-            if !self.has_room(slot, conn, granted) {
+            let Look { messages, reached, ended } = if self.has_room(slot, conn, granted) {
+                self.retained.look(&walk.cursor, SEVERAL, budget)
+            } else {
                 return false;
-            }
-            match self.retained.next(&mut walk.cursor, budget) {
-                Found::End => return true,
-                Found::NotYet => return false,
-                Found::Message(content) => {
-                    *budget = budget.saturating_sub(1);
-                    if content.is_expired(self.now) {
-                        continue;
-                    }
-                    let (qos, identifiers) = (content.qos.min(granted), identifiers.clone());
-                    let mut message = Message::Kept(content);
-                    let copy = Copy { qos, retain: RetainFlag::Stored, group: None, identifiers };
-                    self.deliver(slot, &mut message, copy);
-                    self.record_route(&mut message, Retained::Untouched, None);
+            };
+            let mut last: Option<Arc<Content>> = None;
+            for content in messages {
+                if let Some(last) = last.filter(|_| !self.has_room(slot, conn, granted)) {
+                    walk.cursor.go_behind(last.topic.detached());
+                    return false;
                 }
+                last = Some(Arc::clone(&content));
+                *budget = budget.saturating_sub(1);
+                if content.is_expired(self.now) {
+                    continue;
+                }
+                let (qos, identifiers) = (content.qos.min(granted), identifiers.clone());
+                let mut message = Message::Kept(content);
+                let copy = Copy { qos, retain: RetainFlag::Stored, group: None, identifiers };
+                self.deliver(slot, &mut message, copy);
+                self.record_route(&mut message, Retained::Untouched, None);
+            }
+            if let Some(reached) = reached {
+                walk.cursor.go_behind(reached);
+            }
+            if ended {
+                return true;
             }
         }
         false

@@ -14,6 +14,9 @@ use tracing_subscriber::fmt::MakeWriter;
 /// Bytes that wait to be written. A burst of some 30,000 ordinary lines fits.
 const CAPACITY: usize = 4 << 20;
 
+/// A line is written so late at the most, with all that came meanwhile.
+const GATHER: Duration = Duration::from_millis(5);
+
 /// A buffer that grew beyond this is not kept.
 const KEEP: usize = 64 * 1024;
 
@@ -71,8 +74,10 @@ impl Queue {
             self.0.emptied.notify_all();
         }
         let nothing = |state: &mut State| state.lines.is_empty();
-        let waited = self.0.filled.wait_while(state, nothing);
-        state = waited.unwrap_or_else(PoisonError::into_inner);
+        drop(self.0.filled.wait_while(state, nothing));
+        // Others follow: waking up for each of them costs its connection more than the line does.
+        std::thread::sleep(GATHER);
+        let mut state = self.lock();
         state.writing = true;
         std::mem::swap(&mut state.lines, lines);
         std::mem::take(&mut state.lost)

@@ -1,7 +1,6 @@
 //! What an idle connection costs the broker in resident memory.
 
 use std::fmt;
-use std::net::SocketAddr;
 
 use surewire_load::Error;
 use surewire_load::dial::{self, Target};
@@ -9,7 +8,7 @@ use surewire_load::process::Process;
 use surewire_load::scenario::hold::hold;
 use surewire_load::wire::{Connect, Qos};
 
-use crate::transport::{Route, Transport};
+use surewire_load::transport::{Route, Transport};
 
 /// The result for one kind of connection.
 #[derive(Debug, Clone, Copy, serde::Serialize)]
@@ -64,29 +63,26 @@ impl fmt::Display for Row {
 /// [`Error::Usage`] for more connections than open files are allowed, and what a hand-shake
 /// returns.
 pub fn measure(
-    addr: SocketAddr,
-    broker: &Process,
     route: &Route,
+    broker: &Process,
     connections: u32,
     keep_alive_seconds: u16,
 ) -> Result<Row, Error> {
     let open = |number: u32, target: &Target| {
-        route.open(target, |mut stream| {
-            let client_id = format!("idle{number}");
-            dial::introduce(
-                &mut stream,
-                &Connect { keep_alive_seconds, ..Connect::new(&client_id) },
-            )?;
-            dial::subscribe(&mut stream, &format!("idle/{number}"), Qos::AtMostOnce)
-        })
+        let (mut stream, client_id) = (route.open_by(target)?, format!("idle{number}"));
+        let connect = Connect { keep_alive_seconds, ..Connect::new(&client_id) };
+        dial::introduce(&mut stream, &connect)?;
+        dial::subscribe(&mut stream, &format!("idle/{number}"), Qos::AtMostOnce)?;
+        // Thousands of clients' own state would fill the machine.
+        Ok(stream.into_socket())
     };
-    drop(open(connections, &Target::new(addr))?);
+    drop(open(connections, &Target::new(route.addr))?);
     let (empty_bytes, before) = (broker.settled_bytes()?, broker.cpu_time()?);
-    let held = hold(addr, connections, open)?;
+    let held = hold(route.addr, connections, open)?;
     let cpu_seconds = broker.cpu_time()?.since(&before).as_secs_f64();
     let full_bytes = broker.own_bytes()?;
     drop(held);
-    Ok(Row { transport: route.transport, connections, empty_bytes, full_bytes, cpu_seconds })
+    Ok(Row { transport: route.transport(), connections, empty_bytes, full_bytes, cpu_seconds })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Surewire measured from outside: a broker is another process, reached over TCP on loopback.
+//! Surewire measured from outside: a broker is another process, reached on loopback.
 //!
 //! Nothing here knows how a broker works inside, so every tool takes any MQTT 3.1.1 broker. The
 //! programs in `bin/` are thin; what they do lives in the module of the same name.
@@ -19,4 +19,3 @@ pub mod report;
 pub mod restart;
 pub mod slow;
 pub mod stats;
-pub mod transport;

@@ -7,7 +7,7 @@
 //! back to their publisher: between pairs, QoS 1 and 2 work end to end.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
@@ -93,7 +93,9 @@ impl Relay {
         while let Ok((stream, _)) = self.listener.accept() {
             let token = Token(self.peers.len());
             let nodelay = stream.set_nodelay(true);
-            let link = nodelay.and_then(|()| Link::new(stream.into(), self.poll.registry(), token));
+            let link = nodelay.and_then(|()| {
+                Link::new(TcpStream::from(stream).into(), self.poll.registry(), token)
+            });
             let peer = link.map(|link| Peer { link, filter: None, receivers: Vec::new() });
             self.peers.push(peer.ok());
         }

@@ -1,14 +1,17 @@
 //! The command line of the load generator, for whatever program offers it.
 
 mod traffic;
+mod transport;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 use std::{fmt, io};
 
+pub use self::transport::TransportArgs;
 use crate::process::Process;
 use crate::scenario::{churn, hold, queue, retained};
 use crate::subject::Subject;
+use crate::transport::Transport;
 use crate::wire::Version;
 use crate::workload::{Shape, Workload};
 use crate::{Error, driver, machine};
@@ -60,9 +63,15 @@ struct Run<P: clap::Args> {
 
 #[derive(Debug, Clone, clap::Args)]
 struct Common {
-    /// Address of the broker
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:1883")]
-    broker: SocketAddr,
+    /// Address of the broker [default: 127.0.0.1 with port 1883; with TLS 8883; with --ws 8080;
+    /// with both 8443]
+    #[arg(long, value_name = "ADDR:PORT")]
+    broker: Option<SocketAddr>,
+    #[command(flatten)]
+    transport: TransportArgs,
+    /// The name in the broker's certificate, if that is not its address
+    #[arg(long, value_name = "NAME", requires = "cafile", help_heading = "TLS")]
+    tls_name: Option<String>,
     /// Process number of the broker, to count its CPU time and memory
     #[arg(long)]
     pid: Option<u32>,
@@ -110,7 +119,7 @@ impl fmt::Display for Report {
 /// [`Error::Usage`] for arguments that make no sense together, [`Error::Broker`] for a broker that
 /// refuses, closes a connection or breaks the protocol, [`Error::System`] for the rest.
 pub fn run(args: &Args) -> Result<Report, Error> {
-    args.scenario.run().map_err(|error| explained(error, args.scenario.common().broker))
+    args.scenario.run().map_err(|error| explained(error, args.scenario.common().address()))
 }
 
 /// The commonest mistake, with its cure.
@@ -170,12 +179,16 @@ impl Scenario {
 fn flow(shape: Shape, Run { plan, common }: &Run<traffic::Flags>) -> Result<Report, Error> {
     let subject = common.prepare()?;
     let workload = plan.workload(shape, &subject)?;
-    let outcome = driver::run(subject.addr, &workload, subject.process.as_ref())?;
-    let text = if common.json { outcome.to_json().to_string() } else { outcome.to_string() };
-    Ok(Report { text, clean: outcome.tally.is_clean() })
+    let outcome = driver::run(subject.route, &workload, subject.process.as_ref())?;
+    Ok(common.told(outcome.to_json(), &outcome, outcome.tally.is_clean()))
 }
 
 impl Common {
+    /// Where the broker listens.
+    fn address(&self) -> SocketAddr {
+        self.broker.unwrap_or_else(|| self.transport.default_address())
+    }
+
     /// Makes this process ready, and says what it is to measure.
     fn prepare(&self) -> Result<Subject, Error> {
         machine::raise_open_files()?;
@@ -183,7 +196,7 @@ impl Common {
             machine::pin_to(core)?;
         }
         Ok(Subject {
-            addr: self.broker,
+            route: self.transport.route(self.address(), self.tls_name.as_deref())?,
             process: self.pid.map(Process::new),
             version: self.protocol,
             keep_alive_seconds: self.keep_alive,
@@ -197,14 +210,27 @@ impl Common {
         outcome: &(impl serde::Serialize + fmt::Display),
         clean: bool,
     ) -> Report {
-        if !self.json {
-            return Report { text: outcome.to_string(), clean };
-        }
         let mut json = serde_json::json!(outcome);
         if let Some(object) = json.as_object_mut() {
             object.insert("scenario".into(), scenario.into());
         }
-        Report { text: json.to_string(), clean }
+        self.told(json, outcome, clean)
+    }
+
+    /// An outcome as JSON or as text, whichever is asked for, with what carried the packets.
+    fn told(&self, mut json: serde_json::Value, text: &impl fmt::Display, clean: bool) -> Report {
+        let transport = self.transport.transport();
+        if let Some(object) = json.as_object_mut() {
+            object.insert("transport".into(), serde_json::json!(transport));
+        }
+        let text = match transport {
+            _ if self.json => json.to_string(),
+            Transport::Tcp => text.to_string(),
+            Transport::Ws | Transport::Tls | Transport::Wss => {
+                format!("by {}: {text}", transport.name())
+            }
+        };
+        Report { text, clean }
     }
 }
 
@@ -229,7 +255,7 @@ mod tests {
         let line = "load pairs --qos 1 --clients 100 --messages 200000 --pid 4711 --json";
         let Ok(Scenario::Pairs(run)) = read(line) else { panic!("{line}") };
         let subject = Subject {
-            addr: run.common.broker,
+            route: run.common.address().into(),
             process: None,
             version: run.common.protocol,
             keep_alive_seconds: run.common.keep_alive,
@@ -243,6 +269,24 @@ mod tests {
         };
         assert_eq!((workload, run.common.pid), (expected, Some(4711)));
         assert!(read("load fanout --clients 500 --rate 100 --seconds 5").is_ok());
+    }
+
+    #[test]
+    fn the_transport_decides_where_the_broker_is_looked_for() {
+        for (flags, address) in [
+            ("", "127.0.0.1:1883"),
+            (" --ws", "127.0.0.1:8080"),
+            (" --insecure", "127.0.0.1:8883"),
+            (" --cafile ca.pem --tls-name broker.example", "127.0.0.1:8883"),
+            (" --ws --insecure", "127.0.0.1:8443"),
+            (" --ws --broker 127.0.0.1:9", "127.0.0.1:9"),
+        ] {
+            let scenario = read(&format!("load hold{flags}")).unwrap();
+            assert_eq!(scenario.common().address().to_string(), address, "{flags}");
+        }
+        for flags in ["--insecure --cafile ca.pem", "--tls-name broker.example"] {
+            assert!(read(&format!("load hold {flags}")).is_err(), "{flags}");
+        }
     }
 
     #[test]

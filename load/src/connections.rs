@@ -1,7 +1,6 @@
 //! Several connections in one loop, for scenarios that are no flow of messages.
 
 use std::io;
-use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token};
@@ -10,6 +9,7 @@ use crate::Error;
 use crate::clock::Clock;
 use crate::driver::broken;
 use crate::link::Link;
+use crate::transport::Stream;
 use crate::wire::{Frame, PINGREQ, kind};
 
 /// Bytes that one read may bring, besides the largest frame.
@@ -39,7 +39,7 @@ impl Connections {
     }
 
     /// Takes over a stream, as the next number.
-    pub(crate) fn add(&mut self, stream: TcpStream) -> Result<(), Error> {
+    pub(crate) fn add(&mut self, stream: Stream) -> Result<(), Error> {
         let token = Token(self.links.len());
         let link = Link::new(stream, self.poll.registry(), token);
         self.links.push(link.map_err(Error::system("watch a connection"))?);

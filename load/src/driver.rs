@@ -1,7 +1,6 @@
 //! The loop: poll, read, answer, send what may be sent.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use mio::{Events, Poll, Token};
@@ -13,7 +12,7 @@ use crate::clock::Clock;
 use crate::connections::TICK;
 use crate::cost::Used;
 use crate::delays::Delays;
-use crate::dial::{self, Target};
+use crate::dial;
 use crate::filler::Crowd;
 use crate::link::Link;
 use crate::outcome::Outcome;
@@ -21,6 +20,7 @@ use crate::process::Process;
 use crate::publisher::Publisher;
 use crate::subject::{Subject, run_name};
 use crate::subscriber::{Received, Subscriber};
+use crate::transport::Route;
 use crate::wire::Connect;
 use crate::workload::{Limit, Pacing, Workload};
 
@@ -28,21 +28,21 @@ use crate::workload::{Limit, Pacing, Workload};
 const SCRATCH: usize = 256 << 10;
 
 /// Connects, sends the workload, waits until all has come (or nothing more does) and checks it.
-/// `broker` is the process whose CPU time is counted.
+/// `broker` is the process whose CPU time is counted. An address alone is a way by plain TCP.
 ///
 /// # Errors
 /// [`Error::Usage`] for a workload that makes no sense, [`Error::Broker`] for a broker that
 /// refuses, closes a connection or breaks the protocol, [`Error::System`] for the rest. Lost,
 /// doubled and reordered messages are no errors: they are in the outcome.
 pub fn run(
-    addr: SocketAddr,
+    route: impl Into<Route>,
     workload: &Workload,
     broker: Option<&Process>,
 ) -> Result<Outcome, Error> {
     workload.check()?;
     let Workload { version, keep_alive_seconds, patience, .. } = *workload;
-    let process = broker.copied();
-    let subject = Subject { addr, process, version, keep_alive_seconds, patience };
+    let (route, process) = (route.into(), broker.copied());
+    let subject = Subject { route, process, version, keep_alive_seconds, patience };
     let crowd = gather(&subject, workload)?;
     let outcome = measure(&subject, workload);
     // Also when something failed: the sessions would stay for ever.
@@ -53,7 +53,7 @@ pub fn run(
 }
 
 fn measure(subject: &Subject, workload: &Workload) -> Result<Outcome, Error> {
-    let mut driver = Driver::connect(subject.addr, workload)?;
+    let mut driver = Driver::connect(&subject.route, workload)?;
     let meter = subject.meter()?;
     let elapsed = driver.drive().map_err(broken)?;
     let used = Used { elapsed, ..meter.used()? };
@@ -97,7 +97,7 @@ struct Driver<'a> {
 }
 
 impl<'a> Driver<'a> {
-    fn connect(addr: SocketAddr, workload: &'a Workload) -> Result<Self, Error> {
+    fn connect(route: &Route, workload: &'a Workload) -> Result<Self, Error> {
         let mut driver = Self {
             workload,
             poll: Poll::new().map_err(Error::system("make an event queue"))?,
@@ -113,11 +113,11 @@ impl<'a> Driver<'a> {
             turn: 0,
         };
         for number in 0..workload.subscribers() {
-            let link = driver.dial(addr, workload.publishers() + number, Some(number))?;
+            let link = driver.dial(route, workload.publishers() + number, Some(number))?;
             driver.subscribers.push(Subscriber::new(link, number, workload));
         }
         for number in 0..workload.publishers() {
-            let link = driver.dial(addr, number, None)?;
+            let link = driver.dial(route, number, None)?;
             driver.publishers.push(Publisher::new(link, number, workload));
         }
         // Stamps count from here, not from the first of the hand-shakes.
@@ -126,8 +126,8 @@ impl<'a> Driver<'a> {
     }
 
     /// A connection past its hand-shake, a subscriber's with its filter.
-    fn dial(&self, addr: SocketAddr, token: u32, subscriber: Option<u32>) -> Result<Link, Error> {
-        let mut stream = Target::new(addr).open()?;
+    fn dial(&self, route: &Route, token: u32, subscriber: Option<u32>) -> Result<Link, Error> {
+        let mut stream = route.open()?;
         let Workload { version, qos, persistent, keep_alive_seconds, .. } = *self.workload;
         let client_id = client_id(token);
         let persistent = subscriber.is_some() && persistent;

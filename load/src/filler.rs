@@ -2,12 +2,12 @@
 //! find its way through.
 
 use std::fmt;
-use std::net::TcpStream;
 
 use crate::Error;
 use crate::cost::{Cost, Memory};
 use crate::dial;
 use crate::subject::{Subject, run_name};
+use crate::transport::Stream;
 use crate::wire::Qos;
 
 /// Filters in one SUBSCRIBE.
@@ -37,7 +37,7 @@ impl fmt::Display for Filler {
 #[derive(Debug)]
 pub(crate) struct Crowd {
     /// Open until dropped.
-    _streams: Vec<TcpStream>,
+    _streams: Vec<Stream>,
     pub(crate) filler: Filler,
 }
 
@@ -64,7 +64,7 @@ impl Crowd {
 
 fn subscribe(
     subject: &Subject,
-    stream: &mut TcpStream,
+    stream: &mut Stream,
     root: &str,
     numbers: std::ops::Range<u64>,
 ) -> Result<(), Error> {

@@ -1,6 +1,7 @@
 //! The load generator: publishers and subscribers on one thread, counted and checked.
 //!
-//! A broker is another process, reached over TCP, and nothing here knows how it works inside.
+//! A broker is another process, and nothing here knows how it works inside. It is reached over TCP,
+//! or by what [`transport`] lays over that, of which the rest knows nothing.
 //! Every payload starts with a [`stamp`](stamp::Stamp), so that each subscriber knows what is
 //! missing, doubled or out of order, and how late it came.
 //!
@@ -30,6 +31,7 @@ pub mod stamp;
 mod subject;
 mod subscriber;
 mod topics;
+pub mod transport;
 mod window;
 pub mod wire;
 mod workload;

@@ -1,22 +1,29 @@
 //! A non-blocking connection: bytes out of a buffer, frames into a closure.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
 
 use mio::{Interest, Registry, Token};
 
 use crate::clock::Clock;
+use crate::transport::layers::{Got, Layers};
+use crate::transport::stream::{Parts, Stream};
 use crate::wire::{Frame, next_frame};
 
 /// One connection of the generator or the relay.
 #[derive(Debug)]
 pub struct Link {
     stream: mio::net::TcpStream,
-    /// What is still to be written, from `written` on.
+    /// None over plain TCP.
+    layers: Option<Box<Layers>>,
+    /// Packets for the next flush.
     out: Vec<u8>,
+    /// What they have become for the socket, which has taken `written` of it.
+    wire: Vec<u8>,
     written: usize,
     /// The start of a frame whose rest has not come yet.
     partial: Vec<u8>,
+    /// Whether `partial` came with a hand-shake's answer, and nobody has looked into it.
+    unseen: bool,
 }
 
 impl Link {
@@ -25,11 +32,14 @@ impl Link {
     ///
     /// # Errors
     /// The system's, when it cannot watch the stream.
-    pub fn new(stream: TcpStream, registry: &Registry, token: Token) -> io::Result<Self> {
-        stream.set_nonblocking(true)?;
-        let mut stream = mio::net::TcpStream::from_std(stream);
+    pub fn new(stream: Stream, registry: &Registry, token: Token) -> io::Result<Self> {
+        let Parts { socket, layers, unread: partial } = stream.into_parts();
+        socket.set_nonblocking(true)?;
+        let mut stream = mio::net::TcpStream::from_std(socket);
         registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-        Ok(Self { stream, out: Vec::new(), written: 0, partial: Vec::new() })
+        let unseen = !partial.is_empty();
+        let (out, wire) = (Vec::new(), Vec::new());
+        Ok(Self { stream, layers, out, wire, written: 0, partial, unseen })
     }
 
     /// The buffer that the next [`Link::flush`] writes.
@@ -39,7 +49,7 @@ impl Link {
 
     /// Whether bytes wait, because the socket took no more.
     pub fn is_waiting(&self) -> bool {
-        !self.out.is_empty()
+        !self.out.is_empty() || !self.wire.is_empty()
     }
 
     /// Writes as much as the socket takes.
@@ -47,17 +57,37 @@ impl Link {
     /// # Errors
     /// The system's, when the connection is broken.
     pub fn flush(&mut self) -> io::Result<()> {
-        while let Some(rest) = self.out.get(self.written..).filter(|rest| !rest.is_empty()) {
-            match self.stream.write(rest) {
-                Ok(count) => self.written += count,
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
+        loop {
+            while let Some(rest) = self.wire.get(self.written..).filter(|rest| !rest.is_empty()) {
+                match self.stream.write(rest) {
+                    Ok(count) => self.written += count,
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                    // Who has said good-bye need not wait for ours.
+                    Err(_) if self.layers.as_ref().is_some_and(|it| it.is_closed()) => break,
+                    Err(e) => return Err(e),
+                }
+            }
+            self.wire.clear();
+            self.written = 0;
+            if !self.wrap()? {
+                return Ok(());
             }
         }
-        self.out.clear();
-        self.written = 0;
-        Ok(())
+    }
+
+    /// Makes of the packets what the socket is to be given; whether there is any. Only when it has
+    /// taken all from before: what waits is then seen by whoever looks how much that is.
+    fn wrap(&mut self) -> io::Result<bool> {
+        match &mut self.layers {
+            None => std::mem::swap(&mut self.out, &mut self.wire),
+            Some(layers) if !self.out.is_empty() || layers.has_answers() => {
+                layers.wrap(&self.out, &mut self.wire)?;
+                self.out.clear();
+            }
+            Some(_) => {}
+        }
+        Ok(!self.wire.is_empty())
     }
 
     /// Reads all there is and hands over every complete frame, with the time of its read and
@@ -91,6 +121,10 @@ impl Link {
         scratch: &mut [u8],
         mut take: impl FnMut(&[u8], &mut Vec<u8>) -> io::Result<usize>,
     ) -> io::Result<()> {
+        if std::mem::take(&mut self.unseen) {
+            let taken = take(&self.partial, &mut self.out)?;
+            self.partial.drain(..taken);
+        }
         loop {
             let kept = self.partial.len();
             let Some((start, room)) =
@@ -99,23 +133,37 @@ impl Link {
                 return Err(invalid("a packet larger than any that was sent"));
             };
             start.copy_from_slice(&self.partial);
-            let count = match self.stream.read(room) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(count) => count,
+            let Got { count, emptied } = match read(&mut self.stream, &mut self.layers, room) {
+                Ok(got) => got,
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(e) => return Err(e),
             };
-            // A short read emptied the socket: the next bytes bring a new notice.
-            let emptied = count < room.len();
-            let bytes = scratch.get(..kept + count).unwrap_or_default();
-            let taken = take(bytes, &mut self.out)?;
-            self.partial.clear();
-            self.partial.extend_from_slice(bytes.get(taken..).unwrap_or_default());
+            if count > 0 {
+                let bytes = scratch.get(..kept + count).unwrap_or_default();
+                let taken = take(bytes, &mut self.out)?;
+                self.partial.clear();
+                self.partial.extend_from_slice(bytes.get(taken..).unwrap_or_default());
+            }
             if emptied {
                 return Ok(());
             }
         }
+    }
+}
+
+/// Reads once. A short read emptied the socket: the next bytes bring a new notice.
+fn read(
+    stream: &mut mio::net::TcpStream,
+    layers: &mut Option<Box<Layers>>,
+    room: &mut [u8],
+) -> io::Result<Got> {
+    if let Some(layers) = layers {
+        return layers.read(stream, room);
+    }
+    match stream.read(room)? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        count => Ok(Got { count, emptied: count < room.len() }),
     }
 }
 
@@ -126,7 +174,7 @@ pub fn invalid(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io:
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
 
     use mio::{Events, Poll};
 
@@ -138,7 +186,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (far, _) = listener.accept().unwrap();
-        (Link::new(near, poll.registry(), Token(0)).unwrap(), far)
+        (Link::new(near.into(), poll.registry(), Token(0)).unwrap(), far)
     }
 
     #[test]

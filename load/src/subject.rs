@@ -1,19 +1,19 @@
 //! The broker that is measured, as all scenarios see it.
 
-use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use crate::Error;
 use crate::cost::{Memory, Meter};
 use crate::dial::{self, Target};
 use crate::process::Process;
+use crate::transport::{Route, Stream};
 use crate::wire::{Connack, Connect, Version};
 
 /// A broker, and how to talk to it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Subject {
-    /// Where it listens.
-    pub addr: SocketAddr,
+    /// The way there.
+    pub route: Route,
     /// Its process; without it neither CPU time nor memory is known.
     pub process: Option<Process>,
     /// What all connections speak.
@@ -30,8 +30,8 @@ impl Subject {
         &self,
         client_id: &str,
         persistent: bool,
-    ) -> Result<(TcpStream, Connack), Error> {
-        self.connect_by(&Target::new(self.addr), client_id, persistent)
+    ) -> Result<(Stream, Connack), Error> {
+        self.connect_by(&Target::new(self.route.addr), client_id, persistent)
     }
 
     /// The same by a socket of one's own choice.
@@ -40,8 +40,8 @@ impl Subject {
         target: &Target,
         client_id: &str,
         persistent: bool,
-    ) -> Result<(TcpStream, Connack), Error> {
-        let mut stream = target.open()?;
+    ) -> Result<(Stream, Connack), Error> {
+        let mut stream = self.route.open_by(target)?;
         let Self { version, keep_alive_seconds, .. } = *self;
         let connect = Connect { client_id, version, persistent, keep_alive_seconds };
         let connack = dial::introduce(&mut stream, &connect)?;

@@ -7,10 +7,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use surewire_benches::broker::{Broker, Software};
-use surewire_benches::certificate::{self, Certificate};
+use surewire_benches::certificate::Certificate;
 use surewire_benches::idle::{self, Row};
-use surewire_benches::transport::{Route, Transport};
 use surewire_load::process::Process;
+use surewire_load::transport::tls::Trust;
+use surewire_load::transport::{Route, Tls, Transport};
 use surewire_load::{Error, machine};
 
 /// Opens many idle connections, each with one subscription, and prints how much resident
@@ -20,7 +21,7 @@ use surewire_load::{Error, machine};
   idle --assert                                  (starts Surewire; the bar is on plain TCP)
   idle --rows tcp,ws,tls,wss
   idle --software mosquitto
-  idle --broker 127.0.0.1:8883 --pid 4711 --tls-ca ca.pem --tls-name broker.example")]
+  idle --broker 127.0.0.1:8883 --pid 4711 --cafile ca.pem --tls-name broker.example")]
 struct Flags {
     /// Broker to start, once for each row
     #[arg(long, value_enum, default_value = "surewire")]
@@ -51,9 +52,9 @@ struct Flags {
     pid: Option<u32>,
     /// It speaks TLS, with a certificate that this PEM file vouches for
     #[arg(long, value_name = "FILE", requires = "broker")]
-    tls_ca: Option<PathBuf>,
+    cafile: Option<PathBuf>,
     /// The name in its certificate, if that is not its address
-    #[arg(long, requires = "tls_ca")]
+    #[arg(long, requires = "cafile")]
     tls_name: Option<String>,
     /// It speaks WebSocket
     #[arg(long, requires = "broker")]
@@ -90,16 +91,11 @@ fn run(flags: &Flags) -> Result<bool, Error> {
 }
 
 fn running(flags: &Flags, addr: SocketAddr, broker: &Process) -> Result<Row, Error> {
-    let transport = match (flags.tls_ca.is_some(), flags.ws) {
-        (false, false) => Transport::Tcp,
-        (false, true) => Transport::Ws,
-        (true, false) => Transport::Tls,
-        (true, true) => Transport::Wss,
-    };
-    let tls = flags.tls_ca.as_deref().map(certificate::trusting_file).transpose()?;
-    let route = Route { transport, tls, server_name: flags.tls_name.clone() };
+    let trust = flags.cafile.clone().map(Trust::File);
+    let tls = trust.map(|trust| Tls::new(&trust, flags.tls_name.as_deref())).transpose()?;
+    let route = Route { addr, websocket: flags.ws, tls };
     let keep_alive = flags.keep_alive.unwrap_or(0);
-    let row = idle::measure(addr, broker, &route, flags.connections, keep_alive)?;
+    let row = idle::measure(&route, broker, flags.connections, keep_alive)?;
     print(flags, &row);
     Ok(row)
 }
@@ -108,11 +104,10 @@ fn started(flags: &Flags, transport: Transport) -> Result<Row, Error> {
     let program = flags.program.clone().unwrap_or_else(|| flags.software.usual_path());
     let certificate = Certificate::generate()?;
     let broker = Broker::start(flags.software, &program, transport, Some(&certificate))?;
-    let tls = Some(certificate::trusting(certificate.certificate_pem.as_bytes())?);
-    let route = Route { transport, tls, server_name: None };
+    let tls = transport.uses_tls().then(|| certificate.client()).transpose()?;
+    let route = Route { addr: broker.addr(), websocket: transport.uses_websocket(), tls };
     let keep_alive = flags.keep_alive.unwrap_or(flags.software.least_keep_alive_seconds());
-    let (addr, process) = (broker.addr(), broker.process());
-    let row = idle::measure(addr, &process, &route, flags.connections, keep_alive)?;
+    let row = idle::measure(&route, &broker.process(), flags.connections, keep_alive)?;
     print(flags, &row);
     Ok(row)
 }

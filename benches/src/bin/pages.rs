@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use surewire_benches::broker::{Broker, Software};
 use surewire_benches::pages::{self, Outcome, Plan};
-use surewire_benches::transport::Transport;
+use surewire_load::transport::Transport;
 use surewire_load::{Error, machine};
 
 /// The longest that a step for a page of 20 may hold the lock, in ns.

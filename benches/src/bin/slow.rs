@@ -9,8 +9,8 @@ use std::time::Duration;
 use clap::Parser;
 use surewire_benches::broker::{Broker, Software};
 use surewire_benches::slow::{self, Plan, Run, Verdict};
-use surewire_benches::transport::Transport;
 use surewire_load::process::Process;
+use surewire_load::transport::Transport;
 use surewire_load::wire::Qos;
 use surewire_load::{Error, machine};
 

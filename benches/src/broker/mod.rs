@@ -25,7 +25,7 @@ use self::setup::Setup;
 pub use self::software::Software;
 use crate::certificate::Certificate;
 use crate::histograms::{self, Line};
-use crate::transport::Transport;
+use surewire_load::transport::Transport;
 
 const START_LIMIT: Duration = Duration::from_secs(10);
 /// The same with much to read first.

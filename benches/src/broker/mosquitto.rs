@@ -6,7 +6,7 @@ use std::process::Command;
 use surewire_load::Error;
 
 use crate::broker::setup::{Setup, WINDOW};
-use crate::transport::Transport;
+use surewire_load::transport::Transport;
 
 pub(super) fn configure(command: &mut Command, setup: &Setup<'_>) -> Result<(), Error> {
     command.arg("-c").arg(setup.write("mosquitto.conf", &config(setup))?);

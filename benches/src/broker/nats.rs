@@ -6,7 +6,7 @@ use std::process::Command;
 use surewire_load::Error;
 
 use crate::broker::setup::{Setup, WINDOW};
-use crate::transport::Transport;
+use surewire_load::transport::Transport;
 
 /// Bytes of the largest payload: as much as it takes without a warning.
 const MAX_PAYLOAD: usize = 8 << 20;

@@ -7,7 +7,7 @@ use std::process::Command;
 use surewire_load::Error;
 
 use crate::broker::setup::Setup;
-use crate::transport::Transport;
+use surewire_load::transport::Transport;
 
 /// Bytes of the largest packet: that of 1 MiB and what is around it must pass.
 const MAX_PACKET: usize = 4 << 20;

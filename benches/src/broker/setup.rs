@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use surewire_load::Error;
 
-use crate::transport::Transport;
+use surewire_load::transport::Transport;
 
 /// Messages of QoS 1 and 2 in flight to one client, wherever a configuration can say so: the
 /// default of Surewire and of mosquitto. With a larger one mosquitto 2.0 stops answering under a

@@ -41,7 +41,7 @@ fn config(setup: &Setup<'_>) -> String {
 mod tests {
     use super::*;
     use crate::broker::setup::example;
-    use crate::transport::Transport;
+    use surewire_load::transport::Transport;
 
     #[test]
     fn the_listener_follows_the_transport() {

@@ -10,9 +10,10 @@ use surewire_load::wire::{Qos, Version};
 use surewire_load::{Error, Shape, Workload};
 
 use crate::broker::{Broker, Software, Start};
+use crate::certificate::Certificate;
 use crate::compare::rows::Row;
 use crate::compare::scenarios::Scenario;
-use crate::transport::Transport;
+use surewire_load::transport::{Route, Transport};
 
 /// A broker to compare.
 #[derive(Debug, Clone)]
@@ -49,7 +50,14 @@ pub struct External {
 #[derive(Debug)]
 pub enum Running {
     /// Ends when dropped.
-    Started(Broker),
+    Started {
+        /// The broker.
+        broker: Broker,
+        /// What carries the packets.
+        transport: Transport,
+        /// What its clients trust, where there is TLS.
+        certificate: Option<Certificate>,
+    },
     /// Stays.
     External(External),
 }
@@ -90,15 +98,19 @@ impl Contender {
 
     /// Whether the row makes sense for it. The relay knows no wildcards, no groups and no 5.0, has
     /// one subscription a connection, and can return acknowledgements only where a subscriber has
-    /// one publisher and the other way round. nats-server knows no groups and no 5.0.
+    /// one publisher and the other way round. nats-server knows no groups and no 5.0. Only Surewire
+    /// and mosquitto are started with anything but plain TCP.
     #[must_use]
     pub fn can_run(&self, row: &Row) -> bool {
-        let workload = &row.workload;
-        let Self::Started { choice, .. } = self else { return true };
+        let (workload, is_plain) = (&row.workload, row.transport == Transport::Tcp);
+        let Self::Started { choice, .. } = self else { return is_plain };
         match choice.software {
-            Software::Surewire | Software::Mosquitto | Software::Rumqttd => true,
-            Software::Nats => workload.version != Version::V5 && workload.shape != Shape::Shared,
-            Software::Relay => relay_can_run(workload),
+            Software::Surewire | Software::Mosquitto => true,
+            Software::Rumqttd => is_plain,
+            Software::Nats => {
+                is_plain && workload.version != Version::V5 && workload.shape != Shape::Shared
+            }
+            Software::Relay => is_plain && relay_can_run(workload),
         }
     }
 
@@ -108,18 +120,20 @@ impl Contender {
         !self.is_relay() || scenario.name == "connect"
     }
 
-    /// Starts it, if it is one to start.
+    /// Starts it with a listener of this kind, if it is one to start.
     ///
     /// # Errors
     /// As [`Broker::launch`].
-    pub fn start(&self) -> Result<Running, Error> {
+    pub fn start(&self, transport: Transport) -> Result<Running, Error> {
         match self {
             Self::Started { choice: Choice { software, workers }, program } => {
-                let (software, workers, transport) = (*software, *workers, Transport::Tcp);
-                let (certificate, only_errors) = (None, true);
+                let made = transport.uses_tls().then(Certificate::generate).transpose()?;
+                let (software, workers, certificate) = (*software, *workers, made.as_ref());
+                let only_errors = true;
                 let start =
                     Start { software, program, transport, certificate, workers, only_errors };
-                Broker::launch(&start).map(Running::Started)
+                let broker = Broker::launch(&start)?;
+                Ok(Running::Started { broker, transport, certificate: made })
             }
             Self::External(external) => Ok(Running::External(external.clone())),
         }
@@ -141,17 +155,23 @@ impl Running {
     #[must_use]
     pub const fn addr(&self) -> SocketAddr {
         match self {
-            Self::Started(broker) => broker.addr(),
+            Self::Started { broker, .. } => broker.addr(),
             Self::External(external) => external.addr,
         }
     }
 
-    /// Where it listens for clients of this version.
-    #[must_use]
-    pub fn addr_for(&self, version: Version) -> SocketAddr {
+    /// The way to it for clients of this version.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when TLS cannot be set up.
+    pub fn route_for(&self, version: Version) -> Result<Route, Error> {
         match self {
-            Self::Started(broker) => broker.addr_for(version),
-            Self::External(external) => external.addr,
+            Self::Started { broker, transport, certificate } => Ok(Route {
+                addr: broker.addr_for(version),
+                websocket: transport.uses_websocket(),
+                tls: certificate.as_ref().map(Certificate::client).transpose()?,
+            }),
+            Self::External(external) => Ok(external.addr.into()),
         }
     }
 
@@ -159,7 +179,7 @@ impl Running {
     #[must_use]
     pub fn process(&self) -> Process {
         match self {
-            Self::Started(broker) => broker.process(),
+            Self::Started { broker, .. } => broker.process(),
             Self::External(external) => Process::new(external.pid),
         }
     }
@@ -255,6 +275,15 @@ mod tests {
             all.iter().filter(|row| !relay.can_run(row)).map(|row| row.name).collect();
         let fans = "fanin1 fanin2 fanout1 fanout2";
         let strange = "wild0 shared0 v5pairs1 v5fanin0 props0 under1M";
-        assert_eq!(left_out.join(" "), format!("{fans} {strange}"));
+        let layered = "wsfanin0 wspairs1 tlsfanin0 tlspairs1";
+        assert_eq!(left_out.join(" "), format!("{fans} {strange} {layered}"));
+    }
+
+    #[test]
+    fn who_is_not_started_by_us_has_plain_tcp() {
+        let external = Contender::External("other=127.0.0.1:1884,4711".parse().unwrap());
+        let all = rows::all(std::time::Duration::from_secs(1));
+        let left_out = all.iter().filter(|row| !external.can_run(row)).map(|row| row.transport);
+        assert!(left_out.eq([Transport::Ws, Transport::Ws, Transport::Tls, Transport::Tls]));
     }
 }

@@ -9,6 +9,7 @@ pub mod rows;
 pub mod scenarios;
 pub mod table;
 
+use surewire_load::transport::Transport;
 use surewire_load::{Error, Outcome, Workload, machine};
 
 use crate::compare::contender::{Contender, Running};
@@ -74,7 +75,7 @@ pub fn run(plan: &Plan, mut on_sample: impl FnMut(&Sample)) -> Result<Vec<Sample
                 if *failed || !contender.can_run(row) {
                     continue;
                 }
-                let result = measure(contender, &row.workload, plan.pinned)
+                let result = measure(contender, &row.workload, row.transport, plan.pinned)
                     .map_err(|e| in_context(e, &contender.name(), row.name))?;
                 let sample = Sample { row: row_at, contender: contender_at, round, result };
                 *failed = sample.outcome().is_none();
@@ -118,24 +119,25 @@ pub fn run_scenarios(
     Ok(readings)
 }
 
-/// Sends one workload through one broker, which is started afresh: nobody inherits what another
-/// run left behind. The inner error is the broker's own.
+/// Sends one workload by one transport through one broker, which is started afresh: nobody inherits
+/// what another run left behind. The inner error is the broker's own.
 ///
 /// # Errors
 /// As [`run`], without names.
 pub fn measure(
     contender: &Contender,
     workload: &Workload,
+    transport: Transport,
     pinned: bool,
 ) -> Result<Result<Outcome, String>, Error> {
-    let running = match start(contender, pinned)? {
+    let running = match start(contender, transport, pinned)? {
         Ok(running) => running,
         Err(why) => return Ok(Err(why)),
     };
     let keep_alive_seconds = contender.keep_alive_seconds();
     let workload = Workload { keep_alive_seconds, ..*workload };
-    let addr = running.addr_for(workload.version);
-    match surewire_load::run(addr, &workload, Some(&running.process())) {
+    let route = running.route_for(workload.version)?;
+    match surewire_load::run(route, &workload, Some(&running.process())) {
         Ok(outcome) => Ok(Ok(outcome)),
         Err(error) => blame(error).map(Err),
     }
@@ -146,8 +148,12 @@ pub fn measure(
 ///
 /// # Errors
 /// As [`run`], without names.
-pub fn start(contender: &Contender, pinned: bool) -> Result<Result<Running, String>, Error> {
-    let start = || contender.start();
+pub fn start(
+    contender: &Contender,
+    transport: Transport,
+    pinned: bool,
+) -> Result<Result<Running, String>, Error> {
+    let start = || contender.start(transport);
     let running =
         if pinned { machine::on_core(BROKER_CORE, GENERATOR_CORE, start) } else { start() };
     match running {

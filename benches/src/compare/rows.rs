@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use surewire_load::transport::Transport;
 use surewire_load::wire::{Qos, Version};
 use surewire_load::{Limit, Pacing, Shape, Workload};
 
@@ -18,6 +19,8 @@ pub struct Row {
     pub about: &'static str,
     /// The load.
     pub workload: Workload,
+    /// What carries it.
+    pub transport: Transport,
 }
 
 /// The rows whose messages leave by the clock: what counts there is how late they come.
@@ -40,6 +43,7 @@ pub fn all(time: Duration) -> Vec<Row> {
         name,
         about,
         workload: closed(shape, clients, qos, time),
+        transport: Transport::Tcp,
     };
     let fan_in = |name, qos| row(name, "100 publishers, 1 subscriber", Shape::Fanin, 100, qos);
     let fan_out = |name, qos| row(name, "1 publisher, 500 subscribers", Shape::Fanout, 500, qos);
@@ -72,6 +76,10 @@ pub fn all(time: Duration) -> Vec<Row> {
         v5(fan_in("v5fanin0", AtMostOnce), 0, "fanin0 in MQTT 5.0, without properties"),
         v5(fan_in("props0", AtMostOnce), 5, "fanin0 in MQTT 5.0, 5 User Properties a message"),
         under(fan_in("under1M", AtMostOnce), time / 2),
+        by(Transport::Ws, fan_in("wsfanin0", AtMostOnce), "fanin0 by WebSocket, a packet a frame"),
+        by(Transport::Ws, pairs("wspairs1", AtLeastOnce), "pairs1 by WebSocket, a packet a frame"),
+        by(Transport::Tls, fan_in("tlsfanin0", AtMostOnce), "fanin0 by TLS"),
+        by(Transport::Tls, pairs("tlspairs1", AtLeastOnce), "pairs1 by TLS"),
     ]
 }
 
@@ -120,6 +128,12 @@ const fn under(mut row: Row, time: Duration) -> Row {
     row.about = "fanin0 under 1,000,000 subscriptions that match nothing, for half the time";
     row.workload.filler_subscriptions = 1_000_000;
     row.workload.limit = Limit::Time(time);
+    row
+}
+
+const fn by(transport: Transport, mut row: Row, about: &'static str) -> Row {
+    row.about = about;
+    row.transport = transport;
     row
 }
 

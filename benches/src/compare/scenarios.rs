@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use surewire_load::scenario::{churn, hold, queue, retained};
+use surewire_load::transport::Transport;
 use surewire_load::wire::{Qos, Version};
 use surewire_load::{Cost, Error, Memory, Subject, Workload};
 
@@ -103,7 +104,7 @@ impl Scenario {
         contender: &Contender,
         pinned: bool,
     ) -> Result<Result<Values, String>, Error> {
-        let running = match start(contender, pinned)? {
+        let running = match start(contender, Transport::Tcp, pinned)? {
             Ok(running) => running,
             Err(why) => return Ok(Err(why)),
         };
@@ -135,7 +136,7 @@ pub fn spread(
 #[must_use]
 pub fn subject(contender: &Contender, running: &Running) -> Subject {
     Subject {
-        addr: running.addr(),
+        route: running.addr().into(),
         process: Some(running.process()),
         version: Version::V3_1_1,
         keep_alive_seconds: contender.keep_alive_seconds(),

@@ -8,7 +8,7 @@ use crate::compare::contender::{Choice, Contender};
 use crate::compare::{self, rows, scenarios};
 use crate::grow::{Bench, Curve, Failure, Figure, Slope};
 use crate::idle;
-use crate::transport::Route;
+use surewire_load::transport::{Route, Transport};
 
 const CPU_EACH: Figure = Figure {
     name: "cpu_us_per_message",
@@ -156,10 +156,11 @@ const WORKERS: Curve = Curve {
 };
 
 fn connections(bench: &Bench<'_>, at: u64) -> Result<Vec<f64>, Failure> {
-    let running = compare::start(bench.contender, bench.pinned)?.map_err(Failure::Broker)?;
+    let running =
+        compare::start(bench.contender, Transport::Tcp, bench.pinned)?.map_err(Failure::Broker)?;
     let (addr, process) = (running.addr(), running.process());
     let keep_alive = bench.contender.keep_alive_seconds();
-    let row = idle::measure(addr, &process, &Route::tcp(), small(at), keep_alive);
+    let row = idle::measure(&Route::from(addr), &process, small(at), keep_alive);
     let row = row.map_err(blamed)?;
     // With the empty broker's: the slope needs no zero.
     Ok(vec![to_f64(row.full_bytes), row.cpu_seconds])
@@ -197,7 +198,8 @@ fn retained(bench: &Bench<'_>, at: u64) -> Result<Vec<f64>, Failure> {
     if bench.contender.is_relay() {
         return Err(Failure::NotApplicable);
     }
-    let running = compare::start(bench.contender, bench.pinned)?.map_err(Failure::Broker)?;
+    let running =
+        compare::start(bench.contender, Transport::Tcp, bench.pinned)?.map_err(Failure::Broker)?;
     let subject = scenarios::subject(bench.contender, &running);
     let outcome = scenario::retained::run(&subject, &scenarios::of_retained(at));
     let outcome = outcome.map_err(blamed)?;
@@ -248,7 +250,7 @@ fn load(bench: &Bench<'_>, workload: &Workload) -> Result<Vec<f64>, Failure> {
 
 /// What a load showed, if each message arrived once and in order.
 fn outcome(bench: &Bench<'_>, workload: &Workload) -> Result<Outcome, Failure> {
-    let outcome = compare::measure(bench.contender, workload, bench.pinned)?;
+    let outcome = compare::measure(bench.contender, workload, Transport::Tcp, bench.pinned)?;
     let outcome = outcome.map_err(Failure::Broker)?;
     if !outcome.tally.is_clean() {
         return Err(Failure::Broker(format!("{:?}", outcome.tally)));

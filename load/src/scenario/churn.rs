@@ -9,7 +9,7 @@ use crate::Error;
 use crate::clock::Clock;
 use crate::connections::{Patience, TICK};
 use crate::cost::Cost;
-use crate::dial::{self, Target};
+use crate::dial;
 use crate::driver::broken;
 use crate::link::{Link, invalid};
 use crate::subject::{Subject, run_name};
@@ -172,9 +172,8 @@ impl<'a> Churn<'a> {
         self.started += 1;
         let client_id = self.client(cycle % self.plan.sessions);
         let Subject { version, keep_alive_seconds, .. } = *self.subject;
-        // On loopback it is there at once.
-        let link =
-            Link::new(Target::new(self.subject.addr).open()?, self.poll.registry(), Token(at));
+        // On loopback it is there at once. TLS and WebSocket shake hands one connection at a time.
+        let link = Link::new(self.subject.route.open()?, self.poll.registry(), Token(at));
         let mut link = link.map_err(Error::system("watch a connection"))?;
         let client_id = client_id.as_str();
         let connect = Connect { client_id, version, persistent: true, keep_alive_seconds };

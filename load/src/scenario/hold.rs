@@ -48,10 +48,10 @@ pub fn run(subject: &Subject, plan: &Plan) -> Result<Outcome, Error> {
         Ok(stream)
     };
     // What a broker makes once, with its first connection, is not what each of them takes.
-    dial::leave(&mut open(plan.connections, &Target::new(subject.addr))?)?;
+    dial::leave(&mut open(plan.connections, &Target::new(subject.route.addr))?)?;
     let before = subject.settled_bytes()?;
     let meter = subject.meter()?;
-    let mut held = hold(subject.addr, plan.connections, open)?;
+    let mut held = hold(subject.route.addr, plan.connections, open)?;
     let count = u64::from(plan.connections);
     let connected = Cost::of(count, &meter.used()?);
     let memory = subject.memory_since(before, count)?;

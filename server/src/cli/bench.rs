@@ -14,9 +14,12 @@ Examples:
   surewire bench fanout --clients 500 --rate 100 --seconds 5    (prints latencies)
   surewire bench wildcard --filler-subscriptions 1000000 --pid $(pidof surewire)
   surewire bench retained --messages 100000 --broker 127.0.0.1:1884 --json
+  surewire bench fanin --ws --broker 127.0.0.1:8080
+  surewire bench pairs --cafile ca.pem --tls-name broker.example --broker 192.0.2.7:8883
 
-Any broker will do, over TCP. With --pid, of a process on this machine, the broker's CPU time and
-memory are counted as well. `surewire bench SCENARIO --help` tells the flags of a scenario.
+Any broker will do, over TCP, WebSocket (--ws), TLS (--cafile or --insecure) or both. With --pid, of
+a process on this machine, the broker's CPU time and memory are counted as well.
+`surewire bench SCENARIO --help` tells the flags of a scenario.
 
 Exit codes: 0 each message arrived once and in order, and no session was forgotten; 1 not so;
 2 there was no measurement, stderr says why.";

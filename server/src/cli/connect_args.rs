@@ -1,16 +1,15 @@
 //! The flags that `pub` and `sub` share: where to connect, and as whom.
 
-use std::path::PathBuf;
-
 use bytes::Bytes;
 use bytestring::ByteString;
 use clap::ArgAction;
 use surewire_engine::client::Options;
 use surewire_engine::packet::{Password, Properties, QoS, Version, Will};
 use surewire_engine::topic::TopicName;
+use surewire_load::cli::TransportArgs;
 
 use super::failure::Failure;
-use super::transport::{Security, Target};
+use super::transport::Target;
 
 /// A Will's payload is Binary Data with a length of two bytes (3.1.1 section 3.1.3.3).
 const MAX_WILL_PAYLOAD: usize = 65_535;
@@ -58,17 +57,9 @@ pub struct ConnectArgs {
     #[arg(value_parser = clap::value_parser!(u16).range(1..), help_heading = "Connection")]
     pub max_inflight: u16,
 
-    /// Connect by WebSocket, path /mqtt
-    #[arg(long, help_heading = "Connection")]
-    pub ws: bool,
-
-    /// Connect by TLS; the certificates in this PEM file may vouch for the broker
-    #[arg(long, value_name = "FILE", help_heading = "TLS")]
-    pub cafile: Option<PathBuf>,
-
-    /// Connect by TLS without checking who the broker is: for tests, never across a network
-    #[arg(long, conflicts_with = "cafile", help_heading = "TLS")]
-    pub insecure: bool,
+    /// What carries the packets.
+    #[command(flatten)]
+    pub transport: TransportArgs,
 
     /// Topic of a will: a message the broker publishes if this client is lost
     #[arg(long, value_name = "TOPIC", value_parser = topic, help_heading = "Will")]
@@ -99,19 +90,9 @@ pub struct ConnectArgs {
 impl ConnectArgs {
     /// Where the transport goes.
     pub(super) fn target(&self) -> Target {
-        let security = match (&self.cafile, self.insecure) {
-            (Some(path), _) => Security::CaFile(path.clone()),
-            (None, true) => Security::Unchecked,
-            (None, false) => Security::Plain,
-        };
-        let default = match (self.ws, security == Security::Plain) {
-            (false, true) => 1883,
-            (false, false) => 8883,
-            (true, true) => 8080,
-            (true, false) => 8443,
-        };
-        let port = self.port.unwrap_or(default);
-        Target { host: self.host.clone(), port, security, websocket: self.ws }
+        let port = self.port.unwrap_or_else(|| self.transport.default_port());
+        let (host, trust) = (self.host.clone(), self.transport.trust());
+        Target { host, port, trust, websocket: self.transport.ws }
     }
 
     /// What the client is made with. `role` goes into a random Client Identifier.

@@ -2,8 +2,9 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
+
+use surewire_load::transport::tls::TrustError;
 
 /// Why no transport came up.
 #[derive(Debug, thiserror::Error)]
@@ -19,12 +20,10 @@ pub(super) enum DialError {
         .waited.as_secs()
     )]
     TimedOut { address: SocketAddr, waited: Duration },
-    #[error("cannot read --cafile {}: {reason}", path.display())]
-    CaFile { path: PathBuf, reason: String },
     #[error("the host `{host}` is no name that a certificate can be for; check -h")]
     ServerName { host: String },
-    #[error("cannot set TLS up: {0}")]
-    Tls(#[from] tokio_rustls::rustls::Error),
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     #[error(
         "TLS with {address} failed: {error}; check that this port speaks TLS, and that --cafile \
          has the certificate that signed the broker's"

@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::dial_error::DialError;
-use super::transport::{Security, Stream, Target};
+use super::transport::{Stream, Target};
 use super::words;
 
 /// A client takes whatever the standard allows.
@@ -162,9 +162,9 @@ impl Link {
 
     /// What else to check about a broker that does not answer.
     pub(super) fn hint(&self) -> &'static str {
-        match (&self.target.security, self.target.websocket) {
-            (Security::Plain, false) => ", and whether this port expects TLS (--cafile)",
-            (Security::CaFile(_) | Security::Unchecked, _) | (Security::Plain, true) => "",
+        match (&self.target.trust, self.target.websocket) {
+            (None, false) => ", and whether this port expects TLS (--cafile)",
+            (Some(_), _) | (None, true) => "",
         }
     }
 

@@ -2,9 +2,9 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
+use surewire_load::transport::tls::Trust;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
@@ -21,18 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Target {
     pub(super) host: String,
     pub(super) port: u16,
-    pub(super) security: Security,
+    /// Who may vouch for the broker; nothing where there is no TLS.
+    pub(super) trust: Option<Trust>,
     pub(super) websocket: bool,
-}
-
-/// How the connection is protected.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Security {
-    Plain,
-    /// TLS; the broker's certificate must be signed by one of this file's.
-    CaFile(PathBuf),
-    /// TLS with whoever answers.
-    Unchecked,
 }
 
 /// Any such byte stream.
@@ -46,7 +37,7 @@ impl Target {
     /// # Errors
     /// What went wrong at which address, with what to check.
     pub(super) async fn dial(&self) -> Result<Box<dyn Stream>, DialError> {
-        let connector = tls::connector(&self.security)?;
+        let connector = tls::connector(self.trust.as_ref())?;
         let (address, tcp) = self.connect().await?;
         // Small packets are to leave at once; where it cannot be set they leave a little later.
         let _ = tcp.set_nodelay(true);
@@ -109,7 +100,7 @@ impl Target {
         address: SocketAddr,
         stream: Box<dyn Stream>,
     ) -> Result<Box<dyn Stream>, DialError> {
-        let scheme = if self.security == Security::Plain { "ws" } else { "wss" };
+        let scheme = if self.trust.is_none() { "ws" } else { "wss" };
         let url = format!("{scheme}://{}/mqtt", self.authority());
         match timeout(PATIENCE, websocket::upgrade(&url, stream)).await {
             Ok(Ok(stream)) => Ok(Box::new(stream)),

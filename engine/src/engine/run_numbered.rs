@@ -37,13 +37,16 @@ impl Engine {
             return false;
         }
         let Some(session) = self.sessions.get(connection.session) else { return false };
-        // In ascending order none is there twice.
-        let mut last = None;
-        let mut is_new = |id: PacketId| {
-            let ascends = last.replace(id).is_none_or(|before| before < id);
-            ascends && !session.received.contains(id)
-        };
-        run.qos() == QoS::AtLeastOnce || run.packet_ids().all(|id| is_new(id))
+        if run.qos() == QoS::AtLeastOnce {
+            return true;
+        }
+        // They are few, and each is there only once unless a client is confused.
+        let mut ids: SmallVec<[PacketId; 8]> = SmallVec::new();
+        run.packet_ids().all(|id| {
+            let is_new = !ids.contains(&id) && !session.received.contains(id);
+            ids.push(id);
+            is_new
+        })
     }
 
     pub(super) fn bring_numbered(&mut self, conn: ConnId, run: &Arc<Run>) {

@@ -480,3 +480,24 @@ fn a_publisher_that_is_cut_off_gets_no_will_of_its_own() {
     });
     assert_eq!(together, apart);
 }
+
+#[test]
+fn an_identifier_twice_in_one_run_is_one_message() {
+    let came = [true, false].map(|together| {
+        let bench = Bench::new();
+        let client = bench.connect("c");
+        client.subscribe("t", 2);
+        let publisher = bench.connect("p");
+        let mut packets = numbered(Version::V3_1_1, "t", 2, 6);
+        packets.swap(1, 4);
+        packets.push(packets[2].clone());
+        if together {
+            publisher.raw(&packets.concat());
+        } else {
+            packets.iter().for_each(|packet| publisher.raw(packet));
+        }
+        (client.seen(), publisher.seen(), bench.counters())
+    });
+    assert_eq!(came[0], came[1]);
+    assert_eq!((came[0].0.len(), came[0].1.len()), (6, 7));
+}

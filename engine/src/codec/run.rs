@@ -140,6 +140,15 @@ impl Run {
         })
     }
 
+    /// All packets as they came, if that is what a client of that version is to see. A view into the
+    /// read buffer.
+    #[must_use]
+    pub fn as_it_came(&self, version: Version, numbers: Option<Numbers>) -> Option<&Bytes> {
+        let alike = has_properties(version) == self.has_properties;
+        let unnumbered = numbers.is_none() && self.qos == QoS::AtMostOnce;
+        (alike && unnumbered).then_some(&self.packets)
+    }
+
     /// Appends all packets to `out`, as a client of that version is to see them: at QoS 0, or with
     /// these numbers.
     pub fn encode(&self, version: Version, numbers: Option<Numbers>, out: &mut Vec<u8>) {

@@ -4,14 +4,28 @@ use std::io::IoSlice;
 
 use bytes::Bytes;
 
-/// Bytes to write: small packets copied one behind the other, large payloads shared in between.
+/// Bytes to write: small packets copied one behind the other, what is larger shared in between.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
-    /// Everything but the shared payloads.
+    /// Everything but what is shared.
     pub(crate) bytes: Vec<u8>,
-    /// Payloads, each to be written before the byte of `bytes` that it is paired with.
-    shared: Vec<(usize, Bytes)>,
+    /// Each to be written before the byte of `bytes` that it is paired with.
+    shared: Vec<(usize, Shared)>,
 }
+
+/// Bytes that several connections are to write.
+#[derive(Debug)]
+enum Shared {
+    /// In an allocation of its own.
+    Payload(Bytes),
+    /// In a read buffer, which is to be free again after the turn.
+    Passing(Bytes),
+}
+
+/// Passing bytes are worth a slice of a vectored write if there are so many of them, and as long as
+/// there are not too many slices for one write.
+const WORTH: usize = 512;
+const SLICES: usize = 7;
 
 /// Buffers larger than this are not kept for the next turn.
 const KEEP: usize = 32 * 1024;
@@ -19,7 +33,16 @@ const KEEP: usize = 32 * 1024;
 impl Frames {
     /// Puts a payload behind what is there without copying it.
     pub(crate) fn push_shared(&mut self, payload: Bytes) {
-        self.shared.push((self.bytes.len(), payload));
+        self.shared.push((self.bytes.len(), Shared::Payload(payload)));
+    }
+
+    /// Puts bytes of a read buffer behind what is there: whoever else gets the same reads them from
+    /// where they are in the cache already. They are copied if they have to wait.
+    pub(crate) fn push_passing(&mut self, bytes: &Bytes) {
+        if bytes.len() < WORTH || self.shared.len() >= SLICES {
+            return self.bytes.extend_from_slice(bytes);
+        }
+        self.shared.push((self.bytes.len(), Shared::Passing(bytes.clone())));
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -37,12 +60,12 @@ impl Frames {
     pub(crate) fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
         let mut from = 0;
         let own = |from: usize, to: usize| Piece::Own(self.bytes.get(from..to).unwrap_or_default());
-        let ends = self.shared.iter().map(|(end, payload)| (*end, Some(payload)));
+        let ends = self.shared.iter().map(|(end, shared)| (*end, Some(shared)));
         ends.chain([(self.bytes.len(), None)])
-            .flat_map(move |(end, payload)| {
+            .flat_map(move |(end, shared)| {
                 let before = own(from, end);
                 from = end;
-                [Some(before), payload.map(Piece::Shared)].into_iter().flatten()
+                [Some(before), shared.map(Piece::of)].into_iter().flatten()
             })
             .filter(|piece| !piece.as_slice().is_empty())
     }
@@ -79,6 +102,13 @@ pub(crate) enum Piece<'a> {
 }
 
 impl<'a> Piece<'a> {
+    fn of(shared: &'a Shared) -> Self {
+        match shared {
+            Shared::Payload(bytes) => Self::Shared(bytes),
+            Shared::Passing(bytes) => Self::Own(bytes),
+        }
+    }
+
     pub(crate) fn as_slice(&self) -> &'a [u8] {
         match self {
             Self::Own(bytes) => bytes,
@@ -90,6 +120,24 @@ impl<'a> Piece<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn passing_bytes_are_shared_if_that_is_worth_it_and_copied_to_wait() {
+        let large = Bytes::from(vec![b'x'; WORTH]);
+        let mut frames = Frames::default();
+        frames.push_passing(&large.slice(1..));
+        assert!(large.is_unique(), "a few bytes are copied");
+        frames.push_passing(&large);
+        let len = 2 * WORTH - 1;
+        assert_eq!(written_from(&frames, 3), vec![b'x'; len - 3]);
+        assert!(frames.pieces().all(|piece| matches!(piece, Piece::Own(_))), "not to be kept");
+        for _ in 0..2 * SLICES {
+            frames.push_passing(&large);
+        }
+        assert_eq!(frames.pieces().count(), SLICES + 2);
+        frames.clear();
+        assert!(large.is_unique());
+    }
 
     fn written_from(frames: &Frames, from: usize) -> Vec<u8> {
         let mut slices = [IoSlice::new(&[]); 8];

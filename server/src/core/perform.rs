@@ -79,8 +79,8 @@ fn is_acceptance(outgoing: &Outgoing) -> bool {
         || matches!(packet, Packet::Auth(_))
 }
 
-/// Small packets are copied, which is cheaper than a slice of a vectored write; large payloads are
-/// shared between all their receivers.
+/// Small packets are copied, which is cheaper than a slice of a vectored write; large payloads, and runs
+/// as they came, are shared between all their receivers.
 fn encode(version: Version, outgoing: &Outgoing, frames: &mut Frames) {
     match outgoing {
         Outgoing::Publish(delivery)
@@ -88,6 +88,9 @@ fn encode(version: Version, outgoing: &Outgoing, frames: &mut Frames) {
         {
             codec::encode_delivery_head(version, delivery, &mut frames.bytes);
             frames.push_shared(delivery.message.content().payload.clone());
+        }
+        Outgoing::Run(run, numbers) if let Some(bytes) = run.as_it_came(version, *numbers) => {
+            frames.push_passing(bytes);
         }
         Outgoing::Publish(_) | Outgoing::Run(..) | Outgoing::Packet(_) | Outgoing::Acks(_) => {
             outgoing.encode(version, &mut frames.bytes);

@@ -23,9 +23,9 @@ enum Shared {
 }
 
 /// Passing bytes are worth a slice of a vectored write if there are so many of them, and as long as
-/// there are not too many slices for one write.
-const WORTH: usize = 512;
-const SLICES: usize = 7;
+/// one write takes all slices.
+const WORTH: usize = 256;
+const SLICES: usize = 60;
 
 /// Buffers larger than this are not kept for the next turn.
 const KEEP: usize = 32 * 1024;
@@ -43,6 +43,11 @@ impl Frames {
             return self.bytes.extend_from_slice(bytes);
         }
         self.shared.push((self.bytes.len(), Shared::Passing(bytes.clone())));
+    }
+
+    /// All there is, if nothing of it is shared.
+    pub(crate) fn unshared(&self) -> Option<&[u8]> {
+        self.shared.is_empty().then_some(&self.bytes)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -140,7 +145,7 @@ mod tests {
     }
 
     fn written_from(frames: &Frames, from: usize) -> Vec<u8> {
-        let mut slices = [IoSlice::new(&[]); 8];
+        let mut slices = [IoSlice::new(&[]); SLICES];
         let count = frames.slices(from, &mut slices);
         slices[..count].iter().flat_map(|slice| slice.to_vec()).collect()
     }

@@ -166,6 +166,8 @@ pub enum Packets {
 ///
 /// # Errors
 /// As [`take_packet`].
+// In place: what it returns is large, and mostly one packet.
+#[inline]
 pub fn take_packets(
     version: Version,
     buf: &mut Bytes,

@@ -110,6 +110,7 @@ pub enum Event {
 
 impl Event {
     /// What was taken off the front of a connection's read buffer.
+    #[inline]
     #[must_use]
     pub fn received(conn: ConnId, packets: Packets) -> Self {
         match packets {

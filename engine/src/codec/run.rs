@@ -127,6 +127,7 @@ impl Run {
     }
 
     /// Bytes towards a client of that version, at QoS 0 or with numbers.
+    #[inline]
     #[must_use]
     pub fn lengths(&self, version: Version, numbered: bool) -> Lengths {
         let with = has_properties(version);

@@ -329,10 +329,12 @@ fn publish_ack(qos: QoS, id: PacketId) -> Packet {
 
 /// What a client answers to an acknowledgement.
 fn further_ack(packet: &Packet) -> Option<Packet> {
-    match packet {
-        Packet::Pubrec(ack) => Some(Packet::Pubrel(Ack::new(ack.packet_id))),
-        Packet::Pubrel(ack) => Some(Packet::Pubcomp(Ack::new(ack.packet_id))),
-        _ => None,
+    if let Packet::Pubrec(ack) = packet {
+        Some(Packet::Pubrel(Ack::new(ack.packet_id)))
+    } else if let Packet::Pubrel(ack) = packet {
+        Some(Packet::Pubcomp(Ack::new(ack.packet_id)))
+    } else {
+        None
     }
 }
 

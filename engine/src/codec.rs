@@ -1,8 +1,9 @@
 //! The bytes of MQTT's packets: all versions, both directions, one model.
 //!
-//! [`take_packet`] takes a [`Packet`] off the front of a read buffer; [`take_packets`] takes several that
-//! are alike at once. A connection's first packet goes by [`frame_len`] and [`decode_connect`]. Decoding copies nothing but what is large, allocates only for what is really
-//! there, and has an answer for every sequence of bytes.
+//! [`take_packet`] takes a [`Packet`] off the front of a read buffer; [`take_packets`] takes several
+//! that are alike at once. A connection's first packet goes by [`frame_len`] and [`decode_connect`].
+//! Decoding copies nothing but what is large, allocates only for what is really there, and has an
+//! answer for every sequence of bytes.
 //!
 //! What can be judged from one packet alone is judged here; what needs the connection (a second
 //! CONNECT, an alias above the maximum) is the engine's, and [`check_from_client`] stands between.
@@ -43,8 +44,8 @@ use publish::Head;
 use reader::Reader;
 use writer::{Length, Sink};
 
-pub use acks::{Acks, cut_acks};
-pub(crate) use acks::{MOST as MOST_ACKS, packet as ack_packet};
+pub(crate) use acks::MOST as MOST_ACKS;
+pub use acks::{AckKind, Acks, cut_acks};
 pub use connect::BadConnect;
 pub use reason::return_code_v3;
 pub use run::{Lengths, Numbers, Run, cut_run};

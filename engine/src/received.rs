@@ -95,9 +95,9 @@ mod tests {
 
     #[test]
     fn room_for_many_is_given_back() {
-        let ids = (1..10_000).filter_map(PacketId::new);
+        let mut ids = (1..10_000).filter_map(PacketId::new);
         let mut received: Received = ids.clone().collect();
-        assert!(ids.clone().all(|id| received.remove(id)));
+        assert!(ids.all(|id| received.remove(id)));
         assert_eq!((received.len(), received.0.capacity()), (0, 0));
     }
 }

@@ -24,6 +24,7 @@ fuzz_target!(|input: &[u8]| {
     };
     let frame = Bytes::copy_from_slice(bytes);
     check_run(version, frame.clone());
+    check_acks(version, frame.clone());
     let len = codec::frame_len(&frame, LIMITS.max_packet_size);
     let _ = codec::decode_connect(frame.clone(), &LIMITS);
     let taken = codec::take_packet(version, &mut frame.clone(), &LIMITS);
@@ -37,6 +38,15 @@ fuzz_target!(|input: &[u8]| {
     assert!(written.len() <= frame.len(), "our form is never the longer one");
     assert_eq!(codec::decode(version, Bytes::from(written), &LIMITS), Ok(packet));
 });
+
+fn check_acks(version: Version, mut bytes: Bytes) {
+    let mut each = bytes.clone();
+    let Some(acks) = codec::cut_acks(&mut bytes) else { return };
+    for packet in acks.packets() {
+        assert_eq!(codec::take_packet(version, &mut each, &LIMITS), Ok(Some(packet)));
+    }
+    assert_eq!(each, bytes, "the rest of the read");
+}
 
 fn check_run(version: Version, mut bytes: Bytes) {
     let mut each = bytes.clone();

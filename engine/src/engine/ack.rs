@@ -2,13 +2,14 @@
 
 use smallvec::SmallVec;
 
-use crate::codec::{self, Acks};
+use crate::codec::{self, AckKind, Acks};
+use crate::connection::Connection;
 use crate::engine::Engine;
 use crate::id::{ConnId, Lsn, PacketId};
 use crate::inflight::{Answer, Awaiting, Step};
 use crate::log::record::{Record, Seq};
 use crate::notice::DropReason;
-use crate::packet::{Ack, Packet, PacketType, ReasonCode, Version};
+use crate::packet::{Ack, Packet, ReasonCode, Version};
 use crate::planted::Bug;
 use crate::violation::Violation;
 
@@ -19,7 +20,8 @@ impl Engine {
     pub(super) fn received_acks(&mut self, conn: ConnId, acks: &Acks) {
         let connection = self.connections.get_mut(conn);
         // An answer that is too large for its client ends the connection before the next.
-        let Some(connection) = connection.filter(|connection| connection.takes(Acks::LEN)) else {
+        let takes_answers = |connection: &&mut Connection| connection.takes(Acks::LEN_WITH_CODE);
+        let Some(connection) = connection.filter(takes_answers) else {
             for packet in acks.packets() {
                 self.received(conn, packet);
                 self.close_those_due();
@@ -27,13 +29,13 @@ impl Engine {
             return;
         };
         connection.heard = self.now;
-        let taken = match acks.packet_type() {
-            PacketType::Puback => self.acknowledged(conn, acks.ids(), Answer::Puback),
-            PacketType::Pubrec => self.acknowledged(conn, acks.ids(), Answer::Pubrec),
-            PacketType::Pubcomp => self.acknowledged(conn, acks.ids(), Answer::Pubcomp),
-            _ => self.released(conn, acks.ids()),
+        let taken = match acks.kind() {
+            AckKind::Puback => self.acknowledged(conn, acks.ids(), Answer::Puback),
+            AckKind::Pubrec => self.acknowledged(conn, acks.ids(), Answer::Pubrec),
+            AckKind::Pubrel => self.released(conn, acks.ids()),
+            AckKind::Pubcomp => self.acknowledged(conn, acks.ids(), Answer::Pubcomp),
         };
-        self.counters.packets_received.add(acks.packet_type(), taken);
+        self.counters.packets_received.add(acks.kind().packet_type(), taken);
     }
 
     /// Takes each of the exchanges one step on; how many there were, up to one that breaks the
@@ -48,7 +50,7 @@ impl Engine {
             let outbox = self.sessions.get_mut(slot).and_then(|session| session.outbox.as_mut());
             let Some(exchange) = outbox.and_then(|outbox| outbox.inflight.get_mut(id)) else {
                 if answer == Answer::Pubrec {
-                    self.answer_all(conn, PacketType::Pubrel, &std::mem::take(&mut releases));
+                    self.answer_all(conn, AckKind::Pubrel, &std::mem::take(&mut releases));
                     self.release_unknown(conn, id);
                 }
                 continue;
@@ -72,7 +74,7 @@ impl Engine {
                 }
             }
         }
-        self.answer_all(conn, PacketType::Pubrel, &releases);
+        self.answer_all(conn, AckKind::Pubrel, &releases);
         if !over.is_empty() {
             self.advance(slot, &over);
         }

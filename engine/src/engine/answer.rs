@@ -3,7 +3,7 @@
 use bytestring::ByteString;
 
 use crate::action::{Action, Outgoing, TopicAlias};
-use crate::codec::{self, Acks};
+use crate::codec::{self, AckKind, Acks};
 use crate::connection::Connection;
 use crate::engine::Engine;
 use crate::id::{ConnId, Lsn, PacketId};
@@ -31,23 +31,18 @@ impl Engine {
     }
 
     /// Acknowledges these, each once its record is durable: in one go where all are.
-    pub(super) fn answer_all(
-        &mut self,
-        conn: ConnId,
-        packet_type: PacketType,
-        answers: &[(PacketId, Lsn)],
-    ) {
+    pub(super) fn answer_all(&mut self, conn: ConnId, kind: AckKind, answers: &[(PacketId, Lsn)]) {
         let at_once = |connection: &Connection| {
             let durable = answers.iter().all(|(_, after)| *after <= self.durable);
             durable && connection.gate.is_empty() && connection.takes(Acks::LEN)
         };
         if answers.len() > 1 && self.connections.get(conn).is_some_and(at_once) {
-            let acks = Acks::new(packet_type, answers.iter().map(|(id, _)| *id));
+            let acks = Acks::new(kind, answers.iter().map(|(id, _)| *id));
             let len = acks.encoded_len() as u64;
             return self.send_now(conn, Outgoing::Acks(acks), len);
         }
         for (id, after) in answers {
-            self.answer(conn, codec::ack_packet(packet_type, *id), *after);
+            self.answer(conn, kind.packet(*id), *after);
         }
     }
 
@@ -117,7 +112,7 @@ impl Engine {
             Outgoing::Packet(packet) => self.counters.packets_sent.count(packet.packet_type()),
             Outgoing::Acks(acks) => {
                 let count = acks.ids().len() as u64;
-                self.counters.packets_sent.add(acks.packet_type(), count);
+                self.counters.packets_sent.add(acks.kind().packet_type(), count);
             }
             Outgoing::Run(run, numbers) => {
                 let count = run.count().into();

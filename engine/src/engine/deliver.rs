@@ -305,8 +305,16 @@ impl Engine {
 
     /// Whether the window has room for so many messages more.
     pub(super) fn window_takes(&self, session: &Session, count: usize) -> bool {
+        count <= self.window_left(session)
+    }
+
+    /// How many messages more the window has room for.
+    pub(super) fn window_left(&self, session: &Session) -> usize {
+        if self.config.planted.is(Bug::WindowIgnored) {
+            return usize::MAX;
+        }
         let used = session.outbox.as_ref().map_or(0, |outbox| outbox.inflight.len());
-        used + count <= usize::from(session.window) || self.config.planted.is(Bug::WindowIgnored)
+        usize::from(session.window).saturating_sub(used)
     }
 
     /// Whether the client is sent again while it is connected what it does not acknowledge: 5.0

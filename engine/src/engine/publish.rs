@@ -2,13 +2,14 @@
 
 use bytestring::ByteString;
 
+use crate::codec::AckKind;
 use crate::engine::Engine;
 use crate::engine::ack::Answers;
 use crate::id::{ConnId, Lsn, PacketId};
 use crate::log::record::{Record, Retained, SessionKey};
 use crate::message::{Content, Message};
 use crate::notice::{CloseReason, Notice, PublishRefusal};
-use crate::packet::{Ack, Packet, PacketType, Properties, Publish, QoS, ReasonCode, Version};
+use crate::packet::{Ack, Packet, Properties, Publish, QoS, ReasonCode, Version};
 use crate::planted::Bug;
 use crate::topic::{self, TopicName};
 use crate::violation::Violation;
@@ -133,11 +134,11 @@ impl Engine {
                 answers.push((packet_id, after));
                 continue;
             }
-            self.answer_all(conn, PacketType::Pubcomp, &std::mem::take(&mut answers));
+            self.answer_all(conn, AckKind::Pubcomp, &std::mem::take(&mut answers));
             let code = ReasonCode::PacketIdentifierNotFound;
             self.answer(conn, Packet::Pubcomp(Ack { code, ..Ack::new(packet_id) }), after);
         }
-        self.answer_all(conn, PacketType::Pubcomp, &answers);
+        self.answer_all(conn, AckKind::Pubcomp, &answers);
         ids.len() as u64
     }
 
@@ -162,7 +163,12 @@ impl Engine {
     }
 
     /// The same for a message that goes nowhere: the identifier is all there is to store.
-    fn take_received(&mut self, slot: u32, qos: QoS, packet_id: Option<PacketId>) -> Lsn {
+    pub(super) fn take_received(
+        &mut self,
+        slot: u32,
+        qos: QoS,
+        packet_id: Option<PacketId>,
+    ) -> Lsn {
         let Some((session, packet_id)) = self.note_received(slot, qos, packet_id) else {
             return Lsn::NONE;
         };

@@ -13,7 +13,6 @@ use crate::log::record::{Record, Retained};
 use crate::message::{Content, Message, RetainFlag};
 use crate::packet::QoS;
 use crate::retained::{Cursor, Look};
-use crate::session::Session;
 use crate::timers::Timer;
 use crate::walks::Replay;
 
@@ -115,14 +114,18 @@ impl Engine {
         let granted = subscription.options.qos;
         let identifiers = Identifiers::from(subscription.identifier());
         while *budget > 0 {
-            let Look { messages, reached, ended } = if self.has_room(slot, conn, granted) {
-                self.retained.look(&walk.cursor, SEVERAL, budget)
-            } else {
+            let room = self.room_for_retained(slot, conn, granted);
+            if room == 0 {
                 return false;
-            };
+            }
+            // No more than can be sent: what stays would be looked for again.
+            let look = self.retained.look(&walk.cursor, room.min(SEVERAL), budget);
+            let Look { messages, reached, ended } = look;
             let mut last: Option<Arc<Content>> = None;
             for content in messages {
-                if let Some(last) = last.filter(|_| !self.has_room(slot, conn, granted)) {
+                if let Some(last) = &last
+                    && self.room_for_retained(slot, conn, granted) == 0
+                {
                     walk.cursor.go_behind(last.topic.detached());
                     return false;
                 }
@@ -147,20 +150,18 @@ impl Engine {
         false
     }
 
-    /// Whether a message at up to this QoS could be sent at once, so that no more than one has to
+    /// How many messages at up to this QoS could be sent at once, so that no more than one has to
     /// queue.
-    fn has_room(&mut self, slot: u32, conn: ConnId, granted: QoS) -> bool {
+    fn room_for_retained(&mut self, slot: u32, conn: ConnId, granted: QoS) -> usize {
         let limit = self.config.max_unsent_bytes;
         // One that did not fit the connection queues; the walk must not heap more upon it.
-        if !self.sessions.get(slot).is_some_and(Session::is_caught_up) {
-            return false;
-        }
-        let Some(connection) = self.connections.get(conn) else { return false };
+        let session = self.sessions.get(slot).filter(|session| session.is_caught_up());
+        let Some(session) = session else { return 0 };
+        let Some(connection) = self.connections.get(conn) else { return 0 };
         if connection.unsent >= limit {
             self.watch_progress(conn);
-            return false;
+            return 0;
         }
-        granted == QoS::AtMostOnce
-            || self.sessions.get(slot).is_some_and(|session| self.window_takes(session, 1))
+        if granted == QoS::AtMostOnce { usize::MAX } else { self.window_left(session) }
     }
 }

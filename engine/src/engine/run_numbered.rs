@@ -6,14 +6,14 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::action::Outgoing;
-use crate::codec::{Acks, Lengths, Numbers, Run};
+use crate::codec::{AckKind, Acks, Lengths, Numbers, Run};
 use crate::engine::Engine;
 use crate::engine::ack::Answers;
 use crate::engine::deliver::Receiver;
 use crate::engine::publish::outcome;
 use crate::id::{ConnId, PacketId};
 use crate::log::record::Retained;
-use crate::packet::{PacketType, Properties, QoS, ReasonCode};
+use crate::packet::{Properties, QoS, ReasonCode};
 
 /// A receiver that gets the whole run in one piece.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +33,8 @@ impl Engine {
         if !self.route.matches.groups.is_empty() || self.takes_no_more() {
             return false;
         }
-        if !connection.takes(Acks::LEN) || self.exceeds_receive_maximum(conn, count_of(run)) {
+        let takes_answers = connection.takes(Acks::LEN_WITH_CODE);
+        if !takes_answers || self.exceeds_receive_maximum(conn, count_of(run)) {
             return false;
         }
         let Some(session) = self.sessions.get(connection.session) else { return false };
@@ -68,7 +69,7 @@ impl Engine {
         let code = outcome(version, run.qos(), self.counters.routed == before);
         if code == ReasonCode::Success {
             let exactly_once = run.qos() == QoS::ExactlyOnce;
-            let ack = if exactly_once { PacketType::Pubrec } else { PacketType::Puback };
+            let ack = if exactly_once { AckKind::Pubrec } else { AckKind::Puback };
             return self.answer_all(conn, ack, &answers);
         }
         for (id, after) in answers {
@@ -84,6 +85,10 @@ impl Engine {
         receivers: &[Receiver],
         takers: &[Option<Taker>],
     ) -> Answers {
+        if receivers.is_empty() {
+            let received = |id| (id, self.take_received(slot, run.qos(), Some(id)));
+            return run.packet_ids().map(received).collect();
+        }
         let topic = self.route.matches.topic.clone();
         let topic = topic.unwrap_or_else(|| run.topic().detached());
         let mut answers = Answers::new();

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use surewire_engine::codec::{self, Lengths, Limits, Numbers, Run};
+use surewire_engine::codec::{self, Lengths, Limits, Numbers, Packets, Run};
 use surewire_engine::id::PacketId;
 use surewire_engine::message::LARGE_PAYLOAD;
 use surewire_engine::packet::{Packet, Properties, PropertySet, Publish, QoS, Version};
@@ -110,6 +110,50 @@ proptest! {
             }
         }
         prop_assert_eq!(found, packets);
+    }
+
+    #[test]
+    fn whatever_is_taken_together_says_what_its_packets_say(
+        version in version(),
+        acks in vec((prop::sample::select(vec![0x40_u8, 0x50, 0x62, 0x70, 0x60]), 1..4_u8), 0..90),
+        cut in 0..400_usize,
+        zero in 0..500_usize,
+    ) {
+        let mut bytes: Vec<u8> =
+            acks.iter().flat_map(|(first, low)| [*first, 2, *low - 1, 2]).collect();
+        bytes.truncate(bytes.len().saturating_sub(cut % 5));
+        if let Some(low) = bytes.get_mut(zero) {
+            *low = 0;
+        }
+        let (mut together, mut apart) = (Bytes::from(bytes.clone()), Bytes::from(bytes));
+        let mut found = Vec::new();
+        let ended = loop {
+            match codec::take_packets(version, &mut together, &LIMITS) {
+                Ok(Some(Packets::Acks(acks))) => {
+                    prop_assert!((2..=24).contains(&acks.ids().len()));
+                    let mut out = Vec::new();
+                    acks.encode(&mut out);
+                    prop_assert_eq!(acks.encoded_len(), out.len());
+                    let each = acks.packets().flat_map(|packet| written(version, &packet));
+                    prop_assert!(each.eq(out));
+                    found.extend(acks.packets());
+                }
+                Ok(Some(Packets::One(packet))) => found.push(packet),
+                Ok(Some(Packets::Run(run))) => prop_assert!(false, "{run:?}"),
+                Ok(None) => break None,
+                Err(violation) => break Some(violation),
+            }
+        };
+        let mut expected = Vec::new();
+        let expected_end = loop {
+            match codec::take_packet(version, &mut apart, &LIMITS) {
+                Ok(Some(packet)) => expected.push(packet),
+                Ok(None) => break None,
+                Err(violation) => break Some(violation),
+            }
+        };
+        prop_assert_eq!((found, ended), (expected, expected_end));
+        prop_assert_eq!(together, apart);
     }
 
     #[test]

@@ -10,11 +10,8 @@ use tokio::io::AsyncWrite;
 
 use super::queue::Queue;
 use super::{Connection, End};
-use crate::core::Frames;
+use crate::core::{Frames, SLICES};
 use crate::environment::Stream;
-
-/// Slices of one vectored write: of 1.5 KiB each they are as much as a socket takes at a time.
-const SLICES: usize = 64;
 
 /// The engine learns of written bytes at the latest when there are so many.
 const REPORT: u64 = 64 * 1024;

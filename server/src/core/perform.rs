@@ -79,8 +79,8 @@ fn is_acceptance(outgoing: &Outgoing) -> bool {
         || matches!(packet, Packet::Auth(_))
 }
 
-/// Small packets are copied, which is cheaper than a slice of a vectored write; large payloads, and runs
-/// as they came, are shared between all their receivers.
+/// Small packets are copied, which is cheaper than a slice of a vectored write; large payloads, and
+/// runs as they came, are shared between all their receivers.
 fn encode(version: Version, outgoing: &Outgoing, frames: &mut Frames) {
     match outgoing {
         Outgoing::Publish(delivery)

@@ -2,7 +2,7 @@
 //!
 //! Message borders mean nothing: a packet may span messages and a message may hold many packets.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -182,17 +182,30 @@ impl AsyncRead for WebSocketBytes {
 
 impl AsyncWrite for WebSocketBytes {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         // One message at a time in the context, so that its buffer stays small.
         if self.unflushed {
             ready!(self.poll_flush_context(cx))?;
         }
-        let part = buf.get(..WRITE_MESSAGE).unwrap_or(buf);
-        ready!(self.poll_send(cx, Message::Binary(Bytes::copy_from_slice(part))))?;
-        Poll::Ready(Ok(part.len()))
+        let message = gather(slices);
+        let len = message.len();
+        ready!(self.poll_send(cx, Message::Binary(message.into())))?;
+        Poll::Ready(Ok(len))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -210,6 +223,17 @@ impl AsyncWrite for WebSocketBytes {
         ready!(this.poll_flush_context(cx))?;
         Pin::new(&mut this.socket).poll_shutdown(cx)
     }
+}
+
+/// As much of the slices as one message holds.
+fn gather(slices: &[IoSlice<'_>]) -> Vec<u8> {
+    let len = slices.iter().map(|slice| slice.len()).sum::<usize>().min(WRITE_MESSAGE);
+    let mut message = Vec::with_capacity(len);
+    for slice in slices {
+        let room = len - message.len();
+        message.extend_from_slice(slice.get(..room).unwrap_or(slice));
+    }
+    message
 }
 
 /// The socket as tungstenite wants it: an operation that would wait fails with `WouldBlock`, and

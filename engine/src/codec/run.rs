@@ -13,8 +13,8 @@ use crate::message::{Content, LARGE_PAYLOAD, Message};
 use crate::packet::{PacketType, Properties, Publish, QoS, Version};
 use crate::topic::TopicName;
 
-/// The most messages of a run, at QoS 0 and above it: few enough that one which has to be taken apart
-/// again is a short step all the same. Above QoS 0 each of them is.
+/// The most messages of a run, at QoS 0 and above it, where each message is more work: few enough
+/// that one which has to be taken apart again is a short step all the same.
 const MOST: [u32; 2] = [16, 8];
 
 /// Two to 16 messages to one topic and of one QoS (to 8 above QoS 0): sent for the first time, with

@@ -31,7 +31,7 @@ pub(crate) struct Connection {
     pub(crate) alias_maximum: u16,
     /// Those in use, either way.
     pub(crate) aliases: Option<Box<Aliases>>,
-    /// QoS 1 messages of the client whose PUBACK waits in the gate. Its session knows those of QoS 2.
+    /// QoS 1 messages of the client whose PUBACK waits in the gate; its session knows those of QoS 2.
     pub(crate) unanswered: u32,
     /// How it has authenticated itself, if by an exchange.
     pub(crate) method: Option<Box<Method>>,

@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::hint::black_box;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -177,6 +178,7 @@ impl Retained {
         }
         let after = cursor.after.as_ref().map(TopicName::as_str);
         let mut ahead = self.from(&Seek::start(filter, after));
+        touch(ahead.clone().take(most.min(*budget)));
         let (mut messages, mut last, mut ended) = (SmallVec::new(), None, false);
         while *budget > 0 && messages.len() < most {
             *budget -= 1;
@@ -210,7 +212,7 @@ impl Retained {
         }
     }
 
-    fn from(&self, seek: &Seek) -> impl Iterator<Item = &Arc<Content>> + use<'_> {
+    fn from(&self, seek: &Seek) -> impl Iterator<Item = &Arc<Content>> + Clone + use<'_> {
         let from = match seek {
             Seek::At(text) => Bound::Included(text.as_str()),
             Seek::Behind(text) => Bound::Excluded(text.as_str()),
@@ -230,6 +232,20 @@ impl Retained {
         let expiring: BTreeSet<_> = self.by_topic.iter().filter_map(expires).collect();
         assert_eq!(expiring, self.expiring, "index of what expires");
     }
+}
+
+/// Reads a little of the next messages, whose parts lie anywhere in memory: the processor waits for
+/// all of them together, and not for each one when its turn comes.
+fn touch<'a>(next: impl Iterator<Item = &'a Arc<Content>>) {
+    let next: SmallVec<[&Content; 32]> = next.map(Arc::as_ref).collect();
+    let lengths = next.iter().fold(0, |all, message| all ^ message.payload.len());
+    let topics = next.iter().fold(0, |all, message| all ^ first(message.topic.as_str().as_bytes()));
+    let payloads = next.iter().fold(0, |all, message| all ^ first(&message.payload));
+    black_box((lengths, topics, payloads));
+}
+
+fn first(bytes: &[u8]) -> u8 {
+    bytes.first().copied().unwrap_or_default()
 }
 
 /// Where to look next.

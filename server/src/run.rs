@@ -8,7 +8,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{debug, info, warn};
 
@@ -22,6 +21,7 @@ use crate::http::Http;
 use crate::settings::{ListenerSettings, Settings};
 use crate::shared::Shared;
 use crate::store::{self, Committing, Stored};
+use crate::sync::JoinSet;
 use crate::system_topics;
 use crate::transport::Transport;
 use crate::worker::{self, Mail};
@@ -189,10 +189,10 @@ fn announce(bound: &BoundListener) {
     }
 }
 
-type Mailboxes = Arc<[UnboundedSender<Mail>]>;
+pub(crate) type Mailboxes = Arc<[UnboundedSender<Mail>]>;
 
 /// Starts all workers; the receiver is closed when all of them have returned.
-fn start_workers(
+pub(crate) fn start_workers(
     shared: &Arc<Shared>,
     environment: &dyn Environment,
 ) -> Result<(Mailboxes, UnboundedReceiver<()>), RunError> {
@@ -246,11 +246,8 @@ async fn stop(
 
 /// Returns when the last connection has ended, or at the deadline.
 async fn drain(shared: &Shared, deadline: Instant) {
-    while shared.open() > 0 {
-        if timeout_at(deadline, shared.drained.notified()).await.is_err() {
-            warn!(connections = shared.open(), "connections did not end in time and are dropped");
-            break;
-        }
+    if timeout_at(deadline, shared.drained()).await.is_err() {
+        warn!(connections = shared.open(), "connections did not end in time and are dropped");
     }
 }
 

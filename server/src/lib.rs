@@ -26,6 +26,8 @@ mod linger;
 pub mod logging;
 mod metrics;
 mod run;
+#[cfg(all(test, feature = "shuttle"))]
+mod schedules;
 pub mod settings;
 mod shared;
 mod store;

@@ -230,6 +230,7 @@ async fn stop(
     tell(mail, || Mail::Stop);
     tokio::select! {
         biased;
+        () = shared.core.failed.notified() => return Err(RunError::Engine),
         error = committing.failed() => return Err(error),
         _ = async { tokio::join!(http.stop(deadline), drain(shared, deadline)) } => {}
     }
@@ -239,7 +240,9 @@ async fn stop(
     }
     // Nobody brings records any more.
     committing.finish(asked + STORE).await?;
-    print_histograms(shared, |line| debug!("{line}"));
+    // The engine may have failed in a worker's last turn.
+    let histograms = shared.core.histograms().map_err(|_| RunError::Engine)?;
+    histograms.iter().for_each(|line| debug!("{line}"));
     info!(panics = shared.panics.load(Ordering::Relaxed), "stopped");
     Ok(())
 }

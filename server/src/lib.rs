@@ -26,7 +26,8 @@ mod linger;
 pub mod logging;
 mod metrics;
 mod run;
-#[cfg(all(test, feature = "shuttle"))]
+#[cfg(test)]
+#[cfg(feature = "shuttle")]
 mod schedules;
 pub mod settings;
 mod shared;

@@ -83,6 +83,9 @@ fn orders() {
 
 /// Each batch is written and synced, and a worker is woken for it, which tells the engine. No
 /// client's turn does that by the way: whoever asks waits for nothing else.
+///
+/// It has failed for: the committer told only if it waits already; a worker woken before it can see
+/// what is durable; answered before the sync.
 #[test]
 fn every_batch_is_written_and_the_engine_told() {
     in_many_orders(600, orders);

@@ -59,7 +59,7 @@ impl Files {
         match op {
             Op::List => return Ok(Reply::Names(files.keys().cloned().collect())),
             Op::Read { file, offset, len } => {
-                let (file, from) = (&files[&file], offset as usize);
+                let (file, from) = (&files[&file], usize::try_from(offset).unwrap());
                 let mut bytes = vec![0; len.min(file.len.saturating_sub(from))];
                 for (byte, written) in bytes.iter_mut().zip(file.bytes.iter().skip(from)) {
                     *byte = *written;
@@ -67,11 +67,12 @@ impl Files {
                 return Ok(Reply::Bytes(bytes));
             }
             Op::Allocate { file, len } => {
-                let made = File { len: len as usize, ..File::default() };
+                let made = File { len: usize::try_from(len).unwrap(), ..File::default() };
                 assert!(files.insert(file, made).is_none());
             }
             Op::Write { file, offset, bytes } => {
-                let (file, from) = (files.get_mut(&file).unwrap(), offset as usize);
+                let from = usize::try_from(offset).unwrap();
+                let file = files.get_mut(&file).unwrap();
                 file.bytes.resize(file.bytes.len().max(from + bytes.len()), 0);
                 file.bytes[from..from + bytes.len()].copy_from_slice(&bytes);
             }

@@ -78,6 +78,9 @@ fn deadlines() {
 
 /// However late the timer reads a deadline, and whatever it goes to sleep for meanwhile: the last
 /// one that is left is due, and the timer says so.
+///
+/// It has failed for: a timer that does not look again after it has said what it sleeps for; a
+/// worker that looks at that before it has left its deadline.
 #[test]
 fn no_deadline_is_slept_through() {
     in_many_orders(2_000, deadlines);

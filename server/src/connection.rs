@@ -22,11 +22,11 @@ use std::task::{Context, Poll, Waker, ready};
 use surewire_engine::event::{Event, Lost};
 use surewire_engine::id::ConnId;
 use surewire_engine::packet::Version;
-use tokio::task::spawn_local;
 
 use crate::core::{Entry, Input};
 use crate::environment::{LocalFuture, Stream};
 use crate::shared::Seat;
+use crate::sync::spawn_local;
 use crate::worker::{Arrival, Worker};
 
 use queue::Queue;

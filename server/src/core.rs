@@ -13,8 +13,8 @@ mod requests;
 mod slots;
 mod snapshot;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use surewire_engine::Engine;
@@ -26,12 +26,13 @@ use surewire_engine::id::ConnId;
 use surewire_engine::packet::{Connect, Version};
 use surewire_engine::request::Request;
 use surewire_engine::time::Time;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 use crate::environment::Clock;
 use crate::histogram::Histogram;
 use crate::logging::Report;
 use crate::store::{Figures, Queue, Store};
+use crate::sync::{AtomicUsize, CONTROLLED, Mutex, MutexGuard, Notify, yield_now};
 use crate::timer::Deadline;
 
 use perform::Performer;
@@ -44,7 +45,7 @@ pub(crate) use outbox::{Entry, Outbox};
 pub(crate) use snapshot::Snapshot;
 
 /// The lock is let go after so many inputs or so much time, so that other workers get in.
-const BATCH_INPUTS: usize = 64;
+const BATCH_INPUTS: usize = if CONTROLLED { 2 } else { 64 };
 const BATCH_TIME: Duration = Duration::from_micros(50);
 
 /// Bytes of what lives that are written anew in one step of cleaning the log: below a millisecond.
@@ -305,7 +306,7 @@ impl Core {
         }
         // The standard library's lock is unfair: whoever lets it go is the first to have it again.
         if self.waiting.load(Ordering::Relaxed) > 0 {
-            std::thread::yield_now();
+            yield_now();
         }
     }
 }

@@ -109,6 +109,9 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin {
 
 impl Stream for tokio::net::TcpStream {}
 
+#[cfg(test)]
+impl Stream for tokio::io::DuplexStream {}
+
 /// The directory that the log is in, of this process alone for as long as this lives.
 pub trait Disk: Send {
     /// Does what the log asks for, which is one thing at a time.

@@ -8,7 +8,7 @@
 //! * `acceptor`, `worker` and `connection` are the way of a packet in and out; `core` holds the
 //!   engine behind its one lock, with the one place that performs actions; `transport` is TLS and
 //!   WebSocket.
-//! * `store`, `timer`, `linger`, `logging`, `traffic` and `histogram` serve these.
+//! * `store`, `timer`, `sync`, `linger`, `logging`, `traffic` and `histogram` serve these.
 //! * `http` is the way of a request in and out, `api` what is answered to it.
 //! * [`config`] reads the file; [`settings`] is what comes out of it for this machine.
 
@@ -27,9 +27,13 @@ pub mod logging;
 mod memory;
 mod metrics;
 mod run;
+#[cfg(test)]
+#[cfg(feature = "shuttle")]
+mod schedules;
 pub mod settings;
 mod shared;
 mod store;
+mod sync;
 mod system_topics;
 mod timer;
 mod traffic;

@@ -8,7 +8,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{debug, info, warn};
 
@@ -23,6 +22,7 @@ use crate::memory;
 use crate::settings::{ListenerSettings, Settings};
 use crate::shared::Shared;
 use crate::store::{self, Committing, Stored};
+use crate::sync::JoinSet;
 use crate::system_topics;
 use crate::transport::Transport;
 use crate::worker::{self, Mail};
@@ -191,10 +191,10 @@ fn announce(bound: &BoundListener) {
     }
 }
 
-type Mailboxes = Arc<[UnboundedSender<Mail>]>;
+pub(crate) type Mailboxes = Arc<[UnboundedSender<Mail>]>;
 
 /// Starts all workers; the receiver is closed when all of them have returned.
-fn start_workers(
+pub(crate) fn start_workers(
     shared: &Arc<Shared>,
     environment: &dyn Environment,
 ) -> Result<(Mailboxes, UnboundedReceiver<()>), RunError> {
@@ -232,6 +232,7 @@ async fn stop(
     tell(mail, || Mail::Stop);
     tokio::select! {
         biased;
+        () = shared.core.failed.notified() => return Err(RunError::Engine),
         error = committing.failed() => return Err(error),
         _ = async { tokio::join!(http.stop(deadline), drain(shared, deadline)) } => {}
     }
@@ -241,18 +242,17 @@ async fn stop(
     }
     // Nobody brings records any more.
     committing.finish(asked + STORE).await?;
-    print_histograms(shared, |line| debug!("{line}"));
+    // The engine may have failed in a worker's last turn.
+    let histograms = shared.core.histograms().map_err(|_| RunError::Engine)?;
+    histograms.iter().for_each(|line| debug!("{line}"));
     info!(panics = shared.panics.load(Ordering::Relaxed), "stopped");
     Ok(())
 }
 
 /// Returns when the last connection has ended, or at the deadline.
 async fn drain(shared: &Shared, deadline: Instant) {
-    while shared.open() > 0 {
-        if timeout_at(deadline, shared.drained.notified()).await.is_err() {
-            warn!(connections = shared.open(), "connections did not end in time and are dropped");
-            break;
-        }
+    if timeout_at(deadline, shared.drained()).await.is_err() {
+        warn!(connections = shared.open(), "connections did not end in time and are dropped");
     }
 }
 

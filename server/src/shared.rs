@@ -1,12 +1,11 @@
 //! What workers, acceptors and [`run`](crate::run) share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-
-use tokio::sync::Notify;
+use std::sync::atomic::Ordering;
 
 use crate::core::Core;
 use crate::settings::Settings;
+use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Notify};
 use crate::traffic::{Bytes, Traffic};
 
 /// Everything that is the same for all workers.
@@ -22,7 +21,7 @@ pub(crate) struct Shared {
     /// What each worker's connections read and wrote.
     traffic: Box<[Traffic]>,
     /// Notified when the last connection is gone.
-    pub(crate) drained: Notify,
+    drained: Notify,
     /// Connections closed, and requests failed, because our own task for them panicked.
     pub(crate) panics: AtomicU64,
     /// Nothing new is accepted any more.
@@ -51,6 +50,13 @@ impl Shared {
         self.open.load(Ordering::SeqCst)
     }
 
+    /// Returns when there is no connection. For one caller at a time.
+    pub(crate) async fn drained(&self) {
+        while self.open() > 0 {
+            self.drained.notified().await;
+        }
+    }
+
     /// Connections that were accepted since the start, whatever became of them.
     pub(crate) fn accepted(&self) -> u64 {
         self.accepted.load(Ordering::Relaxed)
@@ -59,6 +65,11 @@ impl Shared {
     /// Bytes that all clients sent and were sent since the start.
     pub(crate) fn traffic(&self) -> Bytes {
         Traffic::sum(&self.traffic)
+    }
+
+    #[cfg(all(test, feature = "shuttle"))]
+    pub(crate) fn loads(&self) -> Vec<usize> {
+        self.loads.iter().map(|load| load.load(Ordering::Relaxed)).collect()
     }
 
     /// Where one worker counts its bytes.

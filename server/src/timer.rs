@@ -1,11 +1,11 @@
 //! When the engine is to be told that time has passed.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use surewire_engine::time::Time;
-use tokio::sync::Notify;
 
 use crate::core::Core;
+use crate::sync::{AtomicU64, Notify};
 
 /// The engine's next deadline, as workers leave it and the timer reads it.
 #[derive(Debug)]

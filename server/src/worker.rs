@@ -11,13 +11,13 @@ use std::sync::Arc;
 use surewire_engine::event::Event;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::Instant;
 
 use crate::connection::{self, Connection};
 use crate::core::{Input, Table};
 use crate::environment::Incoming;
 use crate::shared::{Seat, Shared};
+use crate::sync::{JoinHandle, spawn_local};
 use crate::timer::keep_time;
 use crate::transport::Transport;
 

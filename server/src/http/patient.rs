@@ -86,8 +86,6 @@ mod tests {
     use super::*;
     use tokio::io::AsyncWriteExt;
 
-    impl Stream for tokio::io::DuplexStream {}
-
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_stops_is_given_up_and_a_slow_one_is_not() {
         let (ours, mut theirs) = tokio::io::duplex(10);

@@ -17,9 +17,10 @@ use crate::config::Durability;
 use crate::environment::{Clock, Disk, Environment};
 use crate::error::RunError;
 use crate::settings::Settings;
+use crate::sync::CONTROLLED;
 
 /// Bytes of a file of the log.
-pub(crate) const SEGMENT_LEN: u64 = 16 << 20;
+pub(crate) const SEGMENT_LEN: u64 = if CONTROLLED { 64 << 10 } else { 16 << 20 };
 
 /// What the broker begins with.
 pub(crate) struct Stored {

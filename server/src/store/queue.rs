@@ -2,25 +2,25 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use surewire_engine::event::Storage;
 use surewire_engine::id::Lsn;
 use surewire_engine::log::pending::Pending;
 use surewire_engine::time::Time;
-use tokio::sync::Notify;
 
 use crate::histogram::Histogram;
+use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, CONTROLLED, Mutex, MutexGuard, Notify};
 
 /// Records up to so many bytes share a batch. A quarter of a segment, so that on a full disk every
 /// batch but one of a few huge messages fits what is allocated, and little is lost at its end.
-const BATCH: usize = 4 << 20;
+const BATCH: usize = if CONTROLLED { 256 } else { 4 << 20 };
 
 /// Once so many bytes of records wait for the disk, nothing new is taken until half of them are
 /// written: a disk that hangs must not fill the memory.
-const MOST_WAITING: usize = 64 << 20;
+const MOST_WAITING: usize = if CONTROLLED { 1 << 10 } else { 64 << 20 };
 
 /// What workers and the committer share. Its locks are held for a copy, never for the disk.
 pub(crate) struct Queue {

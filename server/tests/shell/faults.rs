@@ -217,6 +217,18 @@ fn a_panic_under_the_engines_lock_ends_the_broker_with_its_own_error() {
 }
 
 #[test]
+fn a_panic_under_the_engines_lock_while_the_broker_stops_is_its_error_too() {
+    let clock_panics = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&clock_panics);
+    let faulty = move || Faulty { clock_panics: flag, ..Faulty::default() };
+    let mut broker = Broker::start_in(faulty, plain());
+    let _stays = broker.client("c");
+    clock_panics.store(true, Ordering::SeqCst);
+    broker.ask_to_stop();
+    assert!(matches!(broker.wait(), Err(RunError::Engine)));
+}
+
+#[test]
 fn accepting_goes_on_after_file_descriptors_ran_out() {
     let faulty = || Faulty { accept_fails: true, ..Faulty::default() };
     let broker = Broker::start_in(faulty, plain());

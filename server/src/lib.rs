@@ -42,4 +42,4 @@ mod worker;
 
 pub use error::RunError;
 pub use run::{Server, run};
-pub use transport::TlsError;
+pub use transport::{TlsError, accept_websocket};

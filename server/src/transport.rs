@@ -1,4 +1,6 @@
 //! What lies between a socket and MQTT's bytes: nothing, TLS, WebSocket, or both.
+//!
+//! [`accept_websocket`] is there for whoever wants to see one of them by itself, on any stream.
 
 mod tls;
 mod websocket;
@@ -12,6 +14,7 @@ use crate::environment::Stream;
 use crate::settings::{Carrier, ListenerSettings};
 
 pub use tls::TlsError;
+pub use websocket::accept as accept_websocket;
 
 /// How connections of one listener become streams of MQTT's bytes.
 #[derive(Clone)]

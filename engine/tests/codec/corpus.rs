@@ -1,5 +1,5 @@
-//! The fuzz corpus in `fuzz/corpus/decode` is made of the tables' rows: one byte for the version,
-//! then the packet.
+//! The fuzz corpora `decode_v3` and `decode_v5` are made of the tables' rows: one byte that chooses
+//! the version within them, then the packet.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,23 +12,24 @@ use crate::tables::all_rows;
 #[test]
 fn the_corpus_holds_every_row() {
     for (name, bytes) in files() {
-        let found = fs::read(folder().join(&name));
+        let found = fs::read(root().join(&name));
         let cure = "run `cargo test -p surewire-engine --test codec -- --ignored write_corpus`";
         assert_eq!(found.ok(), Some(bytes), "{name} is missing or stale: {cure}");
     }
 }
 
 #[test]
-#[ignore = "writes fuzz/corpus/decode; run it after changing the tables"]
+#[ignore = "writes into fuzz/corpus; run it after changing the tables"]
 fn write_corpus() {
-    fs::create_dir_all(folder()).unwrap();
     for (name, bytes) in files() {
-        fs::write(folder().join(name), bytes).unwrap();
+        let path = root().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
     }
 }
 
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/decode")
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus")
 }
 
 fn files() -> BTreeMap<String, Vec<u8>> {
@@ -37,12 +38,12 @@ fn files() -> BTreeMap<String, Vec<u8>> {
     let files: BTreeMap<_, _> = rows
         .into_iter()
         .map(|row| {
-            let (number, version) = match row.version {
-                Version::V3_1 => (0, "v31"),
-                Version::V3_1_1 => (1, "v311"),
-                Version::V5 => (2, "v5"),
+            let (number, place) = match row.version {
+                Version::V3_1 => (0, "decode_v3/v31"),
+                Version::V3_1_1 => (1, "decode_v3/v311"),
+                Version::V5 => (0, "decode_v5/v5"),
             };
-            (format!("{version}_{}", row.name), [&[number][..], &row.bytes].concat())
+            (format!("{place}_{}", row.name), [&[number][..], &row.bytes].concat())
         })
         .collect();
     assert_eq!(files.len(), count, "two rows of one version share a name");

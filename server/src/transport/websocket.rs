@@ -39,7 +39,7 @@ const WRITE_BUFFER: usize = WRITE_MESSAGE + 4 * 1024;
 const FRAME_SLACK: usize = 1_024;
 
 /// A WebSocket as a stream of bytes.
-pub(super) struct WebSocketBytes {
+pub struct WebSocketBytes {
     socket: Box<dyn Stream>,
     context: WebSocketContext,
     /// What is left of the message being read.
@@ -51,11 +51,13 @@ pub(super) struct WebSocketBytes {
     open: bool,
 }
 
-/// Answers the client's upgrade request, whatever its path.
-pub(super) async fn accept(
-    stream: Box<dyn Stream>,
-    max_packet_size: usize,
-) -> io::Result<WebSocketBytes> {
+/// Answers a client's WebSocket upgrade request, whatever its path, and is its stream of MQTT's bytes
+/// from there on. No message is larger than `max_packet_size` bytes and a little, or than 64 KiB
+/// until the stream is told that its client was admitted.
+///
+/// # Errors
+/// The request is none, or the stream has failed.
+pub async fn accept(stream: Box<dyn Stream>, max_packet_size: usize) -> io::Result<WebSocketBytes> {
     let shaken = accept_hdr_async_with_config(stream, Subprotocol, Some(config(0))).await;
     // The client may send nothing before it has our answer, so nothing is lost in the handshake.
     let socket = shaken.map_err(io::Error::other)?.into_inner();

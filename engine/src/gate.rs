@@ -181,6 +181,7 @@ mod tests {
     use crate::identifiers::Identifiers;
     use crate::message::Message;
     use crate::packet::{Ack, Properties, ReasonCode, Suback};
+    use proptest::prelude::*;
 
     /// A packet by a short name: `s` SUBACK, `a` PUBACK, `l` PUBREL, `2`, `1`, `0` PUBLISH, `p`
     /// PINGRESP.
@@ -252,6 +253,73 @@ mod tests {
             (vec![('s', 1), ('s', 3), ('1', 0)], "|s||s1"),
         ] {
             assert_eq!(run(&sends), seen, "{sends:?}");
+        }
+    }
+
+    /// Whether a packet must not leave before an earlier one, as the table above has it.
+    fn stays_behind(earlier: char, later: char) -> bool {
+        let barrier = |name| name == 's';
+        let answer = |name| matches!(name, 'a' | 'l');
+        let exactly_once = |name| name == '2';
+        barrier(earlier)
+            || barrier(later)
+            || (answer(earlier) && answer(later))
+            || (exactly_once(earlier) && exactly_once(later))
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        /// A packet, and the number of its record counted from the last durable one: 0 has none.
+        Send(char, u64),
+        /// So many more records are durable.
+        Durable(u64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let name = prop::sample::select(vec!['s', 'a', 'l', '0', '1', '2', 'p']);
+        prop_oneof![
+            4 => (name, 0..6_u64).prop_map(|(name, after)| Step::Send(name, after)),
+            1 => (1..4_u64).prop_map(Step::Durable),
+        ]
+    }
+
+    proptest! {
+        /// The reference: a list. A packet leaves as soon as its record is durable and nothing
+        /// that it must stay behind is still in the list.
+        #[test]
+        fn packets_leave_as_soon_as_they_may_and_never_before(
+            steps in prop::collection::vec(step(), 0..60),
+        ) {
+            let (mut gate, mut list, mut durable) = (Gate::default(), Vec::new(), 0);
+            for step in steps {
+                let left: String = match step {
+                    Step::Send(name, after) => {
+                        list.push((name, durable + after));
+                        let offered = gate.offer(packet(name), Lsn(durable + after), Lsn(durable));
+                        offered.iter().map(self::name).collect()
+                    }
+                    Step::Durable(more) => {
+                        durable += more;
+                        gate.release(Lsn(durable)).iter().map(name).collect()
+                    }
+                };
+                let (mut stay, mut expected) = (Vec::new(), String::new());
+                for (name, after) in list {
+                    let blocked = stay.iter().any(|(earlier, _)| stays_behind(*earlier, name));
+                    if after <= durable && !blocked {
+                        expected.push(name);
+                    } else {
+                        stay.push((name, after));
+                    }
+                }
+                list = stay;
+                prop_assert_eq!(left, expected, "{:?} stay", list);
+                prop_assert_eq!((gate.len(), gate.is_empty()), (list.len(), list.is_empty()));
+                prop_assert_eq!(gate.has_barrier(), list.iter().any(|(name, _)| *name == 's'));
+                gate.check(Lsn(durable));
+            }
+            let held: String = gate.into_held().map(|outgoing| name(&outgoing)).collect();
+            prop_assert_eq!(held, list.iter().map(|(name, _)| *name).collect::<String>());
         }
     }
 }

@@ -121,13 +121,22 @@ impl Broker {
 
     /// What may be answered: the client knows the identifier, and has been let in.
     fn answerable(&self) -> Vec<usize> {
-        let let_in = self.online && !self.at_gate.contains(&Leaving::Connack);
-        let known = |(place, exchange): (usize, &Exchange)| exchange.known.then_some(place);
-        self.held.inflight.iter().enumerate().filter(|_| let_in).filter_map(known).collect()
+        if !self.is_let_in() {
+            return Vec::new();
+        }
+        let known = |place: &usize| self.held.inflight[*place].known;
+        (0..self.held.inflight.len()).filter(known).collect()
     }
 
+    /// Whether the client has its CONNACK.
+    fn is_let_in(&self) -> bool {
+        self.online && !self.at_gate.contains(&Leaving::Connack)
+    }
+
+    /// Those that have been sent on this connection and wait for this.
     fn awaiting(&self, awaiting: Awaiting) -> Vec<usize> {
-        let is = |place: &usize| self.held.inflight[*place].awaiting == awaiting;
+        let exchange = |place: &usize| &self.held.inflight[*place];
+        let is = |place: &usize| exchange(place).awaiting == awaiting && !exchange(place).due;
         self.answerable().into_iter().filter(is).collect()
     }
 
@@ -188,8 +197,7 @@ impl Broker {
         let (sent, known, due, at, stored) = (false, false, false, self.now, true);
         let exchange = Exchange { message, qos, awaiting, sent, known, due, at, stored };
         self.held.inflight.push(exchange);
-        let durable = qos == 1 || !self.holds();
-        self.leave(Leaving::Publish { message, qos, dup: false }, durable);
+        self.leave(Leaving::Publish { message, qos, dup: false }, qos == 1);
     }
 
     fn publish(&mut self, qos: u8) {
@@ -205,15 +213,14 @@ impl Broker {
 
     /// The table.
     fn answer(&mut self, message: u32, answer: Answer) {
-        let durable = !self.holds();
         let now = self.now;
         let place = self.held.inflight.iter().position(|e| e.message == message).unwrap();
         let exchange = &mut self.held.inflight[place];
         match (exchange.awaiting, answer.to, answer.failed) {
             (Awaiting::Pubrec, Awaiting::Pubrec, false) => {
                 exchange.awaiting = Awaiting::Pubcomp;
-                (exchange.due, exchange.at, exchange.stored) = (false, now, durable);
-                self.leave(Leaving::Pubrel(message), durable);
+                (exchange.due, exchange.at, exchange.stored) = (false, now, false);
+                self.leave(Leaving::Pubrel(message), false);
             }
             (Awaiting::Pubcomp, Awaiting::Pubrec, false) => {
                 let stored = exchange.stored;
@@ -243,13 +250,13 @@ impl Broker {
     fn connect(&mut self, receive_maximum: usize) {
         self.online = true;
         self.window = receive_maximum.min(WINDOW);
-        self.leave(Leaving::Connack, !self.holds());
+        self.leave(Leaving::Connack, false);
         self.held.inflight.iter_mut().for_each(|exchange| exchange.due = true);
         self.fill();
     }
 
+    /// What waits at the gate leaves.
     fn sync(&mut self) {
-        self.durable = None;
         self.held.inflight.iter_mut().for_each(|exchange| exchange.stored = true);
         for packet in std::mem::take(&mut self.at_gate) {
             self.has_left(packet);
@@ -344,13 +351,19 @@ impl ReferenceStateMachine for Broker {
     }
 
     fn preconditions(state: &Self, step: &Step) -> bool {
+        // Only 5.0 has reason codes and a Receive Maximum.
+        let v5 = state.version == Version::V5;
         match step {
             Step::Publish(_) | Step::Crash => true,
-            Step::Answer(place, _) => state.answerable().contains(place),
-            Step::AnswerUnknown(_) => state.online && !state.at_gate.contains(&Leaving::Connack),
+            Step::Answer(place, answer) => {
+                state.answerable().contains(place) && (!answer.failed || v5)
+            }
+            Step::AnswerUnknown(answer) => state.is_let_in() && (!answer.failed || v5),
             Step::AnswerAll(awaiting) => !state.awaiting(*awaiting).is_empty(),
             Step::Lose => state.online,
-            Step::Connect { .. } => !state.online,
+            Step::Connect { receive_maximum } => {
+                !state.online && (*receive_maximum >= WINDOW || v5)
+            }
             Step::Sync => state.holds(),
             Step::Hold | Step::Tick => !state.holds(),
         }
@@ -380,9 +393,13 @@ impl ReferenceStateMachine for Broker {
             Step::Lose => state.leave_client(),
             Step::Connect { receive_maximum } => state.connect(*receive_maximum),
             Step::Hold => state.durable = Some(state.held.clone()),
-            Step::Sync => state.sync(),
+            Step::Sync => state.durable = None,
             Step::Crash => state.crash(),
             Step::Tick => state.tick(),
+        }
+        // Unless the store holds it back, what a step has recorded is durable right behind it.
+        if !state.holds() {
+            state.sync();
         }
         state
     }

@@ -63,7 +63,7 @@ struct Broker {
     passed_on: Vec<u32>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Step {
     Publish {
         qos: u8,

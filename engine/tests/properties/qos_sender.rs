@@ -91,7 +91,7 @@ struct Broker {
     closed: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Step {
     /// Somebody publishes at this QoS.
     Publish(u8),

@@ -180,10 +180,10 @@ mod tests {
     use crate::id::PacketId;
     use crate::identifiers::Identifiers;
     use crate::message::Message;
-    use crate::packet::{Ack, Properties, ReasonCode, Suback};
+    use crate::packet::{Ack, Connack, Properties, ReasonCode, Suback};
     use proptest::prelude::*;
 
-    /// A packet by a short name: `s` SUBACK, `a` PUBACK, `l` PUBREL, `2`, `1`, `0` PUBLISH, `p`
+    /// A packet by a short name: `c` CONNACK, `s` SUBACK, `a` PUBACK, `l` PUBREL, `2`, `1`, `0` PUBLISH, `p`
     /// PINGRESP.
     fn packet(name: char) -> Outgoing {
         let packet_id = PacketId::FIRST;
@@ -201,6 +201,11 @@ mod tests {
             })
         };
         match name {
+            'c' => Outgoing::Packet(Packet::Connack(Connack {
+                session_present: false,
+                code: ReasonCode::Success,
+                properties: Properties::NONE,
+            })),
             's' => Outgoing::Packet(Packet::Suback(Box::new(Suback {
                 packet_id,
                 codes: [ReasonCode::Success].into_iter().collect(),
@@ -216,6 +221,7 @@ mod tests {
     fn name(outgoing: &Outgoing) -> char {
         match outgoing {
             Outgoing::Publish(delivery) => char::from(b'0' + delivery.qos as u8),
+            Outgoing::Packet(Packet::Connack(_)) => 'c',
             Outgoing::Packet(Packet::Suback(_)) => 's',
             Outgoing::Packet(Packet::Puback(_)) => 'a',
             Outgoing::Packet(Packet::Pubrel(_)) => 'l',
@@ -258,7 +264,7 @@ mod tests {
 
     /// Whether a packet must not leave before an earlier one, as the table above has it.
     fn stays_behind(earlier: char, later: char) -> bool {
-        let barrier = |name| name == 's';
+        let barrier = |name| matches!(name, 'c' | 's');
         let answer = |name| matches!(name, 'a' | 'l');
         let exactly_once = |name| name == '2';
         barrier(earlier)
@@ -276,7 +282,7 @@ mod tests {
     }
 
     fn step() -> impl Strategy<Value = Step> {
-        let name = prop::sample::select(vec!['s', 'a', 'l', '0', '1', '2', 'p']);
+        let name = prop::sample::select(vec!['c', 's', 'a', 'l', '0', '1', '2', 'p']);
         prop_oneof![
             4 => (name, 0..6_u64).prop_map(|(name, after)| Step::Send(name, after)),
             1 => (1..4_u64).prop_map(Step::Durable),
@@ -315,7 +321,10 @@ mod tests {
                 list = stay;
                 prop_assert_eq!(left, expected, "{:?} stay", list);
                 prop_assert_eq!((gate.len(), gate.is_empty()), (list.len(), list.is_empty()));
-                prop_assert_eq!(gate.has_barrier(), list.iter().any(|(name, _)| *name == 's'));
+                let barrier = list.iter().any(|(name, _)| matches!(name, 'c' | 's'));
+                prop_assert_eq!(gate.has_barrier(), barrier);
+                let connack = list.first().is_some_and(|(name, _)| *name == 'c');
+                prop_assert_eq!(gate.holds_connack(), connack);
                 gate.check(Lsn(durable));
             }
             let held: String = gate.into_held().map(|outgoing| name(&outgoing)).collect();

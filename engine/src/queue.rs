@@ -327,6 +327,18 @@ pub(crate) mod tests {
         }
         assert_eq!(std::iter::from_fn(|| queue.pop()).count(), 10_000);
         assert_eq!(queue.entries.capacity(), 0, "kept for nobody");
+        (1..=64).for_each(|seq| queue.append(entry(seq, QoS::AtLeastOnce)));
+        while queue.pop().is_some() {}
+        assert!(queue.entries.capacity() >= LONG, "what is often needed is not made anew");
+    }
+
+    #[test]
+    fn identifiers_count_for_the_byte_limit() {
+        let plain = entry(1, QoS::AtLeastOnce);
+        let identifiers = [7, 9].as_slice().into();
+        let identified = Entry { matched: Matched::new(None, identifiers), ..plain.clone() };
+        assert_eq!(plain.weight(), plain.message.weight());
+        assert_eq!(identified.weight(), plain.weight() + 8);
     }
 
     // contract: section 4, the examples

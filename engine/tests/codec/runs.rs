@@ -50,6 +50,8 @@ fn packets_of(run: &Run) -> Vec<Packet> {
     let publishes: Vec<Publish> = run.publishes().collect();
     assert_eq!(publishes.len(), run.count() as usize);
     assert!(publishes.iter().all(|publish| publish.topic.as_ref() == Some(run.topic())));
+    let is_qos_0 = run.qos() == QoS::AtMostOnce;
+    assert!(ALL.iter().any(|version| run.as_it_came(*version, None).is_some()) == is_qos_0);
     let payloads: usize = publishes.iter().map(|publish| publish.payload.len()).sum();
     assert_eq!(payloads as u64, run.payload_bytes());
     for (publish, message) in publishes.iter().zip(run.messages()) {
@@ -86,6 +88,9 @@ fn handed_on(run: &Run, publishes: &[Publish], numbers: Option<Numbers>) {
         run.encode(*version, numbers, &mut out);
         assert_eq!(out[1..], each.concat(), "as {version:?} with {numbers:?}");
         let all = out.len() - 1;
+        if let Some(as_it_came) = run.as_it_came(*version, numbers) {
+            assert_eq!(as_it_came, &each.concat(), "as it came");
+        }
         let largest = each.iter().map(Bytes::len).max().unwrap();
         assert_eq!(run.lengths(*version, numbers.is_some()), Lengths { all, largest });
     }

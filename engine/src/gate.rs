@@ -180,9 +180,10 @@ mod tests {
     use crate::id::PacketId;
     use crate::identifiers::Identifiers;
     use crate::message::Message;
-    use crate::packet::{Ack, Properties, ReasonCode, Suback};
+    use crate::packet::{Ack, Connack, Properties, ReasonCode, Suback};
+    use proptest::prelude::*;
 
-    /// A packet by a short name: `s` SUBACK, `a` PUBACK, `l` PUBREL, `2`, `1`, `0` PUBLISH, `p`
+    /// A packet by a short name: `c` CONNACK, `s` SUBACK, `a` PUBACK, `l` PUBREL, `2`, `1`, `0` PUBLISH, `p`
     /// PINGRESP.
     fn packet(name: char) -> Outgoing {
         let packet_id = PacketId::FIRST;
@@ -200,6 +201,11 @@ mod tests {
             })
         };
         match name {
+            'c' => Outgoing::Packet(Packet::Connack(Connack {
+                session_present: false,
+                code: ReasonCode::Success,
+                properties: Properties::NONE,
+            })),
             's' => Outgoing::Packet(Packet::Suback(Box::new(Suback {
                 packet_id,
                 codes: [ReasonCode::Success].into_iter().collect(),
@@ -215,6 +221,7 @@ mod tests {
     fn name(outgoing: &Outgoing) -> char {
         match outgoing {
             Outgoing::Publish(delivery) => char::from(b'0' + delivery.qos as u8),
+            Outgoing::Packet(Packet::Connack(_)) => 'c',
             Outgoing::Packet(Packet::Suback(_)) => 's',
             Outgoing::Packet(Packet::Puback(_)) => 'a',
             Outgoing::Packet(Packet::Pubrel(_)) => 'l',
@@ -252,6 +259,76 @@ mod tests {
             (vec![('s', 1), ('s', 3), ('1', 0)], "|s||s1"),
         ] {
             assert_eq!(run(&sends), seen, "{sends:?}");
+        }
+    }
+
+    /// Whether a packet must not leave before an earlier one, as the table above has it.
+    fn stays_behind(earlier: char, later: char) -> bool {
+        let barrier = |name| matches!(name, 'c' | 's');
+        let answer = |name| matches!(name, 'a' | 'l');
+        let exactly_once = |name| name == '2';
+        barrier(earlier)
+            || barrier(later)
+            || (answer(earlier) && answer(later))
+            || (exactly_once(earlier) && exactly_once(later))
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        /// A packet, and the number of its record counted from the last durable one: 0 has none.
+        Send(char, u64),
+        /// So many more records are durable.
+        Durable(u64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let name = prop::sample::select(vec!['c', 's', 'a', 'l', '0', '1', '2', 'p']);
+        prop_oneof![
+            4 => (name, 0..6_u64).prop_map(|(name, after)| Step::Send(name, after)),
+            1 => (1..4_u64).prop_map(Step::Durable),
+        ]
+    }
+
+    proptest! {
+        /// The reference: a list. A packet leaves as soon as its record is durable and nothing
+        /// that it must stay behind is still in the list.
+        #[test]
+        fn packets_leave_as_soon_as_they_may_and_never_before(
+            steps in prop::collection::vec(step(), 0..60),
+        ) {
+            let (mut gate, mut list, mut durable) = (Gate::default(), Vec::new(), 0);
+            for step in steps {
+                let left: String = match step {
+                    Step::Send(name, after) => {
+                        list.push((name, durable + after));
+                        let offered = gate.offer(packet(name), Lsn(durable + after), Lsn(durable));
+                        offered.iter().map(self::name).collect()
+                    }
+                    Step::Durable(more) => {
+                        durable += more;
+                        gate.release(Lsn(durable)).iter().map(name).collect()
+                    }
+                };
+                let (mut stay, mut expected) = (Vec::new(), String::new());
+                for (name, after) in list {
+                    let blocked = stay.iter().any(|(earlier, _)| stays_behind(*earlier, name));
+                    if after <= durable && !blocked {
+                        expected.push(name);
+                    } else {
+                        stay.push((name, after));
+                    }
+                }
+                list = stay;
+                prop_assert_eq!(left, expected, "{:?} stay", list);
+                prop_assert_eq!((gate.len(), gate.is_empty()), (list.len(), list.is_empty()));
+                let barrier = list.iter().any(|(name, _)| matches!(name, 'c' | 's'));
+                prop_assert_eq!(gate.has_barrier(), barrier);
+                let connack = list.first().is_some_and(|(name, _)| *name == 'c');
+                prop_assert_eq!(gate.holds_connack(), connack);
+                gate.check(Lsn(durable));
+            }
+            let held: String = gate.into_held().map(|outgoing| name(&outgoing)).collect();
+            prop_assert_eq!(held, list.iter().map(|(name, _)| *name).collect::<String>());
         }
     }
 }

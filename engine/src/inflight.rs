@@ -351,6 +351,7 @@ impl Inflight {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn the_transitions_are_as_drawn() {
@@ -450,5 +451,153 @@ mod tests {
         assert_eq!(order, [Some(ids[1]), Some(ids[0]), Some(ids[3]), Some(ids[2]), None]);
         window.set_due(|exchange| exchange.packet_id == ids[0]);
         assert_eq!(window.first_due(true), Some(ids[0]));
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Op {
+        Start(QoS),
+        /// So many others have come and gone.
+        Others(u64),
+        /// Ends the exchange at this place, if there is one.
+        Finish(usize),
+        /// PUBREC for the exchange at this place, if it is of QoS 2.
+        Release(usize),
+        /// Those of every so many messages are to be sent again.
+        SetDue(u64),
+        /// Sends again what is next.
+        SendAgain {
+            window_open: bool,
+        },
+        ForgetDue,
+    }
+
+    fn op() -> impl Strategy<Value = Op> {
+        let others = prop_oneof![3 => 0..6_u64, 2 => ROUND - 12..ROUND + 6, 1 => 0..3 * ROUND];
+        prop_oneof![
+            6 => prop::sample::select(vec![QoS::AtLeastOnce, QoS::ExactlyOnce]).prop_map(Op::Start),
+            1 => others.prop_map(Op::Others),
+            3 => (0..8_usize).prop_map(Op::Finish),
+            2 => (0..8_usize).prop_map(Op::Release),
+            1 => (1..4_u64).prop_map(Op::SetDue),
+            4 => any::<bool>().prop_map(|window_open| Op::SendAgain { window_open }),
+            1 => Just(Op::ForgetDue),
+        ]
+    }
+
+    /// An exchange of the reference, which is a list of these and searched from its beginning.
+    #[derive(Clone, Copy, Debug)]
+    struct Plain {
+        id: u16,
+        seq: u64,
+        /// How many identifiers had gone by before its own.
+        issued: u64,
+        released: bool,
+        due: bool,
+    }
+
+    /// The first identifier from here on that none of them has, and how many went by up to it.
+    fn next_free(list: &[Plain], mut issued: u64) -> (u16, u64) {
+        loop {
+            let id = u16::try_from(issued % 65_535 + 1).unwrap();
+            if list.iter().all(|plain| plain.id != id) {
+                return (id, issued);
+            }
+            issued += 1;
+        }
+    }
+
+    /// What the window says of itself, against the list.
+    fn compare(window: &mut Inflight, list: &[Plain], issued: u64) {
+        window.check();
+        let due: Vec<&Plain> = list.iter().filter(|plain| plain.due).collect();
+        assert_eq!(window.len(), list.len());
+        assert_eq!(window.sent_here(), list.len() - due.len());
+        assert_eq!(window.has_due(), !due.is_empty());
+        for open in [true, false] {
+            let next = due.iter().find(|plain| open || plain.released).map(|plain| plain.id);
+            assert_eq!(window.may_send_again(open), next.is_some());
+            assert_eq!(window.first_due(open).map(PacketId::get), next);
+        }
+        for plain in list {
+            let found = window.get(PacketId::new(plain.id).unwrap());
+            assert_eq!(found.map(|exchange| exchange.entry.seq.0), Some(plain.seq));
+        }
+        let (free, _) = next_free(list, issued);
+        assert!(window.get(PacketId::new(free).unwrap()).is_none());
+        for after in [None, list.first().map(|plain| Seq(plain.seq))] {
+            let behind = list.iter().find(|plain| Some(Seq(plain.seq)) > after);
+            let found = window.first_after(after).map(|exchange| exchange.entry.seq.0);
+            assert_eq!(found, behind.map(|plain| plain.seq));
+        }
+        for count in [1, 3, 20] {
+            let round = list.first().is_some_and(|p| issued + count - p.issued > 65_535);
+            let expected = (!round).then(|| u16::try_from(issued % 65_535 + 1).unwrap());
+            let ids = window.next_ids(usize::try_from(count).unwrap());
+            assert_eq!(ids.map(PacketId::get), expected, "{count} from {issued} on");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_window_is_what_a_list_is(ops in prop::collection::vec(op(), 0..80)) {
+            let (mut window, mut list) = (Inflight::default(), Vec::<Plain>::new());
+            let mut issued = 0;
+            for (seq, op) in (0..).zip(ops) {
+                match op {
+                    Op::Start(qos) => {
+                        let entry = crate::queue::tests::entry(seq, qos);
+                        let got = window.start(entry, Time::ZERO, Lsn::NONE);
+                        let (id, number) = next_free(&list, issued);
+                        prop_assert_eq!(got.get(), id);
+                        issued = number + 1;
+                        let (released, due) = (false, false);
+                        list.push(Plain { id, seq, issued: number, released, due });
+                    }
+                    Op::Others(count) => {
+                        window.issued += count;
+                        issued += count;
+                    }
+                    Op::Finish(place) if place < list.len() => {
+                        let gone = list.remove(place);
+                        let id = PacketId::new(gone.id).unwrap();
+                        prop_assert_eq!(window.finish(id).unwrap().entry.seq.0, gone.seq);
+                        prop_assert!(window.finish(id).is_none());
+                    }
+                    Op::Release(place) if place < list.len() => {
+                        let plain = &mut list[place];
+                        let id = PacketId::new(plain.id).unwrap();
+                        let exchange = window.get_mut(id).unwrap();
+                        if exchange.awaiting == Awaiting::Pubrec {
+                            exchange.awaiting = Awaiting::Pubcomp;
+                            (plain.released, plain.due) = (true, false);
+                            window.sending(id, Time::ZERO);
+                        }
+                    }
+                    Op::Finish(_) | Op::Release(_) => {}
+                    Op::SetDue(every) => {
+                        window.set_due(|exchange| exchange.entry.seq.0 % every == 0);
+                        for plain in &mut list {
+                            plain.due |= plain.seq % every == 0;
+                        }
+                    }
+                    Op::SendAgain { window_open } => {
+                        if let Some(id) = window.first_due(window_open) {
+                            window.sending(id, Time::from_secs(seq));
+                            let exchange = window.get(id).unwrap();
+                            prop_assert_eq!((exchange.at, exchange.sent), (Time::from_secs(seq), true));
+                            list.iter_mut().filter(|p| p.id == id.get()).for_each(|p| p.due = false);
+                        }
+                    }
+                    Op::ForgetDue => {
+                        window.forget_due();
+                        list.iter_mut().for_each(|plain| plain.due = false);
+                    }
+                }
+                compare(&mut window, &list, issued);
+            }
+            let left: Vec<u64> = window.take().iter().map(|exchange| exchange.entry.seq.0).collect();
+            prop_assert_eq!(left, list.iter().map(|plain| plain.seq).collect::<Vec<_>>());
+            prop_assert_eq!((window.len(), window.has_due()), (0, false));
+        }
     }
 }

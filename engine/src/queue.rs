@@ -290,9 +290,10 @@ impl Queue {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::packet::Properties;
+    use crate::packet::{Properties, PropertySet};
     use crate::topic::TopicName;
     use bytes::Bytes;
+    use proptest::prelude::*;
 
     pub(crate) fn entry(seq: u64, qos: QoS) -> Entry {
         let message = Arc::new(Content {
@@ -337,8 +338,20 @@ pub(crate) mod tests {
             let len = queue.entries.len();
             assert!(len < LONG || room <= len + len / 8, "room for {room} where {len} wait");
         }
-        while queue.pop().is_some() {}
+        assert_eq!(std::iter::from_fn(|| queue.pop()).count(), 10_000);
         assert_eq!(queue.entries.capacity(), 0, "kept for nobody");
+        (1..=64).for_each(|seq| queue.append(entry(seq, QoS::AtLeastOnce)));
+        while queue.pop().is_some() {}
+        assert!(queue.entries.capacity() >= LONG, "what is often needed is not made anew");
+    }
+
+    #[test]
+    fn identifiers_count_for_the_byte_limit() {
+        let plain = entry(1, QoS::AtLeastOnce);
+        let identifiers = [7, 9].as_slice().into();
+        let identified = Entry { matched: Matched::new(None, identifiers), ..plain.clone() };
+        assert_eq!(plain.weight(), plain.message.weight());
+        assert_eq!(identified.weight(), plain.weight() + 8);
     }
 
     // contract: section 4, the examples
@@ -378,5 +391,188 @@ pub(crate) mod tests {
         assert_eq!(reasons, [DropReason::QueueFullOldestQoS0, DropReason::QueueFullOldest]);
         let tiny = Config { max_queued_bytes: weight - 1, ..config };
         assert_eq!(run(&[1], &tiny), (vec![], vec![DropReason::LargerThanQueue]));
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        /// A message of this QoS and length, with its expiry in seconds from the start.
+        Push {
+            qos: u8,
+            len: usize,
+            expires: Option<u32>,
+        },
+        Pop,
+        TakeNext {
+            window_open: bool,
+        },
+        /// The message at this place from the front.
+        Take(usize),
+        /// All that have expired by then.
+        Expire(u64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let expires = prop::option::weighted(0.3, 1..20_u32);
+        prop_oneof![
+            12 => (0..3_u8, 0..120_usize, expires)
+                .prop_map(|(qos, len, expires)| Step::Push { qos, len, expires }),
+            1 => Just(Step::Pop),
+            2 => any::<bool>().prop_map(|window_open| Step::TakeNext { window_open }),
+            1 => (0..8_usize).prop_map(Step::Take),
+            1 => (0..20_u64).prop_map(Step::Expire),
+        ]
+    }
+
+    fn limits() -> impl Strategy<Value = Config> {
+        use QueueFullPolicy::{Disconnect, DropNewest, DropOldest};
+        let policy =
+            prop_oneof![4 => Just(DropOldest), 1 => Just(DropNewest), 1 => Just(Disconnect)];
+        let (count, bytes) = (prop::option::of(0..6_usize), 100..800_usize);
+        (count, bytes, policy).prop_map(|(max_msgqueue_messages, max_queued_bytes, policy)| {
+            Config {
+                max_msgqueue_messages,
+                max_queued_bytes,
+                queue_full_policy: policy,
+                ..Config::default()
+            }
+        })
+    }
+
+    fn message(seq: u64, qos: u8, len: usize, expires: Option<u32>) -> Entry {
+        let qos = QoS::from_bits(qos).unwrap();
+        let properties = PropertySet { message_expiry_interval: expires, ..PropertySet::NONE };
+        let mut content = Content::clone(&entry(seq, qos).message);
+        content.payload = vec![0; len].into();
+        content.properties = properties.into();
+        content.accept(Time::ZERO);
+        Entry { message: Arc::new(content), ..entry(seq, qos) }
+    }
+
+    /// The rules as the contract numbers them (section 4), over a plain list: which messages go,
+    /// the new one perhaps among them, and why.
+    fn push_slowly(list: &mut Vec<Entry>, new: Entry, config: &Config) -> Vec<(Seq, DropReason)> {
+        use DropReason::{
+            LargerThanQueue, QueueFullNewQoS0, QueueFullNewest, QueueFullOldest,
+            QueueFullOldestQoS0,
+        };
+        let (seq, qos0) = (new.seq, new.qos == QoS::AtMostOnce);
+        if new.weight() > config.max_queued_bytes {
+            return vec![(seq, LargerThanQueue)];
+        }
+        let mut gone = Vec::new();
+        loop {
+            let bytes: usize = list.iter().map(Entry::weight).sum();
+            let count_reached = config.max_msgqueue_messages == Some(list.len());
+            if !count_reached && bytes + new.weight() <= config.max_queued_bytes {
+                list.push(new);
+                return gone;
+            }
+            let oldest_qos0 = list.iter().position(|entry| entry.qos == QoS::AtMostOnce);
+            let (place, why) = match (config.queue_full_policy, oldest_qos0) {
+                (QueueFullPolicy::DropOldest, Some(place)) => (place, QueueFullOldestQoS0),
+                (QueueFullPolicy::DropOldest, None) if qos0 => {
+                    gone.push((seq, QueueFullNewQoS0));
+                    return gone;
+                }
+                (QueueFullPolicy::DropOldest, None) if !list.is_empty() => (0, QueueFullOldest),
+                _ => {
+                    gone.push((seq, QueueFullNewest));
+                    return gone;
+                }
+            };
+            gone.push((list.remove(place).seq, why));
+        }
+    }
+
+    /// What a push will do, by what it then did.
+    fn foreseen(gone: &[(Seq, DropReason)], new: Seq) -> Push {
+        match gone {
+            [] => Push::Fits,
+            [(seq, why), ..] if *seq == new => Push::Rejects(*why),
+            [(_, why), ..] => Push::Displaces(*why),
+        }
+    }
+
+    proptest! {
+        // contract: section 4
+        #[test]
+        fn a_backlog_keeps_what_a_list_keeps(
+            config in limits(),
+            steps in prop::collection::vec(step(), 0..80),
+        ) {
+            let (mut queue, mut list) = (Queue::default(), Vec::<Entry>::new());
+            for (seq, step) in (1..).zip(steps) {
+                match step {
+                    Step::Push { qos, len, expires } => {
+                        let new = message(seq, qos, len, expires);
+                        let would = queue.would(new.weight(), new.qos, &config);
+                        let gone = queue.push(new.clone(), &config);
+                        let expected = push_slowly(&mut list, new, &config);
+                        prop_assert_eq!(would, foreseen(&expected, Seq(seq)));
+                        let gone: Vec<_> = gone
+                            .iter()
+                            .map(|overflow| match overflow {
+                                Overflow::Replaced(entry, why) => (entry.seq, *why),
+                                Overflow::Rejected(entry, why) => {
+                                    assert_eq!(entry.seq, Seq(seq), "only the new one is rejected");
+                                    (entry.seq, *why)
+                                }
+                            })
+                            .collect();
+                        prop_assert_eq!(gone, expected);
+                    }
+                    Step::Pop => {
+                        let expected = (!list.is_empty()).then(|| list.remove(0).seq);
+                        prop_assert_eq!(queue.pop().map(|entry| entry.seq), expected);
+                    }
+                    Step::TakeNext { window_open } => {
+                        let free = |entry: &Entry| window_open || entry.qos == QoS::AtMostOnce;
+                        let place = list.iter().position(free);
+                        let expected = place.map(|place| list.remove(place).seq);
+                        prop_assert_eq!(queue.next(window_open).map(|entry| entry.seq), expected);
+                        let taken = queue.take_next(window_open);
+                        prop_assert_eq!(taken.map(|entry| entry.seq), expected);
+                    }
+                    Step::Take(place) => {
+                        let known = place < list.len();
+                        let seq = if known { list.remove(place).seq } else { Seq(1_000) };
+                        let taken = queue.take(seq);
+                        prop_assert_eq!(taken.map(|entry| entry.seq), known.then_some(seq));
+                    }
+                    Step::Expire(now) => {
+                        let now = Time::from_secs(now);
+                        let mut gone = Vec::new();
+                        while let Some(entry) = queue.pop_expired(now) {
+                            gone.push(entry.seq);
+                        }
+                        gone.sort_unstable();
+                        let old = |entry: &&Entry| entry.message.is_expired(now);
+                        let expected: Vec<Seq> = list.iter().filter(old).map(|e| e.seq).collect();
+                        prop_assert_eq!(gone, expected);
+                        list.retain(|entry| !entry.message.is_expired(now));
+                    }
+                }
+                queue.check();
+                prop_assert!(queue.iter().map(|e| e.seq).eq(list.iter().map(|e| e.seq)));
+                prop_assert_eq!((queue.len(), queue.is_empty()), (list.len(), list.is_empty()));
+                prop_assert_eq!(queue.bytes(), list.iter().map(Entry::weight).sum::<usize>());
+                let qos0 = list.iter().any(|entry| entry.qos == QoS::AtMostOnce);
+                prop_assert_eq!(queue.has_qos0(), qos0);
+                let first = list.iter().filter_map(|entry| entry.message.expires()).min();
+                prop_assert_eq!(queue.first_expiry(), first);
+                let half = config.max_queued_bytes / 2;
+                let spare = config.max_msgqueue_messages != Some(list.len())
+                    && queue.bytes() + half <= config.max_queued_bytes;
+                prop_assert_eq!(queue.has_spare_room(&config), spare);
+                let stored = |after: Option<Seq>| {
+                    let kept = |e: &&Entry| Some(e.seq) > after && e.qos != QoS::AtMostOnce;
+                    list.iter().find(kept).map(|entry| entry.seq)
+                };
+                for after in [None, Some(Seq(seq / 2)), Some(Seq(seq))] {
+                    let found = queue.first_stored_after(after).map(|entry| entry.seq);
+                    prop_assert_eq!(found, stored(after));
+                }
+            }
+        }
     }
 }

@@ -78,3 +78,63 @@ impl Timers {
         if self.next()? > now { None } else { self.0.pop_first().map(|(_, timer)| timer) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Set(u64, u32),
+        /// Takes back one that was set, or one that was not.
+        Cancel(u64, u32),
+        /// Takes all that is due by then, at most so many.
+        Fire(u64, usize),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            5 => (0..20_u64, 0..4_u32).prop_map(|(due, slot)| Step::Set(due, slot)),
+            2 => (0..20_u64, 0..4_u32).prop_map(|(due, slot)| Step::Cancel(due, slot)),
+            1 => (0..20_u64, 0..5_usize).prop_map(|(now, most)| Step::Fire(now, most)),
+        ]
+    }
+
+    fn timer(slot: u32) -> Timer {
+        Timer::Stall(ConnId { slot, generation: 0 })
+    }
+
+    proptest! {
+        #[test]
+        fn timers_fire_as_a_sorted_list_says(steps in prop::collection::vec(step(), 0..60)) {
+            let (mut timers, mut list) = (Timers::default(), Vec::<(Time, u32)>::new());
+            for step in steps {
+                match step {
+                    Step::Set(due, slot) => {
+                        let due = Time::from_secs(due);
+                        timers.set(due, timer(slot));
+                        list.push((due, slot));
+                        list.sort_unstable();
+                        list.dedup();
+                    }
+                    Step::Cancel(due, slot) => {
+                        let due = Time::from_secs(due);
+                        timers.cancel(due, timer(slot));
+                        list.retain(|entry| *entry != (due, slot));
+                    }
+                    Step::Fire(now, most) => {
+                        for _ in 0..most {
+                            let now = Time::from_secs(now);
+                            let first = list.first().copied().filter(|(due, _)| *due <= now);
+                            let expected = first.map(|(_, slot)| timer(slot));
+                            prop_assert_eq!(timers.pop_due(now), expected);
+                            list.retain(|entry| Some(*entry) != first);
+                        }
+                    }
+                }
+                prop_assert_eq!(timers.next(), list.first().map(|(due, _)| *due));
+            }
+        }
+    }
+}

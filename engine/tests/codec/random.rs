@@ -31,6 +31,22 @@ proptest! {
         }
     }
 
+    /// Of a packet that has not come to its end nothing is taken, wherever it was cut.
+    #[test]
+    fn what_is_cut_short_is_incomplete((version, packet) in versioned()) {
+        let whole = Bytes::from(written(version, &packet));
+        for len in 0..whole.len() {
+            let mut part = whole.slice(..len);
+            let frame = codec::frame_len(&part, LIMITS.max_packet_size);
+            prop_assert!(frame == Ok(None) || frame == Ok(Some(whole.len())), "{len}: {frame:?}");
+            prop_assert_eq!(codec::take_packet(version, &mut part, &LIMITS), Ok(None));
+            prop_assert!(matches!(codec::take_packets(version, &mut part, &LIMITS), Ok(None)));
+            prop_assert_eq!(&part, &whole.slice(..len));
+            // Handed over as if it were whole, it is refused.
+            prop_assert!(codec::decode(version, part, &LIMITS).is_err(), "{len} bytes");
+        }
+    }
+
     #[test]
     fn a_delivery_is_written_as_its_publish((version, packet) in versioned()) {
         let Packet::Publish(publish) = packet else { return Ok(()) };

@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use surewire_engine::codec::{self, Lengths, Limits, Numbers, Packets, Run};
+use surewire_engine::codec::{self, AckKind, Lengths, Limits, Numbers, Packets, Run};
 use surewire_engine::id::PacketId;
 use surewire_engine::message::LARGE_PAYLOAD;
-use surewire_engine::packet::{Packet, Properties, PropertySet, Publish, QoS, Version};
+use surewire_engine::packet::{Ack, Packet, Properties, PropertySet, Publish, QoS, Version};
 use surewire_engine::topic::TopicName;
 
 use crate::packets::{packet, version};
@@ -50,6 +50,8 @@ fn packets_of(run: &Run) -> Vec<Packet> {
     let publishes: Vec<Publish> = run.publishes().collect();
     assert_eq!(publishes.len(), run.count() as usize);
     assert!(publishes.iter().all(|publish| publish.topic.as_ref() == Some(run.topic())));
+    let is_qos_0 = run.qos() == QoS::AtMostOnce;
+    assert!(ALL.iter().any(|version| run.as_it_came(*version, None).is_some()) == is_qos_0);
     let payloads: usize = publishes.iter().map(|publish| publish.payload.len()).sum();
     assert_eq!(payloads as u64, run.payload_bytes());
     for (publish, message) in publishes.iter().zip(run.messages()) {
@@ -86,6 +88,9 @@ fn handed_on(run: &Run, publishes: &[Publish], numbers: Option<Numbers>) {
         run.encode(*version, numbers, &mut out);
         assert_eq!(out[1..], each.concat(), "as {version:?} with {numbers:?}");
         let all = out.len() - 1;
+        if let Some(as_it_came) = run.as_it_came(*version, numbers) {
+            assert_eq!(as_it_came, &each.concat(), "as it came");
+        }
         let largest = each.iter().map(Bytes::len).max().unwrap();
         assert_eq!(run.lengths(*version, numbers.is_some()), Lengths { all, largest });
     }
@@ -218,4 +223,25 @@ fn limits_hold_for_each_packet() {
     let reject = Limits { reject_control_chars: true, ..LIMITS };
     assert!(codec::cut_run(Version::V3_1_1, &mut control(), &reject).is_none());
     assert!(cut(Version::V3_1_1, control()).is_some() != LIMITS.reject_control_chars);
+}
+
+#[test]
+fn acknowledgements_of_each_kind_are_taken_together() {
+    type Make = fn(Ack) -> Packet;
+    let kinds: [(AckKind, Make); 4] = [
+        (AckKind::Puback, Packet::Puback),
+        (AckKind::Pubrec, Packet::Pubrec),
+        (AckKind::Pubrel, Packet::Pubrel),
+        (AckKind::Pubcomp, Packet::Pubcomp),
+    ];
+    let ids = [1, 700, 2].map(|id| PacketId::new(id).unwrap());
+    for version in ALL {
+        for (kind, make) in kinds {
+            let each = ids.map(|id| written(*version, &make(Ack::new(id))));
+            let mut bytes = Bytes::from(each.concat());
+            let taken = codec::take_packets(*version, &mut bytes, &LIMITS);
+            let Ok(Some(Packets::Acks(acks))) = taken else { panic!("{kind:?} one by one") };
+            assert_eq!((acks.kind(), acks.ids(), bytes.len()), (kind, ids.as_slice(), 0));
+        }
+    }
 }

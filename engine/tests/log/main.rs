@@ -198,3 +198,13 @@ fn a_flipped_bit_is_found_or_was_never_promised() {
         }
     }
 }
+
+#[test]
+fn what_is_joined_begins_where_the_first_of_it_begins() {
+    let batch = |first, count| Pending { first: Lsn(first), count, ..Pending::default() };
+    let (mut whole, mut later) = (Pending::default(), batch(7, 2));
+    whole.join(&mut later);
+    assert_eq!((whole.first, whole.count, later.count), (Lsn(7), 2, 0));
+    whole.join(&mut batch(9, 3));
+    assert_eq!((whole.first, whole.count), (Lsn(7), 5));
+}

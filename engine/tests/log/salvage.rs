@@ -149,3 +149,26 @@ fn flips_are_found_in_heads_in_batches_and_at_the_end() {
     }
     assert!(heads > 10 && batches > 30 && tails > 5, "{heads} {batches} {tails}");
 }
+
+#[test]
+fn a_segment_of_a_later_version_is_told_by_its_number() {
+    let head = |generation: u64, version: u32| {
+        let (nonce, first) = (7, Lsn(1));
+        let head = segment::Head { generation, nonce, first, synced: Lsn::NONE, base: first };
+        let mut bytes = Vec::new();
+        head.write(&mut bytes);
+        bytes[8..12].copy_from_slice(&version.to_le_bytes());
+        bytes
+    };
+    let later_version = |files: &[(u64, Vec<u8>)]| {
+        let heads = files.iter().map(|(generation, bytes)| (*generation, bytes.as_slice()));
+        Salvage::new(heads).later_version()
+    };
+    let ours = segment::VERSION;
+    let damaged = (5, vec![0; segment::HEAD]);
+    assert_eq!(later_version(&[(4, head(4, ours)), damaged.clone()]), None);
+    // One that never was is damage.
+    assert_eq!(later_version(&[(4, head(4, ours - 1))]), None);
+    let later = (6, head(6, ours + 1));
+    assert_eq!(later_version(&[(4, head(4, ours)), damaged, later]), Some((6, ours + 1)));
+}

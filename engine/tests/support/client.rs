@@ -41,9 +41,16 @@ impl Client {
 
     /// Sends a packet.
     pub fn send(&self, packet: Packet) {
+        self.send_all(&[packet]);
+    }
+
+    /// Sends packets in one write.
+    pub fn send_all(&self, packets: &[Packet]) {
         let mut bytes = Vec::new();
-        codec::encode(self.version(), &packet, &mut bytes);
-        self.bench.with_wire(self.conn, |wire| wire.terms.sent(&packet));
+        for packet in packets {
+            codec::encode(self.version(), packet, &mut bytes);
+            self.bench.with_wire(self.conn, |wire| wire.terms.sent(packet));
+        }
         self.raw(&bytes);
     }
 
@@ -195,14 +202,19 @@ impl Client {
         })));
     }
 
-    /// Unsubscribes from the filters; the UNSUBACK must be the next packet.
-    pub fn unsubscribe(&self, filters: &[&str]) {
-        let id = self.bench.next_packet_id();
+    /// Sends an UNSUBSCRIBE and leaves the answer in the inbox.
+    pub fn unsubscribe_as(&self, id: u16, filters: &[&str]) {
         self.send(Packet::Unsubscribe(Box::new(Unsubscribe {
             packet_id: PacketId::new(id).unwrap(),
             filters: filters.iter().map(|filter| (*filter).into()).collect(),
             properties: Properties::NONE,
         })));
+    }
+
+    /// Unsubscribes from the filters; the UNSUBACK must be the next packet.
+    pub fn unsubscribe(&self, filters: &[&str]) {
+        let id = self.bench.next_packet_id();
+        self.unsubscribe_as(id, filters);
         match self.take().as_slice() {
             [Packet::Unsuback(unsuback)] => assert_eq!(unsuback.packet_id.get(), id),
             other => panic!("expected UNSUBACK, got {other:?}"),

@@ -12,12 +12,12 @@ use surewire_fleet::plan::{
 };
 use surewire_fleet::{Pattern, Report, run};
 
-pub fn secs(seconds: u64) -> Duration {
+pub(crate) fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
 /// Ten sensors that publish every ten seconds at QoS 1, and one application that reads all of it.
-pub fn sensors() -> Plan {
+pub(crate) fn sensors() -> Plan {
     Plan {
         seed: 1,
         length: secs(600),
@@ -41,7 +41,7 @@ pub fn sensors() -> Plan {
     }
 }
 
-pub fn link(name: &str) -> Link {
+pub(crate) fn link(name: &str) -> Link {
     Link {
         name: name.to_owned(),
         latency: Duration::from_millis(10),
@@ -51,7 +51,7 @@ pub fn link(name: &str) -> Link {
     }
 }
 
-pub fn group(name: &str, clients: u32) -> Group {
+pub(crate) fn group(name: &str, clients: u32) -> Group {
     Group {
         name: name.to_owned(),
         clients,
@@ -68,7 +68,7 @@ pub fn group(name: &str, clients: u32) -> Group {
     }
 }
 
-pub fn publish(topic: &str) -> Publish {
+pub(crate) fn publish(topic: &str) -> Publish {
     Publish {
         topic: Pattern::parse(topic).unwrap(),
         every: secs(10),
@@ -81,16 +81,16 @@ pub fn publish(topic: &str) -> Publish {
     }
 }
 
-pub fn subscribe(filter: &str) -> Subscribe {
+pub(crate) fn subscribe(filter: &str) -> Subscribe {
     Subscribe { filter: Pattern::parse(filter).unwrap(), qos: QoS::AtLeastOnce }
 }
 
-pub fn outage(what: Gone, at: u64, lasts: u64) -> Outage {
+pub(crate) fn outage(what: Gone, at: u64, lasts: u64) -> Outage {
     Outage { what, at: secs(at), lasts: secs(lasts), return_over: Duration::ZERO }
 }
 
 /// Runs it and sees that no message is unaccounted for.
-pub fn report(plan: &Plan) -> Report {
+pub(crate) fn report(plan: &Plan) -> Report {
     let report = run(plan, |_| {}).unwrap();
     let broker = &report.broker;
     let ends = broker.delivered + broker.dropped.values().sum::<u64>() + broker.held;

@@ -25,42 +25,39 @@ fn count(value: &Value) -> u64 {
 
 #[test]
 fn a_reconnect_storm_loses_nothing_that_was_acknowledged() {
-    // The hours around noon would do, but outages are counted from the beginning.
-    let report = json(&["reconnect-storm.yaml", "--hours", "12.5"]);
+    let report = json(&["reconnect-storm.yaml", "--hours", "1.2"]);
     let broker = &report["broker"];
     assert_eq!(count(&broker["starts"]), 2);
     assert_eq!((&broker["dropped"], &broker["lost_at_end"]), (&serde_json::json!({}), &0.into()));
     let [devices, control] = &report["groups"].as_array().unwrap()[..] else { panic!("2 groups") };
-    assert_eq!(count(&devices["losses"]), 2_000);
-    assert_eq!(count(&devices["connects"]), 4_000);
-    // The storm: hundreds in one second, where the start of the day had seven.
-    assert!(count(&broker["busiest_second"]["connects"]) > 100, "{broker}");
+    assert_eq!((count(&devices["losses"]), count(&devices["connects"])), (1_000, 2_000));
+    // The storm: in the beginning there were three or four in a second.
+    assert!(count(&broker["busiest_second"]["connects"]) > 30, "{broker}");
     assert!(count(&control["received"]) >= count(&devices["acknowledged"]));
-    // Away for the outage and the backoff behind it.
+    // Away for the outage, or longer by a backoff.
     let away = devices["reconnect_ms"]["max"].as_f64().unwrap();
-    assert!((30_000.0..180_000.0).contains(&away), "{away}");
+    assert!((30_000.0..100_000.0).contains(&away), "{away}");
 }
 
 #[test]
 fn a_week_end_offline_overflows_the_default_queue() {
-    let report = json(&["offline-weekend.yaml"]);
+    let report = json(&["offline-weekend.yaml", "--hours", "67"]);
     let sensors = &report["groups"][0];
     let dropped = count(&sensors["dropped"]["queue_full_oldest"]);
-    // 54,000 s of each of 5 clients in 60 h, and one message an hour for all of them.
-    let sent = 5 * (60 * 900 + 60 * 500);
+    // In 60 h 5 clients send 120 an hour to one of the sensors each, and one to all of them.
+    let sent = 60 * (5 * 120 + 5 * 100);
     assert!(dropped > sent * 8 / 10 && dropped < sent, "{dropped} of about {sent}");
-    // 20 that wait and a window of 20 that was never sent to anybody.
+    // A queue of 20, and a window of 20 that was never sent to anybody.
     assert!(count(&sensors["most_queued_one"]) <= 40, "{sensors}");
-    assert_eq!(count(&report["broker"]["connections_ended"]["keep_alive"]), 500);
-    let curves = &report["curves"];
-    assert_eq!(curves["queued"].as_array().unwrap().len(), 240);
-    let connections = curves["connections"].as_array().unwrap();
-    assert!(connections.iter().any(|now| *now == 6) && connections.last() == Some(&506.into()));
+    assert_eq!(count(&report["broker"]["connections_ended"]["keep_alive"]), 100);
+    let connections = report["curves"]["connections"].as_array().unwrap();
+    assert_eq!(connections.len(), 240);
+    assert!(connections.iter().any(|now| *now == 6) && connections.last() == Some(&106.into()));
 }
 
 #[test]
 fn the_same_plan_and_seed_print_the_same_bytes() {
-    let arguments = ["reconnect-storm.yaml", "--hours", "12.2"];
+    let arguments = ["reconnect-storm.yaml", "--hours", "1.05"];
     let first = sim(&arguments).success();
     assert_eq!(first, sim(&arguments).success());
     assert_ne!(first, sim(&[&arguments[..], &["--seed", "2"]].concat()).success());
@@ -73,13 +70,13 @@ fn the_same_plan_and_seed_print_the_same_bytes() {
 
 #[test]
 fn a_wrong_plan_ends_with_2_and_says_where() {
-    let ended = sim(&["reconnect-storm.yaml", "--hours", "1"]);
+    let ended = sim(&["reconnect-storm.yaml", "--hours", "0.5"]);
     assert_eq!(ended.status.code(), Some(2));
-    let error = String::from_utf8_lossy(&ended.stderr).into_owned();
-    let place = "reconnect-storm.yaml:56:9: outages[0].at: found `12h`";
+    let error = &ended.stderr;
+    let place = "reconnect-storm.yaml:56:9: outages[0].at: found `1h`";
     assert!(error.contains(place), "{error}");
     let ended = sim(&["nowhere.yaml"]);
     assert_eq!(ended.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&ended.stderr).contains("nowhere.yaml: cannot read the plan"));
+    assert!(ended.stderr.contains("nowhere.yaml: cannot read the plan"));
     assert_eq!(sim(&["reconnect-storm.yaml", "--hours", "-1"]).status.code(), Some(2));
 }

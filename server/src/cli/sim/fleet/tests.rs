@@ -75,7 +75,7 @@ fn what_is_wrong_is_told_with_its_place_and_a_cure() {
         ("gruops: []".to_owned(), "gruops: unknown key; did you mean `groups`?"),
         (
             group("pubish: []"),
-            "plan.yaml:2:28: groups[0].pubish: unknown key; did you mean `publish`?",
+            "plan.yaml:2:27: groups[0].pubish: unknown key; did you mean `publish`?",
         ),
         (group("every: 3s"), "did you mean `groups[].publish[].every`?"),
         (

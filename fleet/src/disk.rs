@@ -92,8 +92,9 @@ impl Disk {
     /// Only a log that has just been opened reads, and then nothing is unsynced.
     fn read(&self, file: &str, offset: u64, len: usize) -> Vec<u8> {
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
-        let content = self.files.get(file).and_then(|content| content.get(start..));
-        content.map(|content| content.iter().take(len).copied().collect()).unwrap_or_default()
+        let rest = self.files.get(file).and_then(|content| content.get(start..));
+        let rest = rest.unwrap_or_default();
+        rest.get(..len).unwrap_or(rest).to_vec()
     }
 }
 

@@ -1,5 +1,5 @@
 //! A fleet of MQTT clients on Surewire's engine, in virtual time: a day of ten thousand clients in
-//! a minute or two.
+//! some minutes.
 //!
 //! What runs is what is shipped: the engine, its codec, its client machine and its log. Around them
 //! is a world of links, outages and a disk, in which time passes from one thing that happens to the

@@ -4,7 +4,12 @@
 //! cargo run --release -p surewire-fleet --example day          # or with a number of hours behind it
 //! ```
 
-#![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "it measures, and says so")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::print_stdout,
+    reason = "it measures, and says so"
+)]
 
 use std::time::{Duration, Instant};
 

@@ -251,7 +251,11 @@ impl World<'_> {
                     }
                 }
                 Output::Connected { session_present } => self.connected(client, session_present),
-                other => self.told(place, client, now, other),
+                other @ (Output::Message(_)
+                | Output::Acknowledged { .. }
+                | Output::Subscribed { .. }
+                | Output::Unsubscribed { .. }
+                | Output::Failed { .. }) => self.told(place, client, now, other),
             }
         }
         self.outputs = outputs;

@@ -318,9 +318,9 @@ fn is_filter(text: String) -> bool {
 
 const fn qos(qos: Qos) -> QoS {
     match qos {
-        Qos::AtMostOnce => QoS::AtMostOnce,
-        Qos::AtLeastOnce => QoS::AtLeastOnce,
-        Qos::ExactlyOnce => QoS::ExactlyOnce,
+        Qos::Zero => QoS::AtMostOnce,
+        Qos::One => QoS::AtLeastOnce,
+        Qos::Two => QoS::ExactlyOnce,
     }
 }
 

@@ -67,11 +67,11 @@ choice! {
     /// A QoS.
     Qos {
         /// At most once.
-        AtMostOnce = "0",
+        Zero = "0",
         /// At least once.
-        AtLeastOnce = "1",
+        One = "1",
         /// Exactly once.
-        ExactlyOnce = "2",
+        Two = "2",
     }
 }
 
@@ -252,10 +252,12 @@ mod tests {
                     page.lines().filter(|line| line.starts_with(&format!("| `{}`", key.name)));
                 assert!(rows.clone().any(|row| row.contains(&default)), "{row} lacks {default}");
             }
-            match &key.kind {
-                Kind::Section(keys) if key.name != "config" => is_documented(keys, page),
-                Kind::List(keys) => is_documented(keys, page),
-                _ => {}
+            if let Kind::List(keys) = &key.kind {
+                is_documented(keys, page);
+            } else if let Kind::Section(keys) = &key.kind
+                && key.name != "config"
+            {
+                is_documented(keys, page);
             }
         }
     }

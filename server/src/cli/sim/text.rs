@@ -10,7 +10,6 @@ use surewire_fleet::{Plan, Report};
 use super::clients;
 use super::curves::curves;
 use crate::api::words::{self, Words};
-use crate::config::ByteSize;
 
 /// What a run shows.
 pub(super) fn report(name: &str, plan: &Plan, report: &Report) -> String {
@@ -258,12 +257,12 @@ pub(super) fn number(value: u64) -> String {
 /// With a unit, rounded to about three digits.
 #[expect(clippy::cast_precision_loss, reason = "shown with few digits")]
 pub(super) fn bytes(value: u64) -> String {
-    let value = value as f64;
+    let of = |unit: u64| value as f64 / unit as f64;
     match value {
-        v if v >= f64::from(1 << 30) => format!("{:.2} GiB", v / f64::from(1 << 30)),
-        v if v >= f64::from(1 << 20) => format!("{:.1} MiB", v / f64::from(1 << 20)),
-        v if v >= 1_024.0 => format!("{:.0} KiB", v / 1_024.0),
-        _ => ByteSize::new(value as u64).to_string(),
+        v if v >= 1 << 30 => format!("{:.2} GiB", of(1 << 30)),
+        v if v >= 1 << 20 => format!("{:.1} MiB", of(1 << 20)),
+        v if v >= 1 << 10 => format!("{:.0} KiB", of(1 << 10)),
+        v => format!("{v} B"),
     }
 }
 
@@ -319,7 +318,7 @@ mod tests {
             ["0", "999", "1,000", "12,345,678"],
             [0, 999, 1_000, 12_345_678].map(number)[..]
         );
-        assert_eq!(["0B", "1000B", "2 KiB"], [0, 1_000, 2_048].map(bytes)[..]);
+        assert_eq!(["0 B", "1000 B", "2 KiB"], [0, 1_000, 2_048].map(bytes)[..]);
         assert_eq!(["1.5 MiB", "3.00 GiB"], [3 << 19, 3 << 30].map(bytes)[..]);
         let span = |millis| span(Duration::from_millis(millis));
         assert_eq!(["1.5s", "24m", "37m 30s"], [1_500, 1_440_000, 2_250_000].map(span)[..]);

@@ -60,11 +60,19 @@ fn the_command_line_says_otherwise_about_the_length() {
     assert_eq!(load(&path, Given { seed: 1, length: hour }).unwrap().length.as_secs(), 3_600);
 }
 
+/// Each of these plans is refused with words that contain the text beside it.
+#[track_caller]
+fn refused<const N: usize>(rows: [(String, &str); N]) {
+    for (text, expected) in rows {
+        let wrong = read(&text).expect_err(&text);
+        assert!(wrong.contains(expected), "{text}\n{wrong}\nlacks {expected}");
+    }
+}
+
 #[test]
-fn what_is_wrong_is_told_with_its_place_and_a_cure() {
+fn what_is_wrong_with_clients_is_told_with_its_place_and_a_cure() {
     let group = |rest: &str| format!("groups:\n  - {{name: a, clients: 2, {rest}}}\n");
-    let outage = |rest: &str| format!("{RIGHT}\noutages:\n  - {{{rest}}}\n");
-    let rows = [
+    refused([
         (String::new(), "plan.yaml:1:1: groups: missing, expected groups: a list"),
         ("groups: []".to_owned(), "groups: missing"),
         ("groups: [{name: a}]".to_owned(), "plan.yaml:1:10: groups[0].clients: missing"),
@@ -95,6 +103,8 @@ fn what_is_wrong_is_told_with_its_place_and_a_cure() {
             group("publish: [{topic: t, every: 1s, payload: 1KiB, payload_max: 9B}]"),
             "payload_max: found `9B`, expected at least `payload`, which is 1KiB",
         ),
+    ]);
+    refused([
         (group("publish: [{topic: t, every: 1s, qos: 3}]"), "found `3`, expected one of 0, 1, 2"),
         (
             group("publish: [{topic: t, every: 1s, expiry: 1h}]"),
@@ -104,6 +114,13 @@ fn what_is_wrong_is_told_with_its_place_and_a_cure() {
         (group("subscribe: [{filter: a/#/b}]"), "found `a/#/b`, expected a topic filter"),
         (group("subscribe: [{filter: 'a/{1..3}'}]"), "without numbers that are drawn"),
         (group("link: lte"), "groups[0].link: found `lte`, expected a name of `links`"),
+    ]);
+}
+
+#[test]
+fn what_is_wrong_with_the_rest_is_told_with_its_place_and_a_cure() {
+    let outage = |rest: &str| format!("{RIGHT}\noutages:\n  - {{{rest}}}\n");
+    refused([
         (
             format!("links: [{{name: lan}}, {{name: lan}}]\n{RIGHT}"),
             "links[1].name: found `lan` a second time",
@@ -132,11 +149,7 @@ fn what_is_wrong_is_told_with_its_place_and_a_cure() {
             format!("broker: {{config: {{max_conections: 3}}}}\n{RIGHT}"),
             "broker.config.max_conections: unknown key; did you mean `max_connections`?",
         ),
-    ];
-    for (text, expected) in rows {
-        let wrong = read(&text).expect_err(&text);
-        assert!(wrong.contains(expected), "{text}\n{wrong}\nlacks {expected}");
-    }
+    ]);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Fleets whose fate can be worked out by hand.
 
+#![cfg(test)]
+
 mod support;
 
 use std::time::Duration;

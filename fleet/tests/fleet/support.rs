@@ -1,7 +1,5 @@
 //! Small fleets to begin with.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
-
 use std::time::Duration;
 
 use surewire_engine::codec::Limits;

@@ -141,7 +141,7 @@ fn what_is_wrong_with_the_rest_is_told_with_its_place_and_a_cure() {
         (outage("broker: stop, group: a, at: 1h, lasts: 1h"), "found 2 of the keys"),
         (
             outage("broker: stop, at: 2d, lasts: 1h"),
-            "plan.yaml:3:23: outages[0].at: found `2d`, expected a time before the end of the run, which lasts 1d",
+            "plan.yaml:3:24: outages[0].at: found `2d`, expected a time before the end of the run, which lasts 1d",
         ),
         (outage("group: b, at: 1h, lasts: 1h"), "found `b`, expected the name of a group: a"),
         (outage("broker: explode, at: 1h, lasts: 1h"), "expected one of stop, crash, power"),

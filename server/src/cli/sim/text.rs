@@ -167,12 +167,16 @@ fn connections(report: &Report) -> String {
 }
 
 fn delays(report: &Report) -> String {
-    let mut text = format!(
+    let mut text = String::new();
+    let head = format!(
         "\n{:<23}{:>10}{:>10}{:>10}{:>10}{:>15}\n",
         "delays", "median", "90 %", "99 %", "longest", "of"
     );
     let mut line = |name: &str, delays: &Delays| {
         if delays.count() > 0 {
+            if text.is_empty() {
+                text.push_str(&head);
+            }
             let at = |percent| millis(delays.percentile(percent));
             let (half, ninety, most) = (at(50.0), at(90.0), at(99.0));
             let (max, count) = (millis(delays.max()), number(delays.count()));

@@ -50,6 +50,7 @@ const fn rate(name: &'static str, of: fn(&Sample) -> u64) -> Curve {
 }
 
 /// All curves that are not empty, with a line above.
+#[expect(clippy::cast_precision_loss, reason = "shown with few digits")]
 pub(super) fn curves(samples: &[Sample], length: Duration) -> String {
     let column = length / u32::try_from(WIDTH).unwrap_or(1);
     let mut text = format!("over time, each column {}", span(column));
@@ -59,7 +60,10 @@ pub(super) fn curves(samples: &[Sample], length: Duration) -> String {
         let columns = columns(samples, curve, column);
         let highest = columns.iter().copied().fold(0.0, f64::max);
         if highest > 0.0 {
-            let last = columns.last().copied().unwrap_or_default();
+            let last = match curve.together {
+                Together::Most => samples.last().map_or(0.0, |last| (curve.of)(last) as f64),
+                Together::PerSecond => columns.last().copied().unwrap_or_default(),
+            };
             let (bars, shown) = (bars(&columns, highest), curve.shown);
             let name = curve.name;
             let _ = writeln!(text, "  {name:<19}{bars}{:>9}{:>12}", shown(highest), shown(last));

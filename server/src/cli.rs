@@ -1,5 +1,5 @@
 //! The command line: the broker itself, `check`, `pub` and `sub`, small but complete clients, `bench`,
-//! the load generator, and `store`, for what is in a data directory.
+//! the load generator, `sim`, a fleet in virtual time, and `store`, for what is in a data directory.
 //!
 //! `connect_args` turns the flags that the clients share into what client and transport need; `link`
 //! runs the pure client over a transport; `publish` and `subscribe` are the two commands.
@@ -11,6 +11,7 @@ mod failure;
 mod link;
 mod payload;
 pub mod publish;
+pub mod sim;
 mod stop;
 pub mod store;
 pub mod subscribe;
@@ -62,6 +63,8 @@ pub enum Command {
     Sub(subscribe::Args),
     /// Put load on a broker, check what arrives, and tell how fast it was and what it cost.
     Bench(bench::Args),
+    /// Run your own fleet of clients against this broker in virtual time.
+    Sim(sim::Args),
     /// Look after a data directory: check it, repair it, show it, back it up.
     Store(store::Args),
 }

@@ -11,17 +11,18 @@
 
 mod check;
 mod cross;
-mod document;
+pub(crate) mod document;
 mod error;
-mod key;
-mod load;
+pub(crate) mod key;
+pub(crate) mod load;
 mod nearest;
 mod overlay;
-mod reader;
-mod scalar;
+pub(crate) mod reader;
+pub(crate) mod scalar;
 mod schema;
+pub(crate) mod section;
 mod settings;
-mod values;
+pub(crate) mod values;
 mod variables;
 mod warning;
 

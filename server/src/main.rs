@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use profile::Profiles;
-use surewire_server::cli::{Arguments, Command, bench, publish, store, subscribe};
+use surewire_server::cli::{Arguments, Command, bench, publish, sim, store, subscribe};
 use surewire_server::config::{self, Config, ConfigError, Loaded};
 use surewire_server::environment::{RealEnvironment, ThreadHooks, available_memory};
 use surewire_server::logging::{self, Logging, one_line};
@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         Some(Command::Pub(args)) => publish::run(args),
         Some(Command::Sub(args)) => subscribe::run(args),
         Some(Command::Bench(args)) => bench::run(&args),
+        Some(Command::Sim(args)) => sim::run(&args),
         Some(Command::Store(args)) => store::run(&args),
         None => match load(arguments.config.as_deref()) {
             Ok(loaded) => serve(&loaded),

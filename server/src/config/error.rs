@@ -175,9 +175,12 @@ impl fmt::Display for Fault {
     }
 }
 
+/// Keys of the longest map that shows them.
+const MOST_SHOWN: usize = 20;
+
 /// Short maps show what they take; the long one would bury the message.
 fn write_known(f: &mut fmt::Formatter<'_>, known: &[&str]) -> fmt::Result {
-    if known.len() <= 8 {
+    if known.len() <= MOST_SHOWN {
         write!(f, "unknown key, expected one of {}", known.join(", "))
     } else {
         f.write_str("unknown key; `surewire check --schema` prints those that exist")

@@ -102,7 +102,7 @@ impl Default for Config {
     }
 }
 
-fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length <= MAX_FILE_BYTES) {
@@ -130,9 +130,7 @@ fn values(
     source: &Source,
 ) -> Result<(Config, Vec<Warning>), Vec<Problem>> {
     let origin = if source.file().is_some() { Origin::File } else { Origin::BuiltIn };
-    let root = text_of(bytes, &origin).and_then(|text| parse(text, &origin));
-    let root = root.map_err(|problem| vec![problem])?;
-    let mut root = root.unwrap_or_else(|| Node::empty_map(origin.place(1, 1)));
+    let mut root = document(bytes, &origin).map_err(|problem| vec![problem])?;
     let outside = settings(environment).and_then(|settings| overlay(&mut root, settings));
     match (reader::read(&root), outside) {
         (Ok(values), Ok(())) => Ok(values),
@@ -143,6 +141,12 @@ fn values(
             Err(problems)
         }
     }
+}
+
+/// The tree of a document; of one with nothing in it, an empty map.
+pub(crate) fn document(bytes: &[u8], origin: &Origin) -> Result<Node, Problem> {
+    let root = text_of(bytes, origin).and_then(|text| parse(text, origin))?;
+    Ok(root.unwrap_or_else(|| Node::empty_map(origin.place(1, 1))))
 }
 
 fn text_of<'a>(bytes: &'a [u8], origin: &Origin) -> Result<&'a str, Problem> {

@@ -41,27 +41,37 @@ pub(crate) struct Entries<'a> {
     pub(crate) place: Place,
 }
 
-#[derive(Default)]
 pub(crate) struct Reader {
+    /// All keys of the document, to find one that was put into a wrong section.
+    keys: &'static [Key],
     path: String,
     problems: Vec<Problem>,
     warnings: Vec<Warning>,
 }
 
 /// Reads a whole configuration.
+pub(crate) fn read(root: &Node) -> Result<(Config, Vec<Warning>), Vec<Problem>> {
+    read_as(root, &ROOT)
+}
+
+/// Reads a whole document.
 ///
 /// What cannot be judged hides what could: the first problem that stops is shown alone.
-pub(crate) fn read(root: &Node) -> Result<(Config, Vec<Warning>), Vec<Problem>> {
-    let mut reader = Reader::default();
+pub(crate) fn read_as<T: Section>(
+    root: &Node,
+    key: &Key,
+) -> Result<(T, Vec<Warning>), Vec<Problem>> {
+    let (path, problems, warnings) = (String::new(), Vec::new(), Vec::new());
+    let mut reader = Reader { keys: T::KEYS, path, problems, warnings };
     let given = Given { node: Some(root), around: &root.place };
-    let config = Config::read(&mut reader, given, &ROOT);
+    let value = T::read(&mut reader, given, key);
     let Reader { mut problems, warnings, .. } = reader;
     problems.sort_by_key(|problem| problem.place.order());
     if let Some(first) = problems.iter().position(|problem| problem.fault.stops()) {
         problems = vec![problems.swap_remove(first)];
     }
-    match config {
-        Some(config) if problems.is_empty() => Ok((config, warnings)),
+    match value {
+        Some(value) if problems.is_empty() => Ok((value, warnings)),
         Some(_) | None => Err(problems),
     }
 }
@@ -75,6 +85,11 @@ pub(crate) const ROOT: Key = Key {
 };
 
 impl Reader {
+    /// The path of the key that is being read.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     pub(crate) fn problem(&mut self, place: &Place, fault: Fault) {
         self.problems.push(Problem { place: place.clone(), path: self.path.clone(), fault });
     }
@@ -99,7 +114,7 @@ impl Reader {
             return None;
         };
         for entry in entries.iter().filter(|entry| keys.iter().all(|key| key.name != entry.name)) {
-            let fault = unknown_key(&entry.name, keys);
+            let fault = unknown_key(&entry.name, keys, self.keys);
             self.below(&entry.name, |reader| reader.problem(&entry.place, fault));
         }
         Some(Entries { entries, place: node.place.clone() })
@@ -288,16 +303,16 @@ fn shorten(text: &str) -> String {
     format!("{}{dots}", start.escape_debug())
 }
 
-fn unknown_key(name: &str, keys: &[Key]) -> Fault {
+fn unknown_key(name: &str, keys: &[Key], all: &[Key]) -> Fault {
     let known: Vec<&'static str> = keys.iter().map(|key| key.name).collect();
     let nearest = nearest(name, known.iter().copied()).map(str::to_owned);
-    Fault::UnknownKey { nearest: nearest.or_else(|| elsewhere(name)), known }
+    Fault::UnknownKey { nearest: nearest.or_else(|| elsewhere(name, all)), known }
 }
 
 /// The path of a key that is known in another section.
-fn elsewhere(name: &str) -> Option<String> {
+fn elsewhere(name: &str, keys: &[Key]) -> Option<String> {
     let mut paths = Vec::new();
-    paths_of(Config::KEYS, "", &mut paths);
+    paths_of(keys, "", &mut paths);
     paths.into_iter().find(|path| path.rsplit('.').next() == Some(name))
 }
 

@@ -234,7 +234,10 @@ impl Scalar for PathBuf {
 macro_rules! choice_scalars {
     ($($name:ident),+) => { $(
         impl Scalar for $name {
-            fn parse(text: &Text, _: &Kind) -> Result<Self, Reject> {
+            fn parse(
+                text: &$crate::config::document::Text,
+                _: &Kind,
+            ) -> Result<Self, Reject> {
                 Self::from_word(text.text.trim()).ok_or(Reject::Range(None))
             }
 
@@ -244,6 +247,8 @@ macro_rules! choice_scalars {
         }
     )+ };
 }
+
+pub(crate) use choice_scalars;
 
 choice_scalars!(Protocol, QueueFullPolicy, ReceiveMaximumPolicy, Durability, LogLevel, LogFormat);
 

@@ -11,6 +11,7 @@ mod time_span;
 
 pub use address::{AddressError, Host, ListenAddress};
 pub use byte_size::ByteSize;
+pub(crate) use choice::choice;
 pub use choice::{
     Durability, LogFormat, LogLevel, Protocol, QueueFullPolicy, ReceiveMaximumPolicy,
 };

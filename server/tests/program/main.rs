@@ -17,6 +17,7 @@ mod refusals;
 mod secrets;
 mod sessions;
 mod signals;
+mod simulate;
 mod small_disk;
 mod start;
 mod store;

@@ -31,6 +31,8 @@ macro_rules! choice {
     };
 }
 
+pub(crate) use choice;
+
 choice! {
     /// What a listener speaks.
     Protocol {

@@ -191,7 +191,8 @@ impl Tap {
             | Notice::NotRetained { .. }
             | Notice::SubscribeRefused { .. }
             | Notice::WillPublished { .. }
-            | Notice::Storage(_) => {}
+            | Notice::Storage(_)
+            | Notice::Memory(_) => {}
         }
     }
 

@@ -440,7 +440,8 @@ impl World {
             | Notice::NotRetained { .. }
             | Notice::SubscribeRefused { .. }
             | Notice::WillPublished { .. }
-            | Notice::Storage(_) => {}
+            | Notice::Storage(_)
+            | Notice::Memory(_) => {}
         }
     }
 

@@ -12,15 +12,15 @@ use surewire_load::transport::Route;
 const SOURCES: u64 = 100;
 
 /// A flood's target and size.
-pub struct Aim<'a> {
+pub(super) struct Aim<'a> {
     /// The way to the broker.
-    pub route: Route,
+    pub(super) route: Route,
     /// Its management interface.
-    pub management: SocketAddr,
+    pub(super) management: SocketAddr,
     /// The share of the full size, above 0 and up to 1.
-    pub scale: f64,
+    pub(super) scale: f64,
     /// The flood ends when this is set.
-    pub stop: &'a AtomicBool,
+    pub(super) stop: &'a AtomicBool,
 }
 
 /// What a flood did.
@@ -34,7 +34,7 @@ pub struct Deed {
 
 /// The same while it is counted by several threads.
 #[derive(Debug, Default)]
-pub struct Count {
+pub(super) struct Count {
     done: AtomicU64,
     refused: AtomicU64,
 }
@@ -47,24 +47,24 @@ impl Aim<'_> {
         clippy::cast_precision_loss,
         reason = "a positive count of some millions at most"
     )]
-    pub fn size(&self, full: u64, least: u64) -> u64 {
+    pub(super) fn size(&self, full: u64, least: u64) -> u64 {
         ((full as f64 * self.scale) as u64).max(least)
     }
 
     /// Whether it is over.
-    pub fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 
     /// The broker, for connection `number`.
-    pub fn target(&self, number: u64) -> Target {
+    pub(super) fn target(&self, number: u64) -> Target {
         let host = u8::try_from(number % SOURCES).unwrap_or_default();
         let source = Some(Ipv4Addr::new(127, 0, 2, host + 1));
         Target { source, ..Target::new(self.route.addr) }
     }
 
     /// Waits a little, so that a flood of connections that all stand does not spin.
-    pub fn rest(&self) {
+    pub(super) fn rest(&self) {
         if !self.is_over() {
             thread::sleep(Duration::from_millis(20));
         }
@@ -72,15 +72,15 @@ impl Aim<'_> {
 }
 
 impl Count {
-    pub fn did(&self, more: u64) {
+    pub(super) fn did(&self, more: u64) {
         self.done.fetch_add(more, Ordering::Relaxed);
     }
 
-    pub fn refused(&self) {
+    pub(super) fn refused(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub fn deed(&self) -> Deed {
+    pub(super) fn deed(&self) -> Deed {
         let [done, refused] = [&self.done, &self.refused].map(|it| it.load(Ordering::Relaxed));
         Deed { done, refused }
     }

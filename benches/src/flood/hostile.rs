@@ -14,34 +14,38 @@ use super::aim::Aim;
 const TICK: Duration = Duration::from_millis(100);
 
 /// A plain TCP connection of a flood.
-pub struct Hostile<'a> {
+pub(super) struct Hostile<'a> {
     stream: TcpStream,
     aim: &'a Aim<'a>,
 }
 
 impl<'a> Hostile<'a> {
     /// Opened, and nothing sent; none if the broker takes no more.
-    pub fn open(aim: &'a Aim<'a>, target: &Target) -> Option<Self> {
+    pub(super) fn open(aim: &'a Aim<'a>, target: &Target) -> Option<Self> {
         let stream = target.open().ok()?;
         stream.set_write_timeout(Some(TICK)).ok()?;
         Some(Self { stream, aim })
     }
 
     /// Past its CONNACK; none if it is not accepted.
-    pub fn accepted(aim: &'a Aim<'a>, target: &Target, connect: &Connect<'_>) -> Option<Self> {
+    pub(super) fn accepted(
+        aim: &'a Aim<'a>,
+        target: &Target,
+        connect: &Connect<'_>,
+    ) -> Option<Self> {
         let mut this = Self::open(aim, target)?;
         dial::introduce(&mut this.stream, connect).ok()?;
         Some(this)
     }
 
     /// For hand-shakes.
-    pub fn stream(&mut self) -> &mut TcpStream {
+    pub(super) fn stream(&mut self) -> &mut TcpStream {
         &mut self.stream
     }
 
     /// Sends all of it, however long the broker does not read. False when it has ended the
     /// connection, or the flood is over.
-    pub fn push(&mut self, mut bytes: &[u8]) -> bool {
+    pub(super) fn push(&mut self, mut bytes: &[u8]) -> bool {
         while !bytes.is_empty() {
             match self.stream.write(bytes) {
                 Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
@@ -53,7 +57,7 @@ impl<'a> Hostile<'a> {
     }
 
     /// Whether the broker has ended it.
-    pub fn is_gone(&self) -> bool {
+    pub(super) fn is_gone(&self) -> bool {
         let _ = self.stream.set_nonblocking(true);
         let gone = match self.stream.peek(&mut [0]) {
             Ok(count) => count == 0,
@@ -64,7 +68,7 @@ impl<'a> Hostile<'a> {
     }
 
     /// Reads and forgets all that comes, on a thread of its own, until the end of the flood.
-    pub fn discard<'scope>(&self, scope: &'scope Scope<'scope, '_>)
+    pub(super) fn discard<'scope>(&self, scope: &'scope Scope<'scope, '_>)
     where
         'a: 'scope,
     {

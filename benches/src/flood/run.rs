@@ -71,11 +71,14 @@ fn side(
     let (begin, begun) = mpsc::channel();
     let workload = workload(plan.time);
     let (outcome, deed) = thread::scope(|scope| {
-        let flood = scope.spawn(|| match begun.recv() {
-            Ok(()) => plan.scenario.flood(&aim),
+        let aim = &aim;
+        let flood = scope.spawn(move || match begun.recv() {
+            Ok(()) => plan.scenario.flood(aim),
             Err(mpsc::RecvError) => Deed::default(),
         });
-        let connected = move || drop(begin.send(()));
+        let connected = move || {
+            let _ = begin.send(());
+        };
         let process = broker.process();
         let outcome = surewire_load::run_then(route.clone(), &workload, Some(&process), connected);
         stop.store(true, Ordering::Relaxed);

@@ -46,7 +46,18 @@ impl Scenario {
         match self {
             Self::Handshakes => Transport::Tls,
             Self::Fragments => Transport::Ws,
-            _ => Transport::Tcp,
+            Self::HalfConnects
+            | Self::Churn
+            | Self::Subscriptions
+            | Self::ShareGroups
+            | Self::Retained
+            | Self::OfflineQueues
+            | Self::NoPubrel
+            | Self::NoPuback
+            | Self::SlowReaders
+            | Self::Wills
+            | Self::Properties
+            | Self::WrongPasswords => Transport::Tcp,
         }
     }
 

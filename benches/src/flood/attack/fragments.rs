@@ -37,7 +37,7 @@ pub(in crate::flood) fn flood(aim: &Aim<'_>) -> Deed {
 fn begin<'a>(aim: &'a Aim<'a>, number: u64, count: &Count) -> Option<Hostile<'a>> {
     let mut hostile = Hostile::open(aim, &aim.target(number))?;
     upgrade(&mut hostile)?;
-    if number % EVERY == 0 {
+    if number.is_multiple_of(EVERY) {
         let fragments = fragments(1, SMALL_COUNT, 0x10);
         count.did(SMALL_COUNT as u64);
         return hostile.push(&fragments).then_some(hostile);

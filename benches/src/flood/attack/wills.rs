@@ -19,7 +19,7 @@ const EVERY: u64 = 20;
 pub(in crate::flood) fn flood(aim: &Aim<'_>) -> Deed {
     let count = Count::default();
     let connect = |number: u64| {
-        let large = if number % EVERY == 0 { TOO_LARGE } else { LARGE };
+        let large = if number.is_multiple_of(EVERY) { TOO_LARGE } else { LARGE };
         let client = with_will(aim, number, large);
         if client.is_some() {
             count.did(1)

@@ -1,7 +1,7 @@
-//! What an attacker repeats a million times must leave nothing behind.
+//! What an attacker repeats without end must leave nothing behind.
 //!
 //! The engine is called without the test bench, which remembers everything. The memory of this process is
-//! compared before and after; a leak of 100 bytes each would be 100 MB.
+//! compared before and after; a leak of 100 bytes each would be 30 to 100 MB.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
@@ -16,9 +16,10 @@ use surewire_engine::id::{ConnId, Lsn};
 use surewire_engine::packet::Version;
 use surewire_engine::time::Time;
 
-const MILLION: u32 = 1_000_000;
+/// A million; fewer without optimisation, where an event takes ten times as long.
+const MANY: u32 = if cfg!(debug_assertions) { 300_000 } else { 1_000_000 };
 /// What the tests beside one another may move it by.
-const NOISE: u64 = 24 << 20;
+const NOISE: u64 = 16 << 20;
 const LIMITS: Limits =
     Limits { max_packet_size: 1 << 20, max_user_properties: 1_000, reject_control_chars: false };
 
@@ -62,7 +63,8 @@ impl Bare {
                 Action::Send { conn, outgoing } => {
                     let mut bytes = Vec::new();
                     outgoing.encode(Version::V3_1_1, &mut bytes);
-                    self.delivered += u64::from(bytes[0] >> 4 == 3);
+                    let is_publish = bytes.first().is_some_and(|first| first >> 4 == 3);
+                    self.delivered += u64::from(is_publish);
                     next.push(Event::Written { conn, bytes: bytes.len() as u64 });
                 }
                 Action::Close { .. } => self.closed += 1,
@@ -109,7 +111,7 @@ fn cve_2023_28366_qos_2_duplicates_take_no_memory() {
     bare.open(slot(0, 0), READER);
     bare.receive(slot(0, 0), SUBSCRIBE);
     bare.open(slot(1, 0), CONNECT);
-    stays_flat(MILLION, |_| bare.receive(slot(1, 0), b"\x3c\x06\0\x01t\0\x09x"));
+    stays_flat(MANY, |_| bare.receive(slot(1, 0), b"\x3c\x06\0\x01t\0\x09x"));
     assert_eq!((bare.delivered, bare.closed), (1, 0));
 }
 
@@ -118,7 +120,7 @@ fn cve_2023_28366_qos_2_duplicates_take_no_memory() {
 fn every_identifier_of_qos_2_takes_the_memory_of_a_set() {
     let mut bare = Bare::new(Config::default());
     bare.open(slot(1, 0), CONNECT);
-    stays_flat(MILLION, |n| {
+    stays_flat(MANY, |n| {
         let [high, low] = u16::try_from(n % 65_535 + 1).unwrap().to_be_bytes();
         bare.receive(slot(1, 0), &[0x34, 6, 0, 1, b't', high, low, b'x']);
     });
@@ -133,8 +135,8 @@ fn cve_2023_3592_a_will_with_a_bad_property_takes_no_memory() {
     connect.extend(will);
     connect[1] = u8::try_from(connect.len() - 2).unwrap();
     let mut bare = Bare::new(Config::default());
-    stays_flat(MILLION, |n| bare.open(slot(1, n), &connect));
-    assert_eq!(bare.closed, u64::from(MILLION));
+    stays_flat(MANY, |n| bare.open(slot(1, n), &connect));
+    assert_eq!(bare.closed, u64::from(MANY));
     assert_eq!(bare.engine.sizes().connections, 0);
 }
 
@@ -147,7 +149,7 @@ fn packets_that_are_refused_take_no_memory() {
         b"\x82\x06\0\x01\0\x01#\x03",
         b"\x82\x03\0\x01\0",
     ];
-    stays_flat(MILLION, |n| {
+    stays_flat(MANY, |n| {
         let bytes = Bytes::copy_from_slice(packets[n as usize % packets.len()]);
         let version = if n % 4 == 1 { Version::V5 } else { Version::V3_1_1 };
         assert!(codec::decode(version, bytes, &LIMITS).is_err());
@@ -158,7 +160,7 @@ fn packets_that_are_refused_take_no_memory() {
 #[test]
 fn subscriptions_that_come_and_go_take_no_memory() {
     let mut bare = Bare::new(Config::default());
-    stays_flat(MILLION / 5, |n| {
+    stays_flat(MANY / 10, |n| {
         let conn = slot(1, n);
         bare.open(conn, CONNECT);
         let filter = format!("{}/{n}/+", n % 7);
@@ -182,7 +184,7 @@ fn wills_of_clients_that_vanish_take_no_memory() {
     let claimed = codec::frame_len(&connect, usize::MAX).unwrap().unwrap();
     assert_eq!(claimed, connect.len());
     let mut bare = Bare::new(Config::default());
-    stays_flat(MILLION / 50, |n| {
+    stays_flat(MANY / 30, |n| {
         bare.open(slot(1, n), &connect);
         bare.handle(Event::Closed { conn: slot(1, n), why: Lost::ByPeer });
     });

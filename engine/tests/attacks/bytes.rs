@@ -4,11 +4,11 @@ use bytes::Bytes;
 use surewire_engine::codec::{self, Limits};
 use surewire_engine::config::Config;
 use surewire_engine::notice::CloseReason;
-use surewire_engine::packet::Version;
+use surewire_engine::packet::{Connect, Version};
 use surewire_engine::violation::Violation;
 
 use crate::support::raw::{CLEAN, connect_as, connect_packet, field, packet, publish_packet};
-use crate::support::{Bench, Client, LIMITS};
+use crate::support::{Bench, Client, LIMITS, connect, connect5};
 
 /// Clients of 3.1.1 and of 5.0 that are accepted.
 fn accepted(bench: &Bench) -> [Client; 2] {
@@ -330,15 +330,11 @@ fn cve_2026_32696_who_leaves_name_or_password_out_is_nobody() {
 fn cve_2020_13849_no_keep_alive_is_longer_than_the_configuration_has_it() {
     for keep_alive in [0_u16, 61, 65_535] {
         let bench = Bench::with(Config { max_keepalive: Some(60), ..Config::default() });
-        let [high, low] = keep_alive.to_be_bytes();
-        let rest = [field("c"), vec![]].concat();
-        let old = bench.dial();
-        old.raw(&packet(0x10, &[&field("MQTT"), &[4, CLEAN, high, low], &rest]));
-        let new = bench.dial();
-        new.raw(&packet(0x10, &[&field("MQTT"), &[5, CLEAN, high, low, 0], &field("d")]));
+        let old = bench.open(Connect { keep_alive, ..connect("old") });
+        old.expect_connack(false);
+        let new = bench.open(Connect { keep_alive, ..connect5("new") });
         let told = new.connack().properties.get().server_keep_alive;
         assert_eq!(told, Some(60), "{keep_alive}");
-        old.expect_connack(false);
         bench.advance(std::time::Duration::from_secs(89));
         assert!(old.is_open() && new.is_open(), "{keep_alive}");
         bench.advance(std::time::Duration::from_secs(2));

@@ -7,7 +7,7 @@ use surewire_engine::packet::Packet;
 use crate::support::{Bench, NEVER, SECOND, ids, puback, pubrec};
 
 // One identifier again and again, and never a PUBREL: memory elsewhere, and a second delivery.
-// `attacks_memory.rs` does it a million times.
+// `attacks_memory.rs` does it many more times.
 #[test]
 fn cve_2023_28366_a_repeated_qos_2_message_is_delivered_once() {
     let bench = Bench::new();
@@ -164,7 +164,7 @@ fn a_queue_of_an_absent_client_is_bounded_by_messages_and_by_bytes() {
     reader.disconnect();
     let writer = bench.connect("w");
     for n in 0..500 {
-        writer.publish("t", n % 2, &n.to_string());
+        writer.publish("t", u8::from(n % 2 == 1), &n.to_string());
         writer.take();
     }
     let reader = bench.connect_persistent("r", true);

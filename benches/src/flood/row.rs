@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn each_bar_can_be_missed() {
         let bars = Bars { memory: 1.1, p99: 2.0 };
-        assert_eq!(row().breaches(&bars), [String::new(); 0]);
+        assert!(row().breaches(&bars).is_empty());
         let lost = Side { tally: Tally { lost: 1, ..Tally::default() }, ..side(1.0) };
         let ended = Side { ended: Some("it hung up".into()), ..Side::default() };
         for (bad, word) in [

@@ -42,8 +42,6 @@ impl Acceptor {
         let mut quiet_until = Instant::now();
         loop {
             let complaint = match self.listener.accept().await {
-                // What a stranger may make us keep is little, and there is none for many of them.
-                Ok(_) if shared.memory_is_full() => Complaint::Memory,
                 Ok((incoming, peer)) if has_room(&shared) => {
                     self.hand_over(&shared, &workers, incoming, peer);
                     continue;
@@ -86,7 +84,6 @@ impl Acceptor {
 
 enum Complaint {
     Limit,
-    Memory,
     Failed(io::Error),
 }
 
@@ -94,7 +91,6 @@ impl Complaint {
     fn log(&self, listener: &str) {
         match self {
             Self::Limit => warn!(listener, "connections are closed: max_connections is reached"),
-            Self::Memory => warn!(listener, "connections are closed: memory_limit is reached"),
             Self::Failed(error) => {
                 warn!(listener, %error, "cannot accept; trying again every 100 ms");
             }

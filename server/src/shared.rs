@@ -30,7 +30,7 @@ pub(crate) struct Shared {
     pub(crate) panics: AtomicU64,
     /// Nothing new is accepted any more.
     pub(crate) stopping: AtomicBool,
-    /// Memory is at its shortest: nobody is let in, and no large packet is read on.
+    /// Memory is at its shortest: no large packet is read on.
     pub(crate) memory_is_full: AtomicBool,
 }
 

@@ -7,6 +7,7 @@ pub mod broker;
 pub mod certificate;
 pub mod compare;
 pub mod durable;
+pub mod flood;
 pub mod grow;
 pub mod histograms;
 pub mod http;

@@ -152,9 +152,11 @@ pub enum Memory {
     /// There is enough.
     #[default]
     Enough,
-    /// A CONNECT that would make a session is refused.
+    /// A CONNECT that would make a session is refused; so are a new subscription, and a message that
+    /// would be retained where none is.
     NoNewSessions,
-    /// QoS 0 messages do not wait for anybody, and those that do are dropped.
+    /// QoS 0 messages do not wait for anybody, and those that do are dropped. Who has published what
+    /// stays is not read any more, and connections may leave less output unwritten.
     NoQueuedQos0,
     /// Who has published is not read any more until there is more memory again; but those that
     /// still have to acknowledge something are, one every 50 ms.

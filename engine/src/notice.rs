@@ -356,6 +356,8 @@ pub enum SubscribeRefusal {
     SubscriptionLimit,
     /// As many subscriptions wait for first connections as may: for 10,000 clients, 1,000 for each.
     Awaited,
+    /// Memory is short (`memory_limit`).
+    MemoryShort,
     /// It would be stored, and the log takes no more.
     StorageFull,
 }

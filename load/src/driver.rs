@@ -39,12 +39,25 @@ pub fn run(
     workload: &Workload,
     broker: Option<&Process>,
 ) -> Result<Outcome, Error> {
+    run_then(route, workload, broker, || ())
+}
+
+/// The same; `connected` is called once all are connected, before the first message.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_then(
+    route: impl Into<Route>,
+    workload: &Workload,
+    broker: Option<&Process>,
+    connected: impl FnOnce(),
+) -> Result<Outcome, Error> {
     workload.check()?;
     let Workload { version, keep_alive_seconds, patience, .. } = *workload;
     let (route, process) = (route.into(), broker.copied());
     let subject = Subject { route, process, version, keep_alive_seconds, patience };
     let crowd = gather(&subject, workload)?;
-    let outcome = measure(&subject, workload);
+    let outcome = measure(&subject, workload, connected);
     // Also when something failed: the sessions would stay for ever.
     let forgotten = forget_sessions(&subject, workload);
     let outcome = outcome?;
@@ -52,8 +65,13 @@ pub fn run(
     Ok(Outcome { filler: crowd.map(|crowd| crowd.filler), ..outcome })
 }
 
-fn measure(subject: &Subject, workload: &Workload) -> Result<Outcome, Error> {
+fn measure(
+    subject: &Subject,
+    workload: &Workload,
+    connected: impl FnOnce(),
+) -> Result<Outcome, Error> {
     let mut driver = Driver::connect(&subject.route, workload)?;
+    connected();
     let meter = subject.meter()?;
     let elapsed = driver.drive().map_err(broken)?;
     let used = Used { elapsed, ..meter.used()? };

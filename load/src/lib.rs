@@ -38,7 +38,7 @@ mod workload;
 
 pub use arrivals::{Arrivals, Tally};
 pub use cost::{Cost, Memory};
-pub use driver::run;
+pub use driver::{run, run_then};
 pub use error::Error;
 pub use filler::Filler;
 pub use outcome::{Latency, Outcome};

@@ -11,7 +11,7 @@ mod template;
 use std::fmt;
 
 pub use frame::{Ack, Connack, Frame, Publish, WireError, next_frame};
-pub use packets::{Connect, connect, put_ack, subscribe, subscribe_all};
+pub use packets::{Connect, connect, framed, put_ack, subscribe, subscribe_all};
 pub use template::{Message, PublishTemplate};
 
 /// Packet types as they stand in the upper half of a frame's first byte (section 2.2.1).

@@ -11,6 +11,7 @@ mod close;
 mod open;
 mod queue;
 mod read;
+mod strangers;
 mod write;
 
 use std::cell::{Cell, RefCell};
@@ -33,6 +34,7 @@ use queue::Queue;
 use read::Reader;
 
 pub(crate) use open::STRANGER_LIMIT;
+pub(crate) use strangers::Strangers;
 
 /// A connection whose CONNECT is there. What is rare is boxed: an idle one is small.
 pub(crate) struct Connection {

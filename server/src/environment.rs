@@ -105,6 +105,11 @@ pub trait Incoming: Send {
 pub trait Stream: AsyncRead + AsyncWrite + Unpin {
     /// The client's CONNECT was accepted: limits that protected us from strangers end.
     fn admit(&mut self) {}
+
+    /// Bytes that are kept of what is not whole yet, and so was not given to anybody.
+    fn unfinished(&self) -> usize {
+        0
+    }
 }
 
 impl Stream for tokio::net::TcpStream {}

@@ -1,6 +1,7 @@
 //! How short memory is: measured, and told to the engine, which does something about it.
 
 use std::convert::Infallible;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use surewire_engine::event::Memory;
@@ -34,6 +35,7 @@ async fn watch_limit(shared: &Shared, environment: &dyn Environment, limit: u64)
         let stage = stage(in_use, limit, told);
         if stage != told {
             told = stage;
+            shared.memory_is_full.store(stage == Memory::NoPublishers, Ordering::Relaxed);
             if let Err(Poisoned) = shared.core.memory_is(stage) {
                 // `run` is being told.
                 return std::future::pending().await;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::connection::Strangers;
 use crate::core::Core;
 use crate::settings::Settings;
 use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Notify};
@@ -20,21 +21,27 @@ pub(crate) struct Shared {
     accepted: AtomicU64,
     /// What each worker's connections read and wrote.
     traffic: Box<[Traffic]>,
+    /// What connections that are not accepted yet may make us keep.
+    pub(crate) strangers: Strangers,
     /// Notified when the last connection is gone.
     drained: Notify,
     /// Connections closed, and requests failed, because our own task for them panicked.
     pub(crate) panics: AtomicU64,
     /// Nothing new is accepted any more.
     pub(crate) stopping: AtomicBool,
+    /// Memory is at its shortest: no large packet is read on.
+    pub(crate) memory_is_full: AtomicBool,
 }
 
 impl Shared {
     pub(crate) fn new(core: Core, settings: Settings) -> Self {
         let loads = (0..settings.workers).map(|_| AtomicUsize::new(0)).collect();
         let traffic = (0..settings.workers).map(|_| Traffic::default()).collect();
+        let strangers = Strangers::new(settings.memory_limit);
         Self {
             core,
             settings,
+            strangers,
             loads,
             open: AtomicUsize::new(0),
             accepted: AtomicU64::new(0),
@@ -42,7 +49,14 @@ impl Shared {
             drained: Notify::new(),
             panics: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
+            memory_is_full: AtomicBool::new(false),
         }
+    }
+
+    /// Whether memory is at its shortest.
+    #[inline]
+    pub(crate) fn memory_is_full(&self) -> bool {
+        self.memory_is_full.load(Ordering::Relaxed)
     }
 
     /// Connections in all, handshakes included.

@@ -55,6 +55,8 @@ pub struct Start<'a> {
     pub workers: Option<u32>,
     /// Whether Surewire logs errors alone, as the others do.
     pub only_errors: bool,
+    /// Lines of Surewire's configuration, in place of those about windows.
+    pub lines: Option<&'a str>,
 }
 
 /// A broker that runs. Dropping it ends it.
@@ -78,8 +80,10 @@ impl Broker {
         transport: Transport,
         certificate: Option<&Certificate>,
     ) -> Result<Self, Error> {
-        let (workers, only_errors) = (None, false);
-        Self::launch(&Start { software, program, transport, certificate, workers, only_errors })
+        let (workers, only_errors, lines) = (None, false, None);
+        let start =
+            Start { software, program, transport, certificate, workers, only_errors, lines };
+        Self::launch(&start)
     }
 
     /// Starts a broker and waits until it takes connections.
@@ -89,15 +93,15 @@ impl Broker {
     /// cannot be started, [`Error::Broker`] with the end of its log when it ends or does not
     /// listen within 10 s.
     pub fn launch(start: &Start<'_>) -> Result<Self, Error> {
-        let Start { software, program, transport, certificate, workers, only_errors } = *start;
+        let Start { software, program, transport, certificate, workers, only_errors, lines } =
+            *start;
         if workers.is_some() && software != Software::Surewire {
             let name = software.name();
             return Err(Error::Usage(format!("{name}: workers can be chosen for surewire only")));
         }
         let dir = tempfile::tempdir().map_err(Error::system(FOLDER))?;
         let (addr, spare) = (machine::free_address()?, machine::free_address()?);
-        let (dir_path, lines) = (dir.path(), None);
-        let setup = Setup { dir: dir_path, addr, spare, transport, lines, workers, only_errors };
+        let setup = Setup { dir: dir.path(), addr, spare, transport, lines, workers, only_errors };
         if let Some(Certificate { certificate_pem, key_pem }) = certificate {
             setup.write(Setup::CERTIFICATE, certificate_pem)?;
             setup.write(Setup::KEY, key_pem)?;

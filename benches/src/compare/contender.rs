@@ -129,10 +129,16 @@ impl Contender {
             Self::Started { choice: Choice { software, workers }, program } => {
                 let made = transport.uses_tls().then(Certificate::generate).transpose()?;
                 let (software, workers, certificate) = (*software, *workers, made.as_ref());
-                let only_errors = true;
-                let start =
-                    Start { software, program, transport, certificate, workers, only_errors };
-                let broker = Broker::launch(&start)?;
+                let (only_errors, lines) = (true, None);
+                let broker = Broker::launch(&Start {
+                    software,
+                    program,
+                    transport,
+                    certificate,
+                    workers,
+                    only_errors,
+                    lines,
+                })?;
                 Ok(Running::Started { broker, transport, certificate: made })
             }
             Self::External(external) => Ok(Running::External(external.clone())),

@@ -85,6 +85,9 @@ impl Engine {
         if is_new && waiting >= waiting::FILTERS {
             return Err(SubscribeRefusal::Awaited);
         }
+        if is_new && self.begins_nothing() {
+            return Err(SubscribeRefusal::MemoryShort);
+        }
         if self.takes_no_more() {
             return Err(SubscribeRefusal::StorageFull);
         }

@@ -188,7 +188,7 @@ impl Engine {
             return self.enqueue(slot, message, copy);
         };
         let delivery = copy.delivery(connection.version, message.clone(), self.now, None, false);
-        match connection.room_for(&delivery, self.config.max_unsent_bytes) {
+        match connection.room_for(&delivery, self.max_unsent()) {
             Room::TooLarge => self.too_large(slot, message, copy.qos),
             Room::For(len) if in_turn => {
                 self.counters.delivered += 1;
@@ -213,7 +213,7 @@ impl Engine {
         let probe = Some(PacketId::FIRST);
         let mut delivery =
             copy.delivery(connection.version, message.clone(), self.now, probe, false);
-        let len = match connection.room_for(&delivery, self.config.max_unsent_bytes) {
+        let len = match connection.room_for(&delivery, self.max_unsent()) {
             Room::For(len) => len,
             Room::TooLarge => return self.too_large(slot, message, copy.qos),
             Room::Congested => {
@@ -256,6 +256,7 @@ impl Engine {
         if self.lets_none_wait(copy.qos) {
             return self.drop_for_memory(Some(slot), message, copy.qos);
         }
+        self.shortage.stays();
         let kept = message.keep();
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let durable = session.is_durable() && copy.qos != QoS::AtMostOnce;
@@ -383,6 +384,12 @@ impl Engine {
         old.is_some()
     }
 
+    /// Whether the message can take the place of its topic's retained one, or the first such place.
+    pub(super) fn has_room_to_retain(&self, content: &Content) -> bool {
+        let is_new = || self.retained.get(content.topic.as_str()).is_none();
+        self.retained.has_room(content, &self.config) && !(self.begins_nothing() && is_new())
+    }
+
     /// What the message does to the retained message of its topic.
     fn retain(&mut self, message: &mut Message) -> Retained {
         let content = message.content();
@@ -390,7 +397,7 @@ impl Engine {
             return Retained::Untouched;
         }
         let topic = content.topic.clone();
-        let has_room = self.retained.has_room(content, &self.config);
+        let has_room = self.has_room_to_retain(content);
         if !content.payload.is_empty() && has_room {
             if let Some(old) = self.retained.store(message.keep()) {
                 self.let_go(&old);

@@ -169,6 +169,6 @@ impl Engine {
         let message = Message::Kept(Arc::clone(content));
         let Some(connection) = self.connections.get(conn) else { return Room::Congested };
         let delivery = copy.delivery(connection.version, message, self.now, packet_id, false);
-        connection.room_for(&delivery, self.config.max_unsent_bytes)
+        connection.room_for(&delivery, self.max_unsent())
     }
 }

@@ -65,7 +65,7 @@ impl Engine {
         let slot = self.subscriptions.get(member)?.session;
         let session = self.sessions.get(slot)?;
         let connection = self.connections.get(session.connection()?)?;
-        let takes = connection.unsent < self.config.max_unsent_bytes
+        let takes = connection.unsent < self.max_unsent()
             && session.is_caught_up()
             && self.window_takes(session, 1);
         takes.then(|| session.outbox.as_ref().map_or(0, |outbox| outbox.inflight.len()))
@@ -81,6 +81,7 @@ impl Engine {
         if self.lets_none_wait(qos) {
             return self.drop_for_memory(None, message, qos);
         }
+        self.shortage.stays();
         let kept = message.keep();
         let Some(group) = self.subscriptions.group_mut(slot) else { return };
         let seq = group.take_seq();

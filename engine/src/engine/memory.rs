@@ -1,6 +1,8 @@
 //! While memory is short: no new sessions, then no queued QoS 0, then no publishers (`memory_limit`).
 //!
-//! What was acknowledged is never given up for this.
+//! What was acknowledged is never given up for this. Whoever takes more is stopped before those who do
+//! not: with the first stage nothing that stays is begun, with the second who publishes what stays is not
+//! read, and only with the third are all publishers.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -16,6 +18,9 @@ use crate::timers::Timer;
 /// Sessions and groups looked at, and connections read on, in one step.
 const BUDGET: usize = 512;
 
+/// While queued QoS 0 is dropped a connection may leave one in so many bytes of its output unwritten.
+const SHORT_OUTPUT: u64 = 16;
+
 /// From one turn of those that are not read to the next.
 const TURN: Duration = Duration::from_millis(50);
 
@@ -27,7 +32,11 @@ pub(super) struct Shortage {
     shedding: Option<Shedding>,
     /// Connections that have published and are not read, the first one the longest.
     hushed: VecDeque<ConnId>,
+    /// So many of the first of them are to be read again.
+    released: usize,
     turn_set: bool,
+    /// Whether something stays of the packet at hand.
+    stays: bool,
 }
 
 /// A walk over everything that has a backlog, by slots.
@@ -38,6 +47,12 @@ enum Shedding {
 }
 
 impl Shortage {
+    /// Something stays of the packet at hand: a message that waits, or an identifier of QoS 2.
+    #[inline]
+    pub(super) fn stays(&mut self) {
+        self.stays = true;
+    }
+
     pub(super) fn hushed(&self) -> impl Iterator<Item = ConnId> {
         self.hushed.iter().copied()
     }
@@ -60,7 +75,9 @@ impl Engine {
             self.shortage.shedding = Some(Shedding::Sessions { from: 0 });
             self.shed();
         }
-        if stage < Memory::NoPublishers {
+        if stage < before {
+            // Those who still publish what stays are soon among them again.
+            self.shortage.released = self.shortage.hushed.len();
             self.read_on();
         }
     }
@@ -68,6 +85,18 @@ impl Engine {
     /// Whether a CONNECT is to be refused because it would make a session.
     pub(super) fn has_no_memory_for(&self, client: &ClientId) -> bool {
         self.shortage.stage >= Memory::NoNewSessions && self.slot_of(client).is_none()
+    }
+
+    /// Whether what takes memory for as long as somebody likes is refused: a new subscription, a
+    /// message retained at a new topic.
+    pub(super) fn begins_nothing(&self) -> bool {
+        self.shortage.stage >= Memory::NoNewSessions
+    }
+
+    /// The bytes of output that a connection may leave unwritten now.
+    pub(super) fn max_unsent(&self) -> u64 {
+        let most = self.config.max_unsent_bytes;
+        if self.shortage.stage >= Memory::NoQueuedQos0 { most / SHORT_OUTPUT } else { most }
     }
 
     /// Whether a message is to go instead of waiting.
@@ -126,11 +155,15 @@ impl Engine {
         Shedding::Groups { from: slot + 1 }
     }
 
-    /// The connection has published: while memory is at its shortest nothing more is read from it.
+    /// The connection has published: while memory is at its shortest nothing more is read from it, and a
+    /// little before that if something stays of what it published.
     #[inline]
     pub(super) fn hush_publisher(&mut self, conn: ConnId) {
-        if self.shortage.stage == Memory::NoPublishers {
-            self.hush(conn);
+        let stays = std::mem::take(&mut self.shortage.stays);
+        match self.shortage.stage {
+            Memory::NoPublishers => self.hush(conn),
+            Memory::NoQueuedQos0 if stays => self.hush(conn),
+            Memory::NoQueuedQos0 | Memory::NoNewSessions | Memory::Enough => {}
         }
     }
 
@@ -156,7 +189,7 @@ impl Engine {
     /// them once memory is not that short any more.
     pub(super) fn take_turn_of_hushed(&mut self) {
         self.shortage.turn_set = false;
-        if self.shortage.stage < Memory::NoPublishers {
+        if self.shortage.released > 0 {
             return self.read_on();
         }
         for _ in 0..self.shortage.hushed.len().min(BUDGET) {
@@ -175,12 +208,13 @@ impl Engine {
     }
 
     fn read_on(&mut self) {
-        for _ in 0..BUDGET {
-            let Some(conn) = self.shortage.hushed.pop_front() else { return };
+        for _ in 0..self.shortage.released.min(BUDGET) {
+            self.shortage.released -= 1;
+            let Some(conn) = self.shortage.hushed.pop_front() else { break };
             self.unhush(conn);
         }
         if !self.shortage.hushed.is_empty() {
-            self.await_turn(Duration::ZERO);
+            self.await_turn(if self.shortage.released > 0 { Duration::ZERO } else { TURN });
         }
     }
 

@@ -158,6 +158,7 @@ impl Engine {
         let packet_id = packet_id.filter(|_| qos == QoS::ExactlyOnce)?;
         let session = self.sessions.get_mut(slot)?;
         session.received.insert(packet_id);
+        self.shortage.stays();
         let apart = self.config.planted.is(Bug::IdStoredApart);
         (session.is_durable() && !apart).then_some((session.key, packet_id))
     }
@@ -247,7 +248,7 @@ impl Engine {
         }
         let can_be_told = version == Version::V5 && *qos != QoS::AtMostOnce;
         let stored = *retain && !payload.is_empty();
-        let full = can_be_told && stored && !self.retained.has_room(content, &self.config);
+        let full = can_be_told && stored && !self.has_room_to_retain(content);
         full.then_some(PublishRefusal::RetainedLimit)
     }
 

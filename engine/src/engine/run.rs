@@ -86,8 +86,7 @@ impl Engine {
         let Some(connection) = self.connections.get(conn) else { return false };
         let Lengths { all, largest } = run.lengths(connection.version, false);
         let len = all as u64;
-        let fits = connection.takes(largest as u64)
-            && connection.has_room(len, self.config.max_unsent_bytes);
+        let fits = connection.takes(largest as u64) && connection.has_room(len, self.max_unsent());
         let as_it_came = connection.alias_maximum == 0 && receiver.identifiers.is_empty();
         if !fits || !as_it_came || !connection.gate.is_empty() {
             return false;

@@ -134,7 +134,7 @@ impl Engine {
         }
         let Lengths { all, largest } = run.lengths(connection.version, true);
         let len = all as u64;
-        let fits = connection.has_room(len, self.config.max_unsent_bytes);
+        let fits = connection.has_room(len, self.max_unsent());
         if !fits || !connection.takes(largest as u64) {
             return None;
         }

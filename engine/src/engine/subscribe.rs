@@ -112,6 +112,9 @@ impl Engine {
         if is_new && held >= self.config.max_subscriptions_per_client {
             return Err(SubscribeRefusal::SubscriptionLimit);
         }
+        if is_new && self.begins_nothing() {
+            return Err(SubscribeRefusal::MemoryShort);
+        }
         // Whoever comes back for what waits subscribes again as a rule: that takes the place of what
         // is stored, and soon much more is let go.
         let stored = self.sessions.get(slot).is_some_and(Session::is_durable);
@@ -152,6 +155,7 @@ impl Engine {
                 format!("a client has at most {most} subscriptions").into()
             }
             SubscribeRefusal::Awaited => "too many subscriptions wait for first connections".into(),
+            SubscribeRefusal::MemoryShort => "the broker's memory is short for now".into(),
             SubscribeRefusal::StorageFull => "the broker cannot store more for now".into(),
         }
     }
@@ -245,6 +249,7 @@ fn refusal_code(why: SubscribeRefusal) -> ReasonCode {
         SubscribeRefusal::FilterLimit
         | SubscribeRefusal::SubscriptionLimit
         | SubscribeRefusal::Awaited
+        | SubscribeRefusal::MemoryShort
         | SubscribeRefusal::StorageFull => ReasonCode::QuotaExceeded,
     }
 }

@@ -193,3 +193,74 @@ fn a_hushed_connection_may_end_and_come_back() {
     is(&bench, Memory::Enough);
     again.ping();
 }
+
+// What a flood takes for as long as it likes is refused long before others are not read.
+#[test]
+fn a_new_subscription_is_refused_and_an_old_one_may_change() {
+    let bench = Bench::new();
+    let (old, new) = (bench.connect("old"), bench.connect5("new"));
+    old.subscribe("kept", 0);
+    is(&bench, Memory::NoNewSessions);
+    assert_eq!(old.subscribe_many(&[("more", 0), ("kept", 1)]), [0x80, 1]);
+    assert_eq!(new.subscribe_many(&[("more", 0), ("$share/g/more", 0)]), [0x97, 0x97]);
+    assert_eq!(bench.sizes().subscriptions, 1);
+    is(&bench, Memory::Enough);
+    assert_eq!(new.subscribe_many(&[("more", 0)]), [0]);
+}
+
+#[test]
+fn a_message_is_retained_only_in_the_place_of_another() {
+    let bench = Bench::new();
+    let (old, new) = (bench.connect("old"), bench.connect5("new"));
+    old.retain("kept", 0, "a");
+    is(&bench, Memory::NoNewSessions);
+    old.retain("kept", 0, "b");
+    old.retain("more", 0, "c");
+    new.retain("more", 1, "d");
+    assert_eq!(new.ack().1, 0x97);
+    is(&bench, Memory::Enough);
+    assert_eq!(bench.retained("#"), ["kept=b q0 retain"]);
+}
+
+#[test]
+fn who_publishes_what_stays_is_not_read_before_the_others_are_not() {
+    let bench = Bench::new();
+    bench.connect_persistent("away", false).subscribe("away", 1);
+    bench.connect_persistent("away", true).disconnect();
+    let reader = bench.connect("r");
+    reader.subscribe("t", 1);
+    let passing = bench.connect("passing");
+    let writers: Vec<_> = ["queued", "released"].map(|name| bench.connect(name)).into();
+    is(&bench, Memory::NoQueuedQos0);
+    passing.publish("t", 1, "x");
+    passing.publish("nobody", 1, "x");
+    assert!(!passing.is_paused(), "nothing stays of it");
+    writers[0].publish("away", 1, "x");
+    writers[1].publish("nobody", 2, "x");
+    assert!(writers.iter().all(crate::support::Client::is_paused));
+    bench.advance(10 * TURN);
+    assert!(writers.iter().all(crate::support::Client::is_paused));
+    is(&bench, Memory::NoPublishers);
+    passing.publish("t", 1, "x");
+    assert!(passing.is_paused(), "now it is everybody");
+    is(&bench, Memory::NoQueuedQos0);
+    assert!(!passing.is_paused());
+    writers[0].publish("away", 1, "y");
+    assert!(writers[0].is_paused(), "again");
+    is(&bench, Memory::NoNewSessions);
+    assert!(!writers[0].is_paused());
+}
+
+// A thousand receivers that read nothing: a little for each instead of max_unsent_bytes.
+#[test]
+fn output_that_is_not_taken_is_cut_short() {
+    let bench = Bench::with(Config { max_unsent_bytes: 160_000, ..Config::default() });
+    let (reader, writer) = (bench.connect("r"), bench.connect("w"));
+    reader.subscribe("t", 0);
+    reader.stuck(true);
+    is(&bench, Memory::NoQueuedQos0);
+    for _ in 0..100 {
+        writer.publish("t", 0, &"x".repeat(1_000));
+    }
+    assert!((9_000..=11_100).contains(&reader.untaken()), "{} bytes", reader.untaken());
+}

@@ -87,7 +87,12 @@ pub fn put_ack(out: &mut Vec<u8>, kind: u8, id: u16) {
     out.extend_from_slice(&[(kind << 4) | flags, 2, high, low]);
 }
 
-fn framed(header: u8, body: &[u8]) -> Vec<u8> {
+/// A packet of this first byte and body, for those that have no function here.
+///
+/// # Panics
+/// If it is longer than 256 MiB.
+#[must_use]
+pub fn framed(header: u8, body: &[u8]) -> Vec<u8> {
     let mut packet = vec![header];
     put_length(&mut packet, body.len());
     packet.extend_from_slice(body);

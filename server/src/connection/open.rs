@@ -16,6 +16,7 @@ use tracing::debug;
 
 use super::Connection;
 use super::close::linger;
+use super::strangers::Share;
 use crate::core::Input;
 use crate::environment::Stream;
 use crate::logging;
@@ -45,8 +46,9 @@ pub(super) async fn open(worker: Rc<Worker>, arrival: Arrival) -> Option<Rc<Conn
         transport.establish(incoming.attach(settings.tcp_keepalive)?).await
     });
     let mut stream = stream.await?;
-    let limits = settings.limits;
-    let Some(first) = until(&worker, deadline, peer, read_first(&mut stream, &limits)).await else {
+    let share = worker.shared.strangers.share();
+    let first = read_first(&mut stream, &settings.limits, share);
+    let Some(first) = until(&worker, deadline, peer, first).await else {
         // Whatever the transport still has to say (a WebSocket Close frame) must arrive.
         linger(&mut stream).await;
         return None;
@@ -80,7 +82,11 @@ async fn until<T>(
 }
 
 /// Reads up to the end of the first packet and a little of what follows.
-async fn read_first(stream: &mut Box<dyn Stream>, limits: &Limits) -> io::Result<First> {
+async fn read_first(
+    stream: &mut Box<dyn Stream>,
+    limits: &Limits,
+    mut share: Share<'_>,
+) -> io::Result<First> {
     let limits = Limits { max_packet_size: limits.max_packet_size.min(STRANGER_LIMIT), ..*limits };
     let mut buf = Vec::with_capacity(FIRST_READ);
     loop {
@@ -105,7 +111,9 @@ async fn read_first(stream: &mut Box<dyn Stream>, limits: &Limits) -> io::Result
             // Room for as much again as has come, and never for what is only claimed.
             Ok(len) if buf.len() == buf.capacity() => {
                 let missing = len.map_or(FIRST_READ, |len| len - buf.len());
-                buf.reserve_exact(missing.min(buf.len()));
+                let more = missing.min(buf.len());
+                share.grow(more)?;
+                buf.reserve_exact(more);
             }
             Ok(_) => {}
         }

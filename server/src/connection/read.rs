@@ -5,13 +5,17 @@ use std::io;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes};
 use surewire_engine::codec::{self, Packets};
 use surewire_engine::event::{Event, Lost};
 use surewire_engine::message::LARGE_PAYLOAD;
+use surewire_engine::packet::Packet;
 use surewire_engine::violation::Violation;
 use tokio::io::AsyncReadExt;
+use tokio::task::spawn_local;
+use tokio::time::sleep;
 
 use super::Connection;
 use crate::environment::Stream;
@@ -21,8 +25,17 @@ use crate::worker::Worker;
 /// Reads before others get their turn.
 const READS: usize = 4;
 
+/// A read of so many bytes is enough for one turn.
+const MUCH: usize = 32 * 1024;
+
+/// A SUBSCRIBE or UNSUBSCRIBE of more filters is as much work as that.
+const MANY_FILTERS: usize = 64;
+
 /// An incomplete packet with more bytes than this is completed in its own buffer.
 const SMALL: usize = 512;
+
+/// After so long a connection whose large packet is not read for want of memory looks again.
+const MEMORY_PAUSE: Duration = Duration::from_millis(50);
 
 /// The least that an own buffer grows by.
 const GROW: usize = 4 * 1024;
@@ -56,8 +69,9 @@ impl Connection {
             if !self.may_read() {
                 return Poll::Pending;
             }
+            let mut much = false;
             match ready!(self.poll_fill(cx)) {
-                Ok(Filled::Shared(bytes)) => self.packets(bytes),
+                Ok(Filled::Shared(bytes)) => much = (bytes.len() >= MUCH) | self.packets(bytes),
                 Ok(Filled::Own(frame)) => self.own_packet(frame),
                 Ok(Filled::Part) => {}
                 Ok(Filled::End) => return Poll::Ready(Lost::ByPeer),
@@ -65,6 +79,9 @@ impl Connection {
             }
             if self.worker.arena.is_full() {
                 self.worker.turn_inline(cx);
+            }
+            if much {
+                break;
             }
         }
         cx.waker().wake_by_ref();
@@ -78,11 +95,19 @@ impl Connection {
     fn poll_fill(&self, cx: &mut Context<'_>) -> Poll<io::Result<Filled>> {
         let mut stream = self.stream.borrow_mut();
         let Some(stream) = stream.as_mut() else { return Poll::Ready(Ok(Filled::End)) };
+        if self.worker.shared.memory_is_full() {
+            let unfinished = self.reader.borrow().partial.len() + stream.unfinished();
+            if unfinished > SMALL {
+                wake_later(cx);
+                return Poll::Pending;
+            }
+        }
         self.reader.borrow_mut().poll_fill(cx, stream, &self.worker)
     }
 
-    /// Hands in all complete packets and keeps the rest.
-    fn packets(&self, mut bytes: Bytes) {
+    /// Hands in all complete packets and keeps the rest; or up to one that is much work, which it tells:
+    /// the others then come after everybody else's.
+    fn packets(&self, mut bytes: Bytes) -> bool {
         let settings = &self.worker.shared.settings;
         while !self.broken.get() {
             // A log of packets shows each of them.
@@ -93,14 +118,23 @@ impl Connection {
                 codec::take_packets(self.version, &mut bytes, &settings.limits)
             };
             match taken {
-                Ok(Some(packets)) => self.packets_taken(packets),
+                Ok(Some(packets)) => {
+                    let much = is_much_work(&packets);
+                    self.packets_taken(packets);
+                    if much {
+                        self.reader.borrow_mut().keep(bytes.to_vec());
+                        return true;
+                    }
+                }
                 Ok(None) => {
                     let len = codec::frame_len(&bytes, settings.limits.max_packet_size);
-                    return self.reader.borrow_mut().rest(&bytes, len.ok().flatten());
+                    self.reader.borrow_mut().rest(&bytes, len.ok().flatten());
+                    return false;
                 }
                 Err(violation) => self.broken(violation),
             }
         }
+        false
     }
 
     fn own_packet(&self, frame: Bytes) {
@@ -125,11 +159,29 @@ impl Connection {
     }
 }
 
+fn is_much_work(packets: &Packets) -> bool {
+    match packets {
+        Packets::One(Packet::Subscribe(subscribe)) => subscribe.filters.len() > MANY_FILTERS,
+        Packets::One(Packet::Unsubscribe(unsubscribe)) => unsubscribe.filters.len() > MANY_FILTERS,
+        Packets::One(_) | Packets::Run(_) | Packets::Acks(_) => false,
+    }
+}
+
+/// Has the task look again whether there is memory.
+fn wake_later(cx: &Context<'_>) {
+    let waker = cx.waker().clone();
+    spawn_local(async move {
+        sleep(MEMORY_PAUSE).await;
+        waker.wake();
+    });
+}
+
 impl Reader {
-    /// Takes what came behind the CONNECT, which is looked at when that is accepted.
+    /// Takes what came behind a packet, to be looked at later.
     pub(super) fn keep(&mut self, rest: Vec<u8>) {
         self.unseen = !rest.is_empty();
         self.partial = rest;
+        self.wanted = 0;
     }
 
     /// Keeps the beginning of a packet of `len` bytes.

@@ -45,6 +45,8 @@ pub struct WebSocketBytes {
     /// What is left of the message being read.
     rest: Bytes,
     max_packet_size: usize,
+    /// Bytes that have come since the last whole message.
+    unfinished: usize,
     /// Bytes may be waiting in the context.
     unflushed: bool,
     /// No Close frame has been sent yet.
@@ -67,6 +69,7 @@ pub async fn accept(stream: Box<dyn Stream>, max_packet_size: usize) -> io::Resu
         context: WebSocketContext::new(Role::Server, Some(limit)),
         rest: Bytes::new(),
         max_packet_size,
+        unfinished: 0,
         unflushed: false,
         open: true,
     })
@@ -110,12 +113,18 @@ impl Stream for WebSocketBytes {
             config.max_frame_size = Some(limit);
         });
     }
+
+    fn unfinished(&self) -> usize {
+        self.unfinished
+    }
 }
 
 impl WebSocketBytes {
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Error>> {
-        let read = self.context.read(&mut Blocking { socket: &mut self.socket, cx });
-        poll(read)
+        let mut socket = Blocking { socket: &mut self.socket, cx, read: 0 };
+        let read = poll(self.context.read(&mut socket));
+        self.unfinished = if read.is_ready() { 0 } else { self.unfinished + socket.read };
+        read
     }
 
     /// Takes one message.
@@ -137,13 +146,13 @@ impl WebSocketBytes {
         self.open = false;
         let reason = "MQTT travels in binary frames".into();
         let frame = CloseFrame { code: CloseCode::Unsupported, reason };
-        let mut socket = Blocking { socket: &mut self.socket, cx };
+        let mut socket = Blocking { socket: &mut self.socket, cx, read: 0 };
         let _ = self.context.close(&mut socket, Some(frame));
         let _ = self.context.flush(&mut socket);
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>, message: Message) -> Poll<io::Result<()>> {
-        let mut socket = Blocking { socket: &mut self.socket, cx };
+        let mut socket = Blocking { socket: &mut self.socket, cx, read: 0 };
         match poll(self.context.write(&mut socket, message)) {
             // Accepted, and in the context's buffer until it is flushed.
             Poll::Pending => self.unflushed = true,
@@ -153,7 +162,7 @@ impl WebSocketBytes {
     }
 
     fn poll_flush_context(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut socket = Blocking { socket: &mut self.socket, cx };
+        let mut socket = Blocking { socket: &mut self.socket, cx, read: 0 };
         match ready!(poll(self.context.flush(&mut socket))) {
             Ok(()) | Err(Error::ConnectionClosed | Error::AlreadyClosed) => {}
             Err(error) => return Poll::Ready(Err(into_io(error))),
@@ -218,7 +227,7 @@ impl AsyncWrite for WebSocketBytes {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if std::mem::take(&mut this.open) {
-            let mut socket = Blocking { socket: &mut this.socket, cx: &mut *cx };
+            let mut socket = Blocking { socket: &mut this.socket, cx: &mut *cx, read: 0 };
             // Full or closed already: the flush below finds out.
             let _ = this.context.close(&mut socket, None);
         }
@@ -243,12 +252,15 @@ fn gather(slices: &[IoSlice<'_>]) -> Vec<u8> {
 struct Blocking<'a, 'b> {
     socket: &'a mut Box<dyn Stream>,
     cx: &'a mut Context<'b>,
+    /// Bytes that were read.
+    read: usize,
 }
 
 impl Read for Blocking<'_, '_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let mut buf = ReadBuf::new(buf);
         unblocked(Pin::new(&mut *self.socket).poll_read(self.cx, &mut buf))?;
+        self.read += buf.filled().len();
         Ok(buf.filled().len())
     }
 }

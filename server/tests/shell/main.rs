@@ -8,6 +8,7 @@ mod faults;
 mod limits;
 mod metrics;
 mod room;
+mod secure;
 mod start;
 mod stop;
 mod system_topics;

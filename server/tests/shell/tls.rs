@@ -1,52 +1,14 @@
 //! MQTT over TLS.
 
-use std::net::TcpStream;
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls_pki_types::{CertificateDer, ServerName};
-use surewire_server::settings::{Settings, TlsFiles};
-use tokio_rustls::rustls::crypto::aws_lc_rs;
-use tokio_rustls::rustls::{
-    ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion, version,
-};
+use surewire_server::settings::Settings;
+use tokio_rustls::rustls::version;
 
 use crate::broker::{
-    Broker, Client, connect_bytes, plain, publish_bytes, read_to_end, subscribe_bytes, tcp,
+    Broker, Client, connect_bytes, plain, publish_bytes, read_to_end, subscribe_bytes,
 };
-
-pub(crate) struct Certificate {
-    der: CertificateDer<'static>,
-    pub(crate) files: TlsFiles,
-    _directory: tempfile::TempDir,
-}
-
-pub(crate) fn certificate() -> Certificate {
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
-    let directory = tempfile::tempdir().unwrap();
-    let path = |name| directory.path().join(name);
-    let files = TlsFiles { certificate: path("cert.pem"), key: path("key.pem") };
-    std::fs::write(&files.certificate, made.cert.pem()).unwrap();
-    std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
-    Certificate { der: made.cert.der().clone(), files, _directory: directory }
-}
-
-pub(crate) fn over_tls(
-    broker: &Broker,
-    certificate: &Certificate,
-    version: &'static SupportedProtocolVersion,
-) -> StreamOwned<ClientConnection, TcpStream> {
-    let mut roots = RootCertStore::empty();
-    roots.add(certificate.der.clone()).unwrap();
-    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_protocol_versions(&[version])
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let name = ServerName::try_from("localhost").unwrap();
-    let connection = ClientConnection::new(Arc::new(config), name).unwrap();
-    StreamOwned::new(connection, tcp(broker.address()))
-}
+use crate::secure::{certificate, over_tls};
 
 #[test]
 fn messages_of_every_size_cross_tls_of_both_versions() {

@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::{Message, WebSocket, client};
 use crate::broker::{
     Broker, Client, connect_bytes, plain, publish_bytes, read_to_end, subscribe_bytes, tcp,
 };
-use crate::tls::{certificate, over_tls};
+use crate::secure::{certificate, over_tls};
 
 fn settings() -> Settings {
     let mut settings = plain();

@@ -125,6 +125,11 @@ pub(crate) fn subscribe(why: SubscribeRefusal) -> Words {
             "As many subscriptions wait for clients that never connected as may: 1,000 for one, for \
              10,000 clients. Remove those that are not needed.",
         ),
+        SubscribeRefusal::MemoryShort => words(
+            "memory_short",
+            "The subscription is new, and the broker's memory is close to memory_limit. Remove what is \
+             not needed, or raise the limit.",
+        ),
         SubscribeRefusal::StorageFull => words(
             "storage_full",
             "The subscription would be stored, and nothing new can be: the disk that data_dir is on \
@@ -191,6 +196,7 @@ mod tests {
             SubscribeRefusal::FilterLimit,
             SubscribeRefusal::SubscriptionLimit,
             SubscribeRefusal::Awaited,
+            SubscribeRefusal::MemoryShort,
             SubscribeRefusal::StorageFull,
         ];
         check(invalid.map(SubscribeRefusal::Invalid).into_iter().chain(others).map(subscribe));

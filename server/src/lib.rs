@@ -10,6 +10,7 @@
 //!   WebSocket.
 //! * `store`, `timer`, `linger`, `logging`, `traffic` and `histogram` serve these.
 //! * `http` is the way of a request in and out, `api` what is answered to it.
+//! * [`planted`] is what simulations find, and nothing in any other program.
 //! * [`config`] reads the file; [`settings`] is what comes out of it for this machine.
 
 mod acceptor;
@@ -25,6 +26,7 @@ mod http;
 mod linger;
 pub mod logging;
 mod metrics;
+pub mod planted;
 mod run;
 pub mod settings;
 mod shared;

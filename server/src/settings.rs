@@ -11,6 +11,7 @@ use surewire_engine::codec::Limits;
 use surewire_engine::config::Config as EngineConfig;
 
 use crate::config::{Durability, ListenAddress, Secret, Warning};
+use crate::planted::Planted;
 
 pub use resolve::Machine;
 
@@ -43,6 +44,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// What the operator should know about the configuration.
     pub warnings: Vec<Warning>,
+    /// What is wrong on purpose: nothing outside of simulations.
+    pub planted: Planted,
 }
 
 /// The management interface.
@@ -109,6 +112,7 @@ impl Settings {
             durability: Durability::None,
             data_dir: PathBuf::from("data"),
             warnings: Vec::new(),
+            planted: Planted::NONE,
         }
     }
 }

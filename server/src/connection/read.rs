@@ -16,6 +16,7 @@ use tokio::io::AsyncReadExt;
 use super::Connection;
 use crate::environment::Stream;
 use crate::logging;
+use crate::planted::Bug;
 use crate::worker::Worker;
 
 /// Reads before others get their turn.
@@ -84,7 +85,12 @@ impl Connection {
     /// Hands in all complete packets and keeps the rest.
     fn packets(&self, mut bytes: Bytes) {
         let settings = &self.worker.shared.settings;
+        let mut taken_before = 0;
         while !self.broken.get() {
+            taken_before += 1;
+            if taken_before > 100 && settings.planted.is(Bug::RestOfReadLost) {
+                return;
+            }
             // A log of packets shows each of them.
             let taken = if settings.log_packets {
                 codec::take_packet(self.version, &mut bytes, &settings.limits)
@@ -96,6 +102,9 @@ impl Connection {
                 Ok(Some(packets)) => self.packets_taken(packets),
                 Ok(None) => {
                     let len = codec::frame_len(&bytes, settings.limits.max_packet_size);
+                    if settings.planted.is(Bug::PartialLost) {
+                        return;
+                    }
                     return self.reader.borrow_mut().rest(&bytes, len.ok().flatten());
                 }
                 Err(violation) => self.broken(violation),

@@ -54,6 +54,7 @@ impl Settings {
             durability: config.durability,
             data_dir: config.data_dir.clone(),
             warnings: Vec::new(),
+            planted: Default::default(),
         }
     }
 }

@@ -22,6 +22,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::connection::STRANGER_LIMIT;
 use crate::environment::Stream;
+use crate::planted::{Bug, Planted};
 
 /// Subprotocols that mean MQTT: today's name and the one of MQTT 3.1's time.
 const SUBPROTOCOLS: [&str; 2] = ["mqtt", "mqttv3.1"];
@@ -49,12 +50,14 @@ pub(super) struct WebSocketBytes {
     unflushed: bool,
     /// No Close frame has been sent yet.
     open: bool,
+    planted: Planted,
 }
 
 /// Answers the client's upgrade request, whatever its path.
 pub(super) async fn accept(
     stream: Box<dyn Stream>,
     max_packet_size: usize,
+    planted: Planted,
 ) -> io::Result<WebSocketBytes> {
     let shaken = accept_hdr_async_with_config(stream, Subprotocol, Some(config(0))).await;
     // The client may send nothing before it has our answer, so nothing is lost in the handshake.
@@ -67,6 +70,7 @@ pub(super) async fn accept(
         max_packet_size,
         unflushed: false,
         open: true,
+        planted,
     })
 }
 
@@ -176,6 +180,9 @@ impl AsyncRead for WebSocketBytes {
         }
         let len = self.rest.len().min(buf.remaining());
         buf.put_slice(&self.rest.split_to(len));
+        if self.planted.is(Bug::MessageRestLost) {
+            self.rest = Bytes::new();
+        }
         Poll::Ready(Ok(()))
     }
 }

@@ -51,7 +51,7 @@ bugs! {
     TimerNotTold = "timer-not-told";
     /// A connection that the engine ends stays open.
     CloseIgnored = "close-ignored";
-    /// What a full socket did not take is written behind what comes later.
+    /// What a full socket did not take is lost when there is more for it.
     QueueOvertaken = "queue-overtaken";
     /// What a full socket took of a write is written again.
     WrittenTwice = "written-twice";
@@ -65,7 +65,7 @@ bugs! {
     RecoverySkipped = "recovery-skipped";
     /// The broker stops without telling its clients.
     StopWithoutDrain = "stop-without-drain";
-    /// An engine of several workers is told of events in the wrong order.
+    /// A worker hands in what its connections brought in the wrong order.
     InputsReversed = "inputs-reversed";
     /// The socket is closed without waiting for the peer to read what was said last.
     NoLinger = "no-linger";

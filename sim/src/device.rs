@@ -6,7 +6,9 @@ use std::io;
 use std::time::Duration;
 
 use bytestring::ByteString;
-use surewire_engine::client::{Backoff, Client, CloseReason, Failure, Input, Options, Output, Token};
+use surewire_engine::client::{
+    Backoff, Client, CloseReason, Failure, Input, Options, Output, Token,
+};
 use surewire_engine::codec;
 use surewire_engine::message::Content;
 use surewire_engine::packet::{

@@ -19,8 +19,9 @@ use surewire_server::environment::{
 };
 use tokio::time::Instant;
 
+use crate::EPOCH_SECS;
+use crate::network::{self, Sockets};
 use crate::swarm::random::Random;
-use crate::{EPOCH_SECS, network};
 
 pub(crate) use disk::SimulatedDisk;
 
@@ -45,7 +46,8 @@ impl Machine {
         let wall = Time::from_secs(EPOCH_SECS) + turmoil::sim_elapsed().unwrap_or(Duration::ZERO);
         let clock = Arc::new(HostClock { wall, since: Instant::now() });
         let random = self.random.borrow_mut().split();
-        SimulatedEnvironment { machine: self.clone(), random: RefCell::new(random), clock }
+        let (machine, random) = (self.clone(), RefCell::new(random));
+        SimulatedEnvironment { machine, random, clock, sockets: Sockets::default() }
     }
 }
 
@@ -54,6 +56,15 @@ pub struct SimulatedEnvironment {
     machine: Machine,
     random: RefCell<Random>,
     clock: Arc<HostClock>,
+    sockets: Sockets,
+}
+
+/// A process ends with its environment, and the system closes what it leaves open: what lives of it
+/// in circles of references is no more than memory.
+impl Drop for SimulatedEnvironment {
+    fn drop(&mut self) {
+        self.sockets.close_all();
+    }
 }
 
 impl SimulatedEnvironment {
@@ -76,7 +87,8 @@ impl Environment for SimulatedEnvironment {
                 Host::All | Host::Name(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             };
             let address = SocketAddr::new(ip, address.port());
-            network::listen(address, self.machine.segment).await.map(|one| vec![one])
+            let listener = network::listen(address, self.machine.segment, &self.sockets).await?;
+            Ok(vec![listener])
         })
     }
 

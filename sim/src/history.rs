@@ -258,9 +258,10 @@ impl Reader {
             && self.lasts
             && self.since.is_some_and(|since| since < it.at)
             && !self.received.contains_key(&name)
-            && self.filters.iter().any(|(filter, qos)| {
-                *qos != QoS::AtMostOnce && topic::matches(filter, &it.topic)
-            })
+            && self
+                .filters
+                .iter()
+                .any(|(filter, qos)| *qos != QoS::AtMostOnce && topic::matches(filter, &it.topic))
     }
 }
 

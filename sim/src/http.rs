@@ -36,11 +36,6 @@ impl Operator {
         self.exchange(&request).await
     }
 
-    pub(crate) async fn delete(&mut self, path: &str) -> io::Result<Answer> {
-        let request = format!("DELETE {path} HTTP/1.1\r\nHost: broker\r\n{ACCOUNT}\r\n");
-        self.exchange(&request).await
-    }
-
     pub(crate) async fn post(&mut self, path: &str, json: &str) -> io::Result<Answer> {
         let length = json.len();
         let request = format!(

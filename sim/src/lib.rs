@@ -16,8 +16,8 @@ compile_error!(
      swallows panics; build inside the workspace, whose .cargo/config.toml sets it"
 );
 
-mod client;
 pub mod churn;
+mod client;
 pub mod crash;
 mod device;
 mod environment;

@@ -26,8 +26,6 @@ use surewire_sim::scenarios::{Options, Run, SCENARIOS, Scenario, find, planted};
 const PATIENCE: Duration = Duration::from_secs(300);
 
 fn main() -> ExitCode {
-    // A panic is reported with its seed.
-    std::panic::set_hook(Box::new(|_| {}));
     if flag("--list") {
         SCENARIOS.iter().for_each(|scenario| println!("{:<16} {}", scenario.name, scenario.words));
         return ExitCode::SUCCESS;

@@ -20,14 +20,17 @@ mod slow_reader;
 mod take_over;
 mod web_socket;
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
 use std::time::Duration;
 
 use surewire_server::planted::{Bug, Planted};
 
 use crate::Trace;
-use crate::stage::Stage;
 pub use crate::stage::Run;
+use crate::stage::Stage;
 
 /// A story.
 #[derive(Clone, Copy)]
@@ -127,11 +130,7 @@ pub const SCENARIOS: &[Scenario] = &[
         words: "WebSocket beside TCP: frames that begin and end anywhere in a packet.",
         set: web_socket::set,
     },
-    Scenario {
-        name: "full-disk",
-        words: "The disk has no room for a while.",
-        set: full_disk::set,
-    },
+    Scenario { name: "full-disk", words: "The disk has no room for a while.", set: full_disk::set },
 ];
 
 /// The story of that name.
@@ -174,24 +173,48 @@ impl Scenario {
     #[must_use]
     pub fn run(&self, seed: u64, options: &Options) -> Run {
         let trace = Trace::of(options.lines);
+        remember_panics();
         let played = catch_unwind(AssertUnwindSafe(|| {
             let mut stage = Stage::new(seed, trace.clone());
             stage.settings.planted = options.planted;
             (self.set)(&mut stage, options);
             stage.play()
         }));
-        played.unwrap_or_else(|panic| {
-            let text = panic.downcast_ref::<String>().cloned();
-            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()));
+        played.unwrap_or_else(|_| {
+            let why = PANIC.take();
             Run {
-                violations: vec![format!("panicked: {}", text.unwrap_or_default())],
+                violations: vec![why],
                 hash: trace.hash(),
                 trace,
-                counts: Default::default(),
+                counts: BTreeMap::new(),
                 simulated: Duration::ZERO,
             }
         })
     }
+}
+
+thread_local! {
+    /// The first panic of a run, which is the cause of the others.
+    static PANIC: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// A panic in a run is a violation like another, and no text on standard error.
+fn remember_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let others = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if !turmoil::in_simulation() {
+                others(info);
+            }
+            PANIC.with_borrow_mut(|first| {
+                if first.is_empty() {
+                    *first = info.to_string();
+                }
+            });
+        }));
+    });
+    PANIC.take();
 }
 
 const fn secs(seconds: u64) -> Duration {

@@ -204,7 +204,9 @@ impl Stage {
     pub(crate) fn play(mut self) -> Run {
         let machine = Machine::new(self.random.next(), self.segment);
         let stop = Rc::new(Notify::new());
-        let mut sim = simulation_with(self.seed, self.limit * 2, self.window);
+        // Most worlds are coarse and fast, some as fine as the clock.
+        let tick = Duration::from_millis(self.random.pick(&[1, 5, 5]).unwrap_or(1));
+        let mut sim = simulation_with(self.seed, self.limit * 2, self.window, tick);
         self.raise_broker(&mut sim, &machine, &stop);
         let (hosts, publishers_left) = self.fill_hosts(&mut sim);
         self.faults.sort_by_key(|(when, _)| *when);

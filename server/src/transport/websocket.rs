@@ -50,6 +50,8 @@ pub(super) struct WebSocketBytes {
     unflushed: bool,
     /// No Close frame has been sent yet.
     open: bool,
+    /// What came was refused. What still comes is only taken so that the peer can read why.
+    refused: bool,
     planted: Planted,
 }
 
@@ -70,6 +72,7 @@ pub(super) async fn accept(
         max_packet_size,
         unflushed: false,
         open: true,
+        refused: false,
         planted,
     })
 }
@@ -171,12 +174,17 @@ impl AsyncRead for WebSocketBytes {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.refused {
+            return Pin::new(&mut self.socket).poll_read(cx, buf);
+        }
         while self.rest.is_empty() {
-            match ready!(self.poll_message(cx)) {
-                Ok(message) => self.take(message, cx)?,
+            let taken = match ready!(self.poll_message(cx)) {
+                Ok(message) => self.take(message, cx),
                 Err(Error::ConnectionClosed | Error::AlreadyClosed) => return Poll::Ready(Ok(())),
-                Err(error) => return Poll::Ready(Err(into_io(error))),
-            }
+                Err(error) => Err(into_io(error)),
+            };
+            self.refused = taken.is_err();
+            taken?;
         }
         let len = self.rest.len().min(buf.remaining());
         buf.put_slice(&self.rest.split_to(len));

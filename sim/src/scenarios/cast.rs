@@ -10,7 +10,8 @@ use crate::wire::Carrier;
 
 pub(super) const VERSIONS: [Version; 3] = [Version::V3_1_1, Version::V5, Version::V5];
 
-const ALL: [QoS; 3] = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
+const MIX: [QoS; 5] =
+    [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::AtLeastOnce, QoS::ExactlyOnce, QoS::ExactlyOnce];
 
 /// How many there are, and how much they say.
 pub(super) struct Cast<'a> {
@@ -73,7 +74,7 @@ fn load(random: &mut Random, number: u64, cast: &Cast<'_>) -> Load {
     let bytes = cast.bytes.unwrap_or(bytes);
     Load {
         topics: (0..random.between(1, 3)).map(|nth| format!("d/{number}/{nth}")).collect(),
-        qos: (0..random.between(1, 4)).map(|_| random.pick(&ALL).unwrap_or_default()).collect(),
+        qos: (0..random.between(1, 4)).map(|_| random.pick(&MIX).unwrap_or_default()).collect(),
         count: u32::try_from(count).unwrap_or(u32::MAX),
         begins: secs(3),
         every: millis((cast.over * 1_000 * together / count).max(1)),

@@ -31,7 +31,9 @@ pub(super) fn set(stage: &mut Stage, _: &Options) {
 }
 
 async fn live(scene: &Scene, carrier: Carrier, qos: QoS, bytes: usize) -> Outcome {
-    let mut client = scene.dial_over(Version::V3_1_1, carrier, usize::MAX).await?;
+    // A WebSocket frame of a stranger has 64 KiB at most.
+    let segment = if carrier == Carrier::Tcp { usize::MAX } else { 60_000 };
+    let mut client = scene.dial_over(Version::V3_1_1, carrier, segment).await?;
     let topic = format!("haste/{}", scene.name);
     let mut all = vec![
         Packet::Connect(Box::new(connect(&scene.name, Version::V3_1_1, true))),

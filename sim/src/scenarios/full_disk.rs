@@ -6,7 +6,10 @@ use super::{Options, secs};
 use crate::stage::{Fault, Stage};
 
 pub(super) fn set(stage: &mut Stage, _: &Options) {
-    cast(stage, &Cast { readers: 3, messages: 100, over: 40, bytes: Some(100_000), ..Cast::default() });
+    cast(
+        stage,
+        &Cast { readers: 3, messages: 100, over: 40, bytes: Some(100_000), ..Cast::default() },
+    );
     let from = stage.random.between(0, 20);
     let until = from + stage.random.between(5, 30);
     stage.at(secs(from), Fault::Full(true));

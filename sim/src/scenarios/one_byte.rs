@@ -10,7 +10,15 @@ pub(super) fn set(stage: &mut Stage, _: &Options) {
     let (bytes, segment) = (Some(30), 1);
     cast(
         stage,
-        &Cast { readers: 3, publishers: 3, messages: 25, over: 20, bytes, segment, ..Cast::default() },
+        &Cast {
+            readers: 3,
+            publishers: 3,
+            messages: 25,
+            over: 20,
+            bytes,
+            segment,
+            ..Cast::default()
+        },
     );
     stage.limit = secs(120);
 }

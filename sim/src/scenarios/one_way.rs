@@ -13,8 +13,7 @@ pub(super) fn set(stage: &mut Stage, _: &Options) {
         let until = from + stage.random.between(1, 20);
         let host = stage.random.pick(&["town", "city"]).unwrap_or("town").to_owned();
         let (town, broker) = (host.clone(), "broker".to_owned());
-        let (one, other) =
-            if stage.random.one_in(2) { (town, broker) } else { (broker, town) };
+        let (one, other) = if stage.random.one_in(2) { (town, broker) } else { (broker, town) };
         stage.at(secs(from), Fault::OneWay { from: one, to: other });
         stage.at(secs(until), Fault::Repair(host.clone()));
         stage.history.disturb(Some(&host), secs(from), secs(until));

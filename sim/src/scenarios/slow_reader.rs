@@ -4,10 +4,10 @@
 
 use surewire_engine::packet::{QoS, Version};
 
+use super::cast::VERSIONS;
 use super::{Options, millis, secs};
 use crate::device::{Load, Role};
 use crate::stage::Stage;
-use super::cast::VERSIONS;
 
 pub(super) fn set(stage: &mut Stage, _: &Options) {
     // Forty segments of an Ethernet frame each, and as much again in the broker.

@@ -24,8 +24,7 @@ pub(super) fn set(stage: &mut Stage, _: &Options) {
     let rivals = stage.random.between(3, 12);
     for number in 0..rivals {
         let host = stage.random.pick(&["town", "city"]).unwrap_or("town");
-        let waits: Vec<_> =
-            (0..6).map(|_| millis(stage.random.between(0, 2_000))).collect();
+        let waits: Vec<_> = (0..6).map(|_| millis(stage.random.between(0, 2_000))).collect();
         let (alive, clean) = (Rc::clone(&alive), stage.random.one_in(2));
         stage.act(host, &format!("rival-{number}"), async move |scene| {
             fight(&scene, &waits, clean, &alive).await

@@ -17,9 +17,19 @@ pub(super) fn set(stage: &mut Stage, _: &Options) {
     for segment in [1, 7, 300] {
         let carrier = Some(Carrier::WebSocket);
         let (readers, publishers, messages, over) = (2, 1, 30, 15);
+        let bytes = Some(150);
         cast(
             stage,
-            &Cast { readers, publishers, messages, over, segment, carrier, ..Cast::default() },
+            &Cast {
+                readers,
+                publishers,
+                messages,
+                over,
+                bytes,
+                segment,
+                carrier,
+                ..Cast::default()
+            },
         );
     }
     for number in 0..3 {

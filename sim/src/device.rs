@@ -111,6 +111,8 @@ pub(crate) struct Device {
     /// Since when the oldest question is open.
     asked: Option<Duration>,
     subscribing: bool,
+    /// A SUBSCRIBE was refused, and is to be tried again.
+    refused: bool,
     outbox: Vec<Output>,
     /// Bytes to write, and whether to close then.
     out: Vec<u8>,
@@ -142,6 +144,7 @@ impl Device {
             next_load: role.load.begins,
             asked: None,
             subscribing: false,
+            refused: false,
             outbox: Vec::new(),
             out: Vec::new(),
             closing: false,
@@ -163,7 +166,8 @@ impl Device {
             self.input(Input::Lost);
             self.out.clear();
             self.unread.clear();
-            (self.asked, self.subscribing, self.closing) = (None, false, false);
+            (self.asked, self.subscribing, self.refused) = (None, false, false);
+            self.closing = false;
             sleep(self.machine.reconnect_delay()).await;
         }
     }
@@ -237,6 +241,9 @@ impl Device {
             self.next_load = now() + self.role.load.every;
             self.publish();
         }
+        if self.refused && self.machine.is_connected() {
+            self.subscribe();
+        }
         self.input(Input::Timeout);
         if let Some(since) = self.asked.filter(|since| now() > *since + PATIENCE) {
             self.history.unanswered(&self.role.name, &self.role.host, since);
@@ -295,14 +302,7 @@ impl Device {
             Output::Connected { session_present } => self.connected(session_present),
             Output::Message(content) => self.history.received(self.reader, &content),
             Output::Acknowledged { token, code } => self.acknowledged(token, code),
-            Output::Subscribed { codes, .. } => {
-                self.subscribing = false;
-                self.answered();
-                if codes.iter().any(|code| code.is_error()) {
-                    self.history.violate(format!("{} may not subscribe", self.role.name));
-                }
-                self.history.subscribed(self.reader);
-            }
+            Output::Subscribed { codes, .. } => self.subscribed(&codes),
             Output::Unsubscribed { .. } => {}
             Output::Failed { token, why } => self.failed(token, why),
         }
@@ -316,21 +316,35 @@ impl Device {
             return;
         }
         self.history.session_lost(self.reader);
-        if self.role.filters.is_empty() {
-            return;
+        if !self.role.filters.is_empty() {
+            self.subscribe();
         }
+    }
+
+    fn subscribe(&mut self) {
         let filters = self.role.filters.iter().map(|(filter, qos)| SubscribeFilter {
             filter: ByteString::from(filter.as_str()),
             options: SubscribeOptions { qos: *qos, ..SubscribeOptions::default() },
         });
-        let filters = filters.collect();
-        self.subscribing = true;
+        let (filters, token) = (filters.collect(), Token(u64::MAX));
+        (self.subscribing, self.refused) = (true, false);
         self.asked.get_or_insert(now());
-        // Not from within what the machine told: its outputs come in order.
+        // From within what the machine told, or from without: both come in order.
         let mut outputs = Vec::new();
-        let (at, token) = (Time::from_nanos(nanos(now())), Token(u64::MAX));
+        let at = Time::from_nanos(nanos(now()));
         self.machine.handle(at, Input::Subscribe { token, filters }, &mut outputs);
         outputs.into_iter().for_each(|output| self.perform(output));
+    }
+
+    fn subscribed(&mut self, codes: &[ReasonCode]) {
+        self.subscribing = false;
+        self.answered();
+        self.refused = codes.iter().any(|code| code.is_error());
+        if self.refused {
+            self.history.refused(&self.role.name, &self.role.host);
+        } else {
+            self.history.subscribed(self.reader);
+        }
     }
 
     fn acknowledged(&mut self, token: Token, code: ReasonCode) {

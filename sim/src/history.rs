@@ -110,15 +110,26 @@ impl History {
 
     /// `name` asked and heard nothing in time.
     pub(crate) fn unanswered(&self, name: &str, host: &str, since: Duration) {
-        let (until, events) = (now(), self.0.borrow());
-        let excused = events.disturbed.iter().any(|(whom, from, to)| {
-            (whom.is_empty() || whom == host) && *from <= until && since <= *to
-        });
-        drop(events);
         self.count("unanswered");
-        if !excused {
+        if !self.is_excused(host, since) {
             self.violate(format!("{name} waits for an answer since {:.3} s", since.as_secs_f64()));
         }
+    }
+
+    /// `name` may not subscribe.
+    pub(crate) fn refused(&self, name: &str, host: &str) {
+        self.count("refused");
+        if !self.is_excused(host, now()) {
+            self.violate(format!("{name} may not subscribe"));
+        }
+    }
+
+    /// Whether the story was in the way of a host at some time since then.
+    fn is_excused(&self, host: &str, since: Duration) -> bool {
+        let until = now();
+        self.0.borrow().disturbed.iter().any(|(whom, from, to)| {
+            (whom.is_empty() || whom == host) && *from <= until && since <= *to
+        })
     }
 
     /// One more publisher, and its number.

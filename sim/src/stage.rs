@@ -215,7 +215,7 @@ impl Stage {
         let mut looked = Duration::ZERO;
         while !self.history.has_violations() {
             while let Some((_, fault)) = faults.next_if(|(when, _)| *when <= sim.elapsed()) {
-                self.trace.note("story", format!("{fault:?}"));
+                self.trace.happens(sim.elapsed(), format!("{fault:?}"));
                 apply(&mut sim, &machine, &stop, &hosts, &fault);
             }
             if let Err(error) = sim.step() {
@@ -228,7 +228,9 @@ impl Stage {
             looked = elapsed;
             let open = self.open(faults.len(), publishers_left.get());
             match (open, calm_since) {
-                (Some(what), _) if elapsed > self.limit => self.history.violate(what),
+                (Some(what), _) if elapsed > self.limit => {
+                    self.history.violate(format!("{what}, when all had to be over"));
+                }
                 (Some(_), _) => calm_since = None,
                 (None, None) => calm_since = Some(elapsed),
                 (None, Some(since)) if elapsed > since + AFTERMATH => break,

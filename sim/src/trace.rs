@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Bytes of a packet that are shown.
 const SHOWN: usize = 48;
@@ -59,6 +60,15 @@ impl Trace {
         let mut lines = self.lines();
         let bytes = words.clone().into_bytes();
         lines.add(who, &bytes, What::Words(words));
+    }
+
+    /// Something happens in the story, which is on no host.
+    pub(crate) fn happens(&self, at: Duration, words: String) {
+        self.lines().add(
+            "story",
+            &[],
+            What::Words(format!("{words} at {:.3} s", at.as_secs_f64())),
+        );
     }
 
     /// FNV-1a over all that was seen: small, and the same in every process.

@@ -39,7 +39,7 @@ bugs! {
     PartialLost = "partial-lost";
     /// What comes in one read with the CONNECT is lost.
     BehindConnectLost = "behind-connect-lost";
-    /// Of the packets of one read those after the first hundred are lost.
+    /// Of the packets of one read those after the first few are lost.
     RestOfReadLost = "rest-of-read-lost";
     /// Of a WebSocket message what does not fit into one read is lost.
     MessageRestLost = "message-rest-lost";
@@ -67,8 +67,6 @@ bugs! {
     StopWithoutDrain = "stop-without-drain";
     /// A worker hands in what its connections brought in the wrong order.
     InputsReversed = "inputs-reversed";
-    /// The socket is closed without waiting for the peer to read what was said last.
-    NoLinger = "no-linger";
     /// A client that never says anything keeps its connection.
     SilenceAllowed = "silence-allowed";
 }

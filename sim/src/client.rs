@@ -49,10 +49,11 @@ impl Client {
     /// None came in time.
     pub(crate) async fn connect(&mut self, connect: Connect) -> io::Result<Connack> {
         self.send(&Packet::Connect(Box::new(connect))).await?;
-        match self.next().await? {
-            Packet::Connack(connack) => Ok(connack),
-            other => Err(io::Error::other(format!("{other:?} in place of a CONNACK"))),
-        }
+        let packet = self.next().await?;
+        let Packet::Connack(connack) = packet else {
+            return Err(io::Error::other(format!("{packet:?} in place of a CONNACK")));
+        };
+        Ok(connack)
     }
 
     /// Writes a packet.

@@ -213,7 +213,7 @@ impl Device {
     }
 
     fn garbage(&self) {
-        self.history.violate(format!("{} was sent what is no packet", self.role.name));
+        self.history.violate(&format!("{} was sent what is no packet", self.role.name));
     }
 
     fn is_stuck(&self) -> bool {
@@ -368,7 +368,7 @@ impl Device {
     fn failed(&mut self, token: Token, why: Failure) {
         // A SUBSCRIBE is made again with the next connection.
         if let Some(name) = self.open.remove(&token) {
-            self.history.violate(format!("{} lost {name:?}: {why}", self.role.name));
+            self.history.violate(&format!("{} lost {name:?}: {why}", self.role.name));
         }
     }
 
@@ -380,7 +380,7 @@ impl Device {
                 self.history.unanswered(&self.role.name, &self.role.host, since);
             }
             CloseReason::Fault(fault) => {
-                self.history.violate(format!("{}: {fault}", self.role.name));
+                self.history.violate(&format!("{}: {fault}", self.role.name));
             }
             CloseReason::ByServer { code, .. } => {
                 self.trace.note(&self.role.name, format!("was told {code:?}"));

@@ -73,7 +73,7 @@ pub(crate) fn now() -> Duration {
 
 impl History {
     /// Something must not have happened.
-    pub(crate) fn violate(&self, what: String) {
+    pub(crate) fn violate(&self, what: &str) {
         let events = &mut *self.0.borrow_mut();
         if events.violations.len() < TOLD {
             let at = now();
@@ -112,7 +112,7 @@ impl History {
     pub(crate) fn unanswered(&self, name: &str, host: &str, since: Duration) {
         self.count("unanswered");
         if !self.is_excused(host, since) {
-            self.violate(format!("{name} waits for an answer since {:.3} s", since.as_secs_f64()));
+            self.violate(&format!("{name} waits for an answer since {:.3} s", since.as_secs_f64()));
         }
     }
 
@@ -120,7 +120,7 @@ impl History {
     pub(crate) fn refused(&self, name: &str, host: &str) {
         self.count("refused");
         if !self.is_excused(host, now()) {
-            self.violate(format!("{name} may not subscribe"));
+            self.violate(&format!("{name} may not subscribe"));
         }
     }
 
@@ -167,7 +167,7 @@ impl History {
             is_missed.then(|| reader.name.clone())
         });
         if let Some(name) = lost {
-            self.violate(format!("{name} has lost its session"));
+            self.violate(&format!("{name} has lost its session"));
         }
     }
 
@@ -200,7 +200,7 @@ impl History {
     pub(crate) fn received(&self, reader: usize, content: &Content) {
         self.count("received");
         let wrong = self.0.borrow_mut().receive(reader, content);
-        wrong.into_iter().for_each(|what| self.violate(what));
+        wrong.into_iter().for_each(|what| self.violate(&what));
     }
 
     /// What is still to come, if anything is.

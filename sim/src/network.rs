@@ -43,7 +43,10 @@ pub(crate) fn simulation_with(
 
 /// The sockets that a process has, which the system closes when it ends, however it ends.
 #[derive(Clone, Default)]
-pub(crate) struct Sockets(Arc<Mutex<Vec<Weak<Mutex<Option<TcpStream>>>>>>);
+pub(crate) struct Sockets(Arc<Mutex<Vec<Weak<Held>>>>);
+
+/// A stream, until its process loses it.
+type Held = Mutex<Option<TcpStream>>;
 
 impl Sockets {
     fn keep(&self, stream: TcpStream) -> Shared {
@@ -102,7 +105,7 @@ impl Listener for Source {
 }
 
 /// A stream that its process may lose.
-struct Shared(Arc<Mutex<Option<TcpStream>>>);
+struct Shared(Arc<Held>);
 
 impl Shared {
     fn with<T>(

@@ -167,7 +167,7 @@ impl Stage {
         let act = Box::pin(async move {
             let (name, history) = (scene.name.clone(), scene.history.clone());
             if let Err(error) = act(scene).await {
-                history.violate(format!("{name}: {error}"));
+                history.violate(&format!("{name}: {error}"));
             }
             left.set(left.get() - 1);
         });
@@ -215,11 +215,11 @@ impl Stage {
         let mut looked = Duration::ZERO;
         while !self.history.has_violations() {
             while let Some((_, fault)) = faults.next_if(|(when, _)| *when <= sim.elapsed()) {
-                self.trace.happens(sim.elapsed(), format!("{fault:?}"));
+                self.trace.happens(sim.elapsed(), &format!("{fault:?}"));
                 apply(&mut sim, &machine, &stop, &hosts, &fault);
             }
             if let Err(error) = sim.step() {
-                self.history.violate(format!("the broker failed: {error}"));
+                self.history.violate(&format!("the broker failed: {error}"));
             }
             let elapsed = sim.elapsed();
             if elapsed < looked + Duration::from_millis(250) {
@@ -229,7 +229,7 @@ impl Stage {
             let open = self.open(faults.len(), publishers_left.get());
             match (open, calm_since) {
                 (Some(what), _) if elapsed > self.limit => {
-                    self.history.violate(format!("{what}, when all had to be over"));
+                    self.history.violate(&format!("{what}, when all had to be over"));
                 }
                 (Some(_), _) => calm_since = None,
                 (None, None) => calm_since = Some(elapsed),

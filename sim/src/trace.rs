@@ -63,7 +63,7 @@ impl Trace {
     }
 
     /// Something happens in the story, which is on no host.
-    pub(crate) fn happens(&self, at: Duration, words: String) {
+    pub(crate) fn happens(&self, at: Duration, words: &str) {
         self.lines().add(
             "story",
             &[],

@@ -9,7 +9,6 @@ use tokio::time::timeout;
 
 use super::{Connection, End};
 use crate::environment::Stream;
-use crate::planted::Bug;
 
 /// How long what was sent may take to leave.
 const FLUSH: Duration = Duration::from_secs(5);
@@ -30,8 +29,7 @@ pub(super) async fn close(connection: &Rc<Connection>, end: End) {
     }
     connection.queue.take();
     let stream = connection.stream.take();
-    let lingers = end != End::Abandoned && !connection.planted(Bug::NoLinger);
-    if let (Some(mut stream), true) = (stream, lingers) {
+    if let (Some(mut stream), true) = (stream, end != End::Abandoned) {
         // Of a packet that is too large the most is yet to come when it is refused, and a client
         // looks for our answer once it has sent all of it.
         let largest = connection.worker.shared.settings.limits.max_packet_size;

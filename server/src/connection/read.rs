@@ -88,7 +88,7 @@ impl Connection {
         let mut taken_before = 0;
         while !self.broken.get() {
             taken_before += 1;
-            if taken_before > 100 && settings.planted.is(Bug::RestOfReadLost) {
+            if taken_before > 20 && settings.planted.is(Bug::RestOfReadLost) {
                 return;
             }
             // A log of packets shows each of them.

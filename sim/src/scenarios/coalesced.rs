@@ -2,7 +2,7 @@
 //! answered, in order, as if it had come alone.
 
 use surewire_engine::id::PacketId;
-use surewire_engine::packet::{Packet, QoS, Version};
+use surewire_engine::packet::{Ack, Packet, QoS, Version};
 
 use super::cast::{Cast, cast};
 use super::{Options, millis};
@@ -35,9 +35,12 @@ async fn live(scene: &Scene, carrier: Carrier, qos: QoS, bytes: usize) -> Outcom
     let segment = if carrier == Carrier::Tcp { usize::MAX } else { 60_000 };
     let mut client = scene.dial_over(Version::V3_1_1, carrier, segment).await?;
     let topic = format!("haste/{}", scene.name);
+    // At QoS 1 its session is stored, so that each acknowledgement waits for the disk, and the broker
+    // for its own answers before it reads on.
+    let clean = qos == QoS::AtMostOnce;
     let mut all = vec![
-        Packet::Connect(Box::new(connect(&scene.name, Version::V3_1_1, true))),
-        subscribe(PacketId::FIRST, &topic, QoS::AtMostOnce),
+        Packet::Connect(Box::new(connect(&scene.name, Version::V3_1_1, clean))),
+        subscribe(PacketId::FIRST, &topic, qos),
     ];
     for number in 1..=MESSAGES {
         let packet_id = PacketId::new(number).filter(|_| qos != QoS::AtMostOnce);
@@ -47,20 +50,20 @@ async fn live(scene: &Scene, carrier: Carrier, qos: QoS, bytes: usize) -> Outcom
     let (mut heard, mut acknowledged) = (0, 0);
     let promised = if qos == QoS::AtMostOnce { 0 } else { MESSAGES };
     while heard < MESSAGES || acknowledged < promised {
-        match client.next().await? {
-            Packet::Publish(publish) => {
-                heard += 1;
-                ensure(publish.payload == payload(heard, bytes), || {
-                    format!("another message in place of number {heard}")
-                })?;
+        let packet = client.next().await?;
+        if let Packet::Publish(publish) = &packet {
+            heard += 1;
+            ensure(publish.payload == payload(heard, bytes), || {
+                format!("another message in place of number {heard}")
+            })?;
+            if let Some(id) = publish.packet_id {
+                client.send(&Packet::Puback(Ack::new(id))).await?;
             }
-            Packet::Puback(ack) => {
-                acknowledged += 1;
-                ensure(ack.packet_id.get() == acknowledged, || {
-                    format!("PUBACK {} in place of {acknowledged}", ack.packet_id)
-                })?;
-            }
-            _ => {}
+        } else if let Packet::Puback(ack) = &packet {
+            acknowledged += 1;
+            ensure(ack.packet_id.get() == acknowledged, || {
+                format!("PUBACK {} in place of {acknowledged}", ack.packet_id)
+            })?;
         }
     }
     Ok(())

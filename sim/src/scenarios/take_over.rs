@@ -6,13 +6,13 @@ use std::io::ErrorKind;
 use std::rc::Rc;
 use std::time::Duration;
 
-use surewire_engine::packet::{Packet, ReasonCode, Version};
+use surewire_engine::packet::{Packet, QoS, ReasonCode, Version};
 use tokio::time::{sleep, timeout};
 
 use super::cast::{Cast, cast};
 use super::{Options, millis, secs};
 use crate::history::now;
-use crate::packets::connect;
+use crate::packets::{connect, publish};
 use crate::stage::{Outcome, Scene, Stage, ensure};
 
 /// When the last attempt is made, and when all is decided.
@@ -58,8 +58,15 @@ async fn fight(scene: &Scene, waits: &[Duration], clean: bool, alive: &Cell<u64>
         scene.history.count("crowned");
         let mut told = None;
         let held = timeout(DECIDED.saturating_sub(now()), async {
-            while let Ok(Some(packet)) = client.receive().await {
-                told = Some(packet);
+            // It talks all the time, so that there is something unread when it is ended.
+            let word = publish("crown", QoS::AtMostOnce, None, "mine");
+            loop {
+                match timeout(millis(5), client.receive()).await {
+                    Ok(Ok(Some(packet))) => told = Some(packet),
+                    Ok(Ok(None) | Err(_)) => break,
+                    // Whether that still arrives does not matter.
+                    Err(_) => drop(client.send(&word).await),
+                }
             }
         });
         if held.await.is_err() {

@@ -108,6 +108,8 @@ pub(crate) struct Device {
     published: u32,
     open: BTreeMap<Token, Name>,
     next_load: Duration,
+    /// When the connection at hand was dialled.
+    dialled: Duration,
     /// Since when the oldest question is open.
     asked: Option<Duration>,
     subscribing: bool,
@@ -142,6 +144,7 @@ impl Device {
             published: 0,
             open: BTreeMap::new(),
             next_load: role.load.begins,
+            dialled: Duration::ZERO,
             asked: None,
             subscribing: false,
             refused: false,
@@ -174,6 +177,7 @@ impl Device {
 
     /// One connection.
     async fn converse(&mut self) -> io::Result<()> {
+        self.dialled = now();
         let mut wire = Wire::dial(self.role.carrier, self.role.segment).await?;
         self.asked = Some(now());
         self.input(Input::Opened);
@@ -212,6 +216,10 @@ impl Device {
         Ok(())
     }
 
+    fn unanswered(&self, since: Duration) {
+        self.history.unanswered(&self.role.name, &self.role.host, since, self.dialled);
+    }
+
     fn garbage(&self) {
         self.history.violate(&format!("{} was sent what is no packet", self.role.name));
     }
@@ -246,7 +254,7 @@ impl Device {
         }
         self.input(Input::Timeout);
         if let Some(since) = self.asked.filter(|since| now() > *since + PATIENCE) {
-            self.history.unanswered(&self.role.name, &self.role.host, since);
+            self.unanswered(since);
             return Err(io::ErrorKind::TimedOut.into());
         }
         Ok(())
@@ -377,7 +385,7 @@ impl Device {
         match reason {
             CloseReason::NoConnack | CloseReason::NoPingresp => {
                 let since = now().saturating_sub(PATIENCE);
-                self.history.unanswered(&self.role.name, &self.role.host, since);
+                self.unanswered(since);
             }
             CloseReason::Fault(fault) => {
                 self.history.violate(&format!("{}: {fault}", self.role.name));

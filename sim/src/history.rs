@@ -108,10 +108,11 @@ impl History {
         self.0.borrow_mut().disturbed.push((host, from, until));
     }
 
-    /// `name` asked and heard nothing in time.
-    pub(crate) fn unanswered(&self, name: &str, host: &str, since: Duration) {
+    /// `name` asked and heard nothing in time, on a connection that it dialled then. What a link lost
+    /// of a connection is never sent again here, so it is silent for good.
+    pub(crate) fn unanswered(&self, name: &str, host: &str, since: Duration, dialled: Duration) {
         self.count("unanswered");
-        if !self.is_excused(host, since) {
+        if !self.is_excused(host, dialled) {
             self.violate(&format!("{name} waits for an answer since {:.3} s", since.as_secs_f64()));
         }
     }

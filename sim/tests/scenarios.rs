@@ -1,4 +1,4 @@
-//! Every story, as two seeds draw it, and as the command that replays it: what it prints is the same
+//! Every story, as its first seed draws it, and as the command that replays it: what it prints is the same
 //! in every process.
 #![allow(clippy::unwrap_used, reason = "a test stops where it is wrong")]
 
@@ -33,7 +33,6 @@ macro_rules! stories {
         $(#[test]
         fn $test() {
             assert_eq!(play($name, "1"), play($name, "1"));
-            play($name, "2");
         })*
     };
 }

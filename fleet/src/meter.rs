@@ -90,7 +90,8 @@ impl Meter {
             Notice::Dropped { client: None, .. }
             | Notice::Connected { .. }
             | Notice::WillPublished { .. }
-            | Notice::Storage(_) => {}
+            | Notice::Storage(_)
+            | Notice::Memory(_) => {}
         }
     }
 

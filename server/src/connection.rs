@@ -26,6 +26,7 @@ use surewire_engine::packet::Version;
 
 use crate::core::{Entry, Input};
 use crate::environment::{LocalFuture, Stream};
+use crate::planted::Bug;
 use crate::shared::Seat;
 use crate::sync::spawn_local;
 use crate::worker::{Arrival, Worker};
@@ -135,7 +136,7 @@ impl Connection {
             self.admit();
         }
         if let Some(on) = entry.read {
-            self.reading.set(on);
+            self.reading.set(on && !self.planted(Bug::NeverReadAgain));
             self.wake();
         }
         if !entry.frames.is_empty() {
@@ -144,7 +145,7 @@ impl Connection {
         if entry.report {
             self.tell_progress();
         }
-        if entry.close {
+        if entry.close && !self.planted(Bug::CloseIgnored) {
             self.finish(End::Asked);
         }
     }
@@ -163,9 +164,19 @@ impl Connection {
         self.unreported.take()
     }
 
+    /// Whether output waits for its socket.
+    pub(crate) fn is_full(&self) -> bool {
+        self.queue.borrow().is_some()
+    }
+
     /// Drops the connection as it is.
     pub(crate) fn abandon(&self) {
         self.finish(End::Abandoned);
+    }
+
+    /// Whether this is wrong on purpose.
+    fn planted(&self, bug: Bug) -> bool {
+        self.worker.shared.settings.planted.is(bug)
     }
 
     fn admit(&self) {

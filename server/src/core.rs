@@ -31,6 +31,8 @@ use tokio::sync::oneshot;
 use crate::environment::Clock;
 use crate::histogram::Histogram;
 use crate::logging::Report;
+use crate::planted::{Bug, Planted};
+use crate::settings::Settings;
 use crate::store::{Figures, Queue, Store};
 use crate::sync::{AtomicUsize, CONTROLLED, Mutex, MutexGuard, Notify, yield_now};
 use crate::timer::Deadline;
@@ -112,16 +114,17 @@ struct State {
     /// The lock held for the management interface, and for what else comes from no worker.
     request: Histogram,
     clock: Arc<dyn Clock>,
+    planted: Planted,
 }
 
 impl Core {
     pub(crate) fn new(
         engine: Engine,
         clock: Arc<dyn Clock>,
-        workers: usize,
-        log_packets: bool,
         store: Store,
+        settings: &Settings,
     ) -> Self {
+        let Settings { workers, log_packets, planted, .. } = *settings;
         let queue = store.queue();
         let state = State {
             engine,
@@ -139,6 +142,7 @@ impl Core {
             chore: Histogram::new(),
             request: Histogram::new(),
             clock: Arc::clone(&clock),
+            planted,
         };
         Self {
             state: Mutex::new(state),
@@ -201,7 +205,8 @@ impl Core {
                 state.hand_out(worker, outbox, report);
             }
             let others = std::mem::take(&mut state.woken);
-            let rearm = self.deadline.set(state.engine.next_timeout());
+            let rearm = self.deadline.set(state.engine.next_timeout())
+                && !state.planted.is(Bug::TimerNotTold);
             let handed = state.store.hand_over(since, Some(worker));
             state.lock_held.record(self.clock.now() - since);
             drop(state);
@@ -411,6 +416,7 @@ impl State {
             woken: &mut self.woken,
             unasked: &mut self.unasked,
             now,
+            planted: self.planted,
         };
         for action in self.actions.drain(..) {
             performer.perform(action);

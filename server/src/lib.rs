@@ -10,6 +10,7 @@
 //!   WebSocket.
 //! * `store`, `timer`, `sync`, `linger`, `logging`, `traffic` and `histogram` serve these.
 //! * `http` is the way of a request in and out, `api` what is answered to it.
+//! * [`planted`] is what simulations find, and nothing in any other program.
 //! * [`config`] reads the file; [`settings`] is what comes out of it for this machine.
 
 mod acceptor;
@@ -26,6 +27,7 @@ mod linger;
 pub mod logging;
 mod memory;
 mod metrics;
+pub mod planted;
 mod run;
 #[cfg(test)]
 #[cfg(feature = "shuttle")]

@@ -19,6 +19,7 @@ use crate::environment::{Environment, Listener, Thread};
 use crate::error::RunError;
 use crate::http::Http;
 use crate::memory;
+use crate::planted::Bug;
 use crate::settings::{ListenerSettings, Settings};
 use crate::shared::Shared;
 use crate::store::{self, Committing, Stored};
@@ -106,8 +107,7 @@ impl Server {
         let Stored { engine, clock, store, opened } = store::open(&settings, environment).await?;
         // Only now: whoever waits for this line may use what is stored.
         bound.iter().for_each(announce);
-        let (workers, log_packets) = (settings.workers, settings.log_packets);
-        let core = Core::new(engine, clock, workers, log_packets, store);
+        let core = Core::new(engine, clock, store, &settings);
         let shared = Arc::new(Shared::new(core, settings));
 
         let secret = environment.seed().map_err(RunError::Entropy)?;
@@ -148,7 +148,8 @@ impl Server {
         environment: &dyn Environment,
     ) -> Result<(), RunError> {
         let name = || format!("{}://{}", listener.scheme(), listener.address);
-        let transport = Transport::new(listener, self.settings.limits.max_packet_size)
+        let (limit, planted) = (self.settings.limits.max_packet_size, self.settings.planted);
+        let transport = Transport::new(listener, limit, planted)
             .map_err(|error| RunError::Tls { listener: name(), error: Box::new(error) })?;
         let failed = |error| RunError::Bind { listener: name(), error };
         for socket in environment.bind(&listener.address).await.map_err(failed)? {
@@ -229,7 +230,9 @@ async fn stop(
     let deadline = asked + DRAIN;
     shared.stopping.store(true, Ordering::Relaxed);
     info!(connections = shared.open(), "stopping");
-    tell(mail, || Mail::Stop);
+    if !shared.settings.planted.is(Bug::StopWithoutDrain) {
+        tell(mail, || Mail::Stop);
+    }
     tokio::select! {
         biased;
         () = shared.core.failed.notified() => return Err(RunError::Engine),

@@ -11,6 +11,7 @@ use surewire_engine::codec::Limits;
 use surewire_engine::config::Config as EngineConfig;
 
 use crate::config::{Durability, ListenAddress, Secret, Warning};
+use crate::planted::Planted;
 
 pub use resolve::Machine;
 
@@ -45,6 +46,8 @@ pub struct Settings {
     pub memory_limit: Option<u64>,
     /// What the operator should know about the configuration.
     pub warnings: Vec<Warning>,
+    /// What is wrong on purpose: nothing outside of simulations.
+    pub planted: Planted,
 }
 
 /// The management interface.
@@ -112,6 +115,7 @@ impl Settings {
             data_dir: PathBuf::from("data"),
             memory_limit: None,
             warnings: Vec::new(),
+            planted: Planted::NONE,
         }
     }
 }

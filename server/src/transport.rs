@@ -11,6 +11,7 @@ use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
 
 use crate::environment::Stream;
+use crate::planted::Planted;
 use crate::settings::{Carrier, ListenerSettings};
 
 pub use tls::TlsError;
@@ -22,6 +23,7 @@ pub(crate) struct Transport {
     tls: Option<TlsAcceptor>,
     carrier: Carrier,
     max_packet_size: usize,
+    planted: Planted,
 }
 
 impl Transport {
@@ -29,9 +31,10 @@ impl Transport {
     pub(crate) fn new(
         settings: &ListenerSettings,
         max_packet_size: usize,
+        planted: Planted,
     ) -> Result<Arc<Self>, TlsError> {
         let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
-        Ok(Arc::new(Self { tls, carrier: settings.protocol, max_packet_size }))
+        Ok(Arc::new(Self { tls, carrier: settings.protocol, max_packet_size, planted }))
     }
 
     /// Does the handshakes on the server's side.
@@ -43,7 +46,7 @@ impl Transport {
         match self.carrier {
             Carrier::Stream => Ok(stream),
             Carrier::WebSocket => {
-                let stream = websocket::accept(stream, self.max_packet_size).await?;
+                let stream = websocket::accept(stream, self.max_packet_size, self.planted).await?;
                 Ok(Box::new(stream))
             }
         }

@@ -54,7 +54,7 @@ fn check_values(loaded: &Loaded, text: &str) {
     let config = &loaded.config;
     assert!(!config.listener.is_empty(), "nowhere to connect to");
     for files in [None, Some(0), Some(1_024)] {
-        let settings = Settings::resolve(config, Machine { cores: 2, files });
+        let settings = Settings::resolve(config, Machine { cores: 2, files, memory: None });
         assert!(settings.workers > 0 && settings.engine.max_inflight_messages > 0);
     }
     if !texts(config).iter().all(|text| says_itself(text)) {

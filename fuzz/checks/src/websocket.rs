@@ -15,6 +15,7 @@ use std::task::{Context, Poll, Waker};
 
 use arbitrary::{Result, Unstructured};
 use surewire_server::accept_websocket;
+use surewire_server::planted::Planted;
 use surewire_server::environment::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -52,7 +53,7 @@ fn any_request(u: &mut Unstructured<'_>) -> Result<()> {
     let inserted = bytes(u, 2_000)?;
     let request = [&REQUEST[..at], inserted, &REQUEST[at + removed..]].concat();
     let (script, written) = Script::new(cut(u, &request)?, Vec::new());
-    if let Ok(stream) = run(accept_websocket(Box::new(script), MAX_PACKET)) {
+    if let Ok(stream) = run(accept_websocket(Box::new(script), MAX_PACKET, Planted::NONE)) {
         assert!(written.borrow().starts_with(b"HTTP/1.1 101 "), "accepted without an answer");
         let (read, _) = read_all(Box::new(stream), 512);
         assert!(read.len() <= request.len(), "more bytes than came");
@@ -148,7 +149,7 @@ fn bytes_out(u: &mut Unstructured<'_>) -> Result<()> {
 fn connected(reads: Vec<Vec<u8>>, takes: Vec<usize>) -> (Box<dyn Stream>, Written) {
     let reads = [vec![REQUEST.to_vec()], reads].concat();
     let (script, written) = Script::new(reads, takes);
-    let stream = run(accept_websocket(Box::new(script), MAX_PACKET)).expect("a right request");
+    let stream = run(accept_websocket(Box::new(script), MAX_PACKET, Planted::NONE)).expect("a right request");
     (Box::new(stream), written)
 }
 

@@ -20,6 +20,7 @@ use super::strangers::Share;
 use crate::core::Input;
 use crate::environment::Stream;
 use crate::logging;
+use crate::planted::Bug;
 use crate::shared::Seat;
 use crate::worker::{Arrival, Worker};
 
@@ -41,7 +42,8 @@ struct First {
 pub(super) async fn open(worker: Rc<Worker>, arrival: Arrival) -> Option<Rc<Connection>> {
     let Arrival { incoming, peer, transport, anonymous, accepted, seat } = arrival;
     let settings = &worker.shared.settings;
-    let deadline = accepted + settings.connect_timeout;
+    let patience = if settings.planted.is(Bug::SilenceAllowed) { 360 } else { 1 };
+    let deadline = accepted + settings.connect_timeout * patience;
     let stream = until(&worker, deadline, peer, async {
         transport.establish(incoming.attach(settings.tcp_keepalive)?).await
     });
@@ -143,7 +145,9 @@ fn begin(
         Err(bad) => bad.version.unwrap_or(Version::V3_1_1),
     };
     let connection = Connection::new(Rc::clone(worker), stream, version, seat);
-    connection.reader.borrow_mut().keep(first.rest);
+    if !worker.shared.settings.planted.is(Bug::BehindConnectLost) {
+        connection.reader.borrow_mut().keep(first.rest);
+    }
     worker.submit(Input::Open {
         worker: worker.index(),
         key: connection.key(),

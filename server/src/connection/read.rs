@@ -20,6 +20,7 @@ use tokio::time::sleep;
 use super::Connection;
 use crate::environment::Stream;
 use crate::logging;
+use crate::planted::Bug;
 use crate::worker::Worker;
 
 /// Reads before others get their turn.
@@ -109,7 +110,12 @@ impl Connection {
     /// the others then come after everybody else's.
     fn packets(&self, mut bytes: Bytes) -> bool {
         let settings = &self.worker.shared.settings;
+        let mut taken_before = 0;
         while !self.broken.get() {
+            taken_before += 1;
+            if taken_before > 20 && settings.planted.is(Bug::RestOfReadLost) {
+                return false;
+            }
             // A log of packets shows each of them.
             let taken = if settings.log_packets {
                 codec::take_packet(self.version, &mut bytes, &settings.limits)
@@ -128,7 +134,9 @@ impl Connection {
                 }
                 Ok(None) => {
                     let len = codec::frame_len(&bytes, settings.limits.max_packet_size);
-                    self.reader.borrow_mut().rest(&bytes, len.ok().flatten());
+                    if !settings.planted.is(Bug::PartialLost) {
+                        self.reader.borrow_mut().rest(&bytes, len.ok().flatten());
+                    }
                     return false;
                 }
                 Err(violation) => self.broken(violation),

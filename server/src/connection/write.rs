@@ -12,6 +12,7 @@ use super::queue::Queue;
 use super::{Connection, End};
 use crate::core::{Frames, SLICES};
 use crate::environment::Stream;
+use crate::planted::Bug;
 
 /// The engine learns of written bytes at the latest when there are so many.
 const REPORT: u64 = 64 * 1024;
@@ -19,7 +20,9 @@ const REPORT: u64 = 64 * 1024;
 impl Connection {
     /// Writes, or queues behind what waits already.
     pub(super) fn write(self: &Rc<Self>, frames: &Frames) {
-        if let Some(queue) = self.queue.borrow_mut().as_mut() {
+        if let Some(queue) = self.queue.borrow_mut().as_mut()
+            && !self.planted(Bug::QueueOvertaken)
+        {
             queue.push(frames, 0);
             return;
         }
@@ -32,8 +35,9 @@ impl Connection {
             Poll::Ready(Ok(())) => {}
             Poll::Ready(Err(_)) => self.finish(End::Lost(Lost::Failed)),
             Poll::Pending => {
+                let twice = self.planted(Bug::WrittenTwice);
                 let mut queue = Queue::default();
-                queue.push(frames, written);
+                queue.push(frames, if twice { 0 } else { written });
                 *self.queue.borrow_mut() = Some(Box::new(queue));
                 // Its own task waits until the socket is writable.
                 self.wake();
@@ -81,6 +85,9 @@ impl Connection {
         self.worker.count_sent(bytes);
         let Ok(bytes @ 1..) = u64::try_from(bytes) else { return };
         let before = self.unreported.get();
+        if self.planted(Bug::WrittenNotTold) {
+            return;
+        }
         self.unreported.set(before + bytes);
         if before == 0 {
             self.worker.report_written(self);

@@ -12,6 +12,7 @@ use super::outbox::{Entry, Outbox};
 use super::requests::Requests;
 use super::slots::Slots;
 use crate::logging::Report;
+use crate::planted::{Bug, Planted};
 use crate::store::Store;
 
 /// Everything that an action can touch.
@@ -26,6 +27,7 @@ pub(super) struct Performer<'a> {
     pub(super) unasked: &'a mut Vec<ConnId>,
     /// The time of the event that the actions are of.
     pub(super) now: Time,
+    pub(super) planted: Planted,
 }
 
 impl Performer<'_> {
@@ -65,7 +67,7 @@ impl Performer<'_> {
         let Some(slot) = self.slots.get_mut(conn) else { return };
         let worker = usize::from(slot.worker);
         let Some(outbox) = self.outboxes.get_mut(worker) else { return };
-        if outbox.is_empty() {
+        if outbox.is_empty() && !self.planted.is(Bug::WakeLost) {
             self.woken.push(worker);
         }
         change(outbox.entry(conn, slot), slot.version);

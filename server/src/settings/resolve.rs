@@ -57,6 +57,7 @@ impl Settings {
             data_dir: config.data_dir.clone(),
             memory_limit: memory_limit(config, machine),
             warnings: Vec::new(),
+            planted: Default::default(),
         }
     }
 }

@@ -14,6 +14,7 @@ use super::open::Opened;
 use super::queue::{Next, Queue, Taken};
 use crate::environment::{Disk, Environment, LocalFuture, Thread};
 use crate::error::RunError;
+use crate::planted::Bug;
 use crate::shared::Shared;
 
 /// How often a full disk is asked for room.
@@ -162,7 +163,9 @@ impl Committer {
         self.queue.written(at_hand.as_ref().map_or(0, |at_hand| at_hand.bytes));
         self.queue.set_durable(upto);
         if let Some(AtHand { since, worker, .. }) = at_hand {
-            self.shared.core.wake(worker);
+            if !self.shared.settings.planted.is(Bug::DurableNotTold) {
+                self.shared.core.wake(worker);
+            }
             let took = self.shared.core.now() - since;
             self.queue.count(|figures| figures.commit.record(took));
         }

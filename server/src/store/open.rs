@@ -16,6 +16,7 @@ use super::{Queue, Store, clock};
 use crate::config::Durability;
 use crate::environment::{Clock, Disk, Environment};
 use crate::error::RunError;
+use crate::planted::Bug;
 use crate::settings::Settings;
 use crate::sync::CONTROLLED;
 
@@ -76,6 +77,8 @@ pub(crate) async fn open(
     log.set_live(image.live_bytes());
     let sessions = image.sessions();
     let Summary { last, time, .. } = summary;
+    let forgets = settings.planted.is(Bug::RecoverySkipped);
+    let image = if forgets { Image::default() } else { image };
     let engine = Engine::restore(config, seed, image, last, time);
     let ms = u64::try_from((clock.now() - begun).as_millis()).unwrap_or(u64::MAX);
     tell(directory, &summary, records, sessions, ms);

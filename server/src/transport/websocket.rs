@@ -22,6 +22,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::connection::STRANGER_LIMIT;
 use crate::environment::Stream;
+use crate::planted::{Bug, Planted};
 
 /// Subprotocols that mean MQTT: today's name and the one of MQTT 3.1's time.
 const SUBPROTOCOLS: [&str; 2] = ["mqtt", "mqttv3.1"];
@@ -51,6 +52,9 @@ pub struct WebSocketBytes {
     unflushed: bool,
     /// No Close frame has been sent yet.
     open: bool,
+    /// What came was refused. What still comes is only taken so that the peer can read why.
+    refused: bool,
+    planted: Planted,
 }
 
 /// Answers a client's WebSocket upgrade request, whatever its path, and is its stream of MQTT's bytes
@@ -59,7 +63,11 @@ pub struct WebSocketBytes {
 ///
 /// # Errors
 /// The request is none, or the stream has failed.
-pub async fn accept(stream: Box<dyn Stream>, max_packet_size: usize) -> io::Result<WebSocketBytes> {
+pub async fn accept(
+    stream: Box<dyn Stream>,
+    max_packet_size: usize,
+    planted: Planted,
+) -> io::Result<WebSocketBytes> {
     let shaken = accept_hdr_async_with_config(stream, Subprotocol, Some(config(0))).await;
     // The client may send nothing before it has our answer, so nothing is lost in the handshake.
     let socket = shaken.map_err(io::Error::other)?.into_inner();
@@ -72,6 +80,8 @@ pub async fn accept(stream: Box<dyn Stream>, max_packet_size: usize) -> io::Resu
         unfinished: 0,
         unflushed: false,
         open: true,
+        refused: false,
+        planted,
     })
 }
 
@@ -178,15 +188,23 @@ impl AsyncRead for WebSocketBytes {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.refused {
+            return Pin::new(&mut self.socket).poll_read(cx, buf);
+        }
         while self.rest.is_empty() {
-            match ready!(self.poll_message(cx)) {
-                Ok(message) => self.take(message, cx)?,
+            let taken = match ready!(self.poll_message(cx)) {
+                Ok(message) => self.take(message, cx),
                 Err(Error::ConnectionClosed | Error::AlreadyClosed) => return Poll::Ready(Ok(())),
-                Err(error) => return Poll::Ready(Err(into_io(error))),
-            }
+                Err(error) => Err(into_io(error)),
+            };
+            self.refused = taken.is_err();
+            taken?;
         }
         let len = self.rest.len().min(buf.remaining());
         buf.put_slice(&self.rest.split_to(len));
+        if self.planted.is(Bug::MessageRestLost) {
+            self.rest = Bytes::new();
+        }
         Poll::Ready(Ok(()))
     }
 }

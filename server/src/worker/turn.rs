@@ -10,6 +10,7 @@ use tokio::task::{unconstrained, yield_now};
 use super::Worker;
 use crate::core::{Input, Outbox};
 use crate::logging::Report;
+use crate::planted::Bug;
 
 /// Buffers between turns.
 pub(super) struct Spare {
@@ -61,6 +62,9 @@ impl Worker {
         let mut spare = self.spare.replace(fresh);
         self.gather(&mut spare);
         let Spare { inputs, outbox, report, .. } = &mut spare;
+        if self.shared.settings.planted.is(Bug::InputsReversed) {
+            inputs.reverse();
+        }
         if self.shared.core.turn(self.index, inputs, outbox, report).is_err() {
             // Somebody else's panic; `run` is being told and ends everything.
             return;
@@ -92,6 +96,9 @@ impl Worker {
             let connection = self.connections.borrow().get(entry.key).map(Rc::clone);
             if let Some(connection) = connection.filter(|c| c.id() == Some(entry.conn)) {
                 connection.deliver(entry);
+                if connection.is_full() && self.shared.settings.planted.is(Bug::FullSocketBlocks) {
+                    break;
+                }
             }
         }
         outbox.clear();

@@ -176,6 +176,20 @@ fn a_frame_beyond_64_kib_is_refused_before_connect() {
     read_to_end(stream.get_mut());
 }
 
+// Found by the simulation (`coalesced`): what followed was read as if the frame had been taken.
+#[test]
+fn a_peer_can_send_a_frame_that_is_too_large_and_need_not_hear_why_before() {
+    let broker = Broker::start(settings());
+    let mut stream = open(&broker);
+    // Of 100,000 bytes that are claimed the first 60,000.
+    let mut bytes = vec![0x82, 0xFF, 0, 0, 0, 0, 0, 1, 0x86, 0xA0, 0, 0, 0, 0];
+    bytes.resize(60_000, 0);
+    stream.get_mut().write_all(&bytes).unwrap();
+    let mut heard = Vec::new();
+    stream.get_mut().read_to_end(&mut heard).unwrap();
+    assert_eq!(heard.first(), Some(&0x88), "no Close frame in {heard:02x?}");
+}
+
 #[test]
 fn websocket_over_tls_carries_mqtt() {
     let certificate = certificate();

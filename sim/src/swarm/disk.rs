@@ -95,8 +95,9 @@ impl Disk {
         if self.names.contains_key(&file) {
             return Err(DiskError::Failed(format!("{file} exists")));
         }
-        let bytes = vec![0; place(len)];
-        let inode = Inode { cached: bytes.clone(), durable: bytes, dirty: Vec::new() };
+        // Not a copy of each other: the system gives zeros for nothing until they are written.
+        let zeros = || vec![0; place(len)];
+        let inode = Inode { cached: zeros(), durable: zeros(), dirty: Vec::new() };
         self.next_inode += 1;
         self.inodes.insert(self.next_inode, inode);
         self.names.insert(file.clone(), self.next_inode);

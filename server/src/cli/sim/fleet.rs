@@ -127,7 +127,7 @@ fn check_names(file: &File, problems: &mut Vec<Problem>) {
 
 fn broker(broker: &plan::Broker, config: &Config) -> fleet::Broker {
     // Of this machine nothing counts: the same plan gives the same output everywhere.
-    let settings = Settings::resolve(config, Machine { cores: 1, files: None });
+    let settings = Settings::resolve(config, Machine { cores: 1, files: None, memory: None });
     fleet::Broker {
         config: settings.engine,
         limits: settings.limits,

@@ -89,6 +89,7 @@ impl From<&Settings> for Limits {
             authentication_timeout: _,
             server_reference: _,
             response_information: _,
+            budgets: _,
             planted: _,
         } = settings.engine;
         let codec::Limits { max_packet_size, max_user_properties, reject_control_chars } =

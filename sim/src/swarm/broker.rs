@@ -83,6 +83,8 @@ struct Conn {
 pub(crate) struct Broker {
     pub(crate) engine: Engine,
     pub(crate) log: Log,
+    /// The last record.
+    appended: Lsn,
     /// Records of the event at hand.
     fresh: Pending,
     /// Batches that wait for the disk.
@@ -113,6 +115,7 @@ impl Broker {
         Self {
             engine,
             log,
+            appended: Lsn::NONE,
             fresh: Pending::default(),
             waiting: VecDeque::new(),
             batch,
@@ -189,11 +192,15 @@ impl Broker {
         self.read_on(now);
     }
 
-    /// Somebody asks or orders something.
-    pub(crate) fn request(&mut self, now: Time, id: u64, request: Request) {
+    /// Somebody asks or orders something. Returns the last record of what that has done, or was done
+    /// before.
+    pub(crate) fn request(&mut self, now: Time, id: u64, request: Request) -> Lsn {
         let (id, request) = (RequestId(id), Box::new(request));
-        self.event(now, Event::Request { id, request });
+        self.handle(now, Event::Request { id, request });
+        let after = self.appended;
+        self.look_after(now);
         self.read_on(now);
+        after
     }
 
     /// It is to stop in order.
@@ -332,6 +339,11 @@ impl Broker {
     }
 
     fn event(&mut self, now: Time, event: Event) {
+        self.handle(now, event);
+        self.look_after(now);
+    }
+
+    fn handle(&mut self, now: Time, event: Event) {
         self.now = self.now.max(now);
         self.engine.handle(now, event, &mut self.actions);
         let mut actions = std::mem::take(&mut self.actions);
@@ -339,6 +351,10 @@ impl Broker {
             self.perform(action);
         }
         self.actions = actions;
+    }
+
+    /// What is to be done when an event is over.
+    fn look_after(&mut self, now: Time) {
         if !self.fresh.is_empty() {
             self.wait();
         }
@@ -392,6 +408,7 @@ impl Broker {
                 self.deeds.push(Deed::Closed { conn });
             }
             Action::Append { lsn, record, anew, frees } => {
+                self.appended = lsn;
                 self.fresh.time = self.now;
                 self.fresh.take(lsn, &record, anew, frees);
                 self.deeds.push(Deed::Appended { lsn, record });

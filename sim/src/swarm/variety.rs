@@ -117,7 +117,10 @@ pub(crate) fn vary(plan: &mut Plan, cuts: &Cuts) {
             Part::Terms => plan.actors.iter_mut().for_each(|role| terms(&mut random, role)),
             Part::Byes => byes(&mut random, plan),
             Part::Disconnect => disconnect(plan),
-            Part::Changes => plan.config = changed(&mut random, &plan.config),
+            Part::Changes => {
+                plan.config = changed(&mut random, &plan.config);
+                plan.actors.iter_mut().for_each(keep_in_touch);
+            }
             Part::Budgets => plan.config.budgets = budgets(&mut random),
             Part::Hostile | Part::Operator | Part::Stops => {}
         }
@@ -206,17 +209,21 @@ fn budgets(random: &mut Random) -> Budgets {
     }
 }
 
+/// A client before 5.0 is not told when the broker wants to hear from it more often.
+fn keep_in_touch(role: &mut Role) {
+    if role.version != Version::V5 {
+        role.keep_alive = 1;
+    }
+}
+
 /// Another configuration for the next life of the process. Sessions live as long as before, and the
 /// policy to disconnect comes or goes in no world.
 pub(crate) fn changed(random: &mut Random, before: &Config) -> Config {
     let limit = random.one_in(3).then(|| random.index(12) + 1);
     let policies = [QueueFullPolicy::DropOldest, QueueFullPolicy::DropNewest];
     let policy = random.pick(&policies).unwrap_or_default();
-    let reading = [
-        ReceiveMaximumPolicy::ByVersion,
-        ReceiveMaximumPolicy::Strict,
-        ReceiveMaximumPolicy::Backpressure,
-    ];
+    // Not `Strict`: a client before 5.0 is not told what it is cut off for, and does it again.
+    let reading = [ReceiveMaximumPolicy::ByVersion, ReceiveMaximumPolicy::Backpressure];
     let keep_alive = random.pick(&[None, Some(1), Some(5), Some(60)]);
     let bytes = random.pick(&[64 << 20, 64 << 20, 4_000, 1_000]);
     let stays = before.queue_full_policy == QueueFullPolicy::Disconnect;

@@ -95,7 +95,8 @@ impl Oracle {
                 let got = view.wills.get(owner).copied().unwrap_or(0);
                 let topic = format!("w/{owner}");
                 let dropped = self.dropped.get(&(Some(index), topic));
-                let seen_all = first.sure.is_some_and(|sure| sure < wills.first_due);
+                let excluded = *owner == index && view.not_its_own("w/#");
+                let seen_all = first.sure.is_some_and(|sure| sure < wills.first_due) && !excluded;
                 if got > wills.at_most
                     || seen_all && got + dropped.copied().unwrap_or(0) < wills.at_least
                 {

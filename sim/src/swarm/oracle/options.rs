@@ -51,7 +51,9 @@ impl View {
     ) -> Result<(), String> {
         let me = self.index;
         let fail = |what: String| Err(format!("c{me} got message {number} {what}"));
-        let matches = self.matches(message);
+        // What is retained belongs to nobody any more.
+        let own = message.publisher == self.index && !content.retain;
+        let matches = self.matches(message, own);
         let wishes = || matches.iter().flat_map(|found| found.wishes.iter().copied());
         if matches.iter().any(|found| found.not_its_own) && wishes().next().is_none() {
             return fail("of its own in spite of No Local".to_owned());
@@ -75,7 +77,7 @@ impl View {
 
     /// Whether a message may have come with RETAIN because a subscription keeps the flag.
     pub(super) fn keeps_retain(&self, message: &Message) -> bool {
-        let matches = self.matches(message);
+        let matches = self.matches(message, false);
         matches.iter().flat_map(|found| &found.wishes).any(|wish| wish.options.retain_as_published)
     }
 
@@ -95,8 +97,8 @@ impl View {
         wishes.any(|wish| wish.options.retain_handling != RetainHandling::Never)
     }
 
-    fn matches(&self, message: &Message) -> Vec<Match<'_>> {
-        let (topic, own) = (message.topic.as_str(), message.publisher == self.index);
+    fn matches(&self, message: &Message, own: bool) -> Vec<Match<'_>> {
+        let topic = message.topic.as_str();
         let matching =
             self.wishes.iter().filter(|(filter, _)| topic::matches(proper(filter), topic));
         let found = matching.filter_map(|(filter, wishes)| {

@@ -18,8 +18,8 @@ use crate::swarm::oracle::Message;
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
     what: What,
-    /// The last record when it was handed in; `None` while it is.
-    after: Option<Lsn>,
+    /// The last record when it was handed in.
+    after: Lsn,
     is_order: bool,
 }
 
@@ -214,13 +214,14 @@ impl World {
         self.next_request += 1;
         let id = self.next_request;
         let is_order = matches!(request, Request::Command(_));
-        self.desk.insert(id, Asked { what, after: None, is_order });
-        broker.request(now, id, request);
+        self.desk.insert(id, Asked { what, after: Lsn::NONE, is_order });
+        let after = broker.request(now, id, request);
+        if let Some(asked) = self.desk.get_mut(&id) {
+            asked.after = after;
+        }
         // The answer may be among them.
         self.take_deeds();
-        let last = self.shadow.last();
-        if let Some(asked) = self.desk.get_mut(&id) {
-            asked.after = Some(last);
+        if let Some(asked) = self.desk.get(&id) {
             if !asked.is_order {
                 self.oracle.violation(format!("I10: question {id} is not answered"));
             }
@@ -233,7 +234,6 @@ impl World {
         let Some(Asked { what, after, is_order }) = self.desk.remove(&id) else {
             return self.oracle.violation(format!("I10: {id} is answered twice: {answer:?}"));
         };
-        let after = after.unwrap_or(self.shadow.last());
         if is_order && after > self.shadow.told() {
             let what = format!("I1: {what:?} is answered before {} is durable", after.0);
             return self.oracle.violation(what);

@@ -97,11 +97,6 @@ impl Shadow {
         &self.durable
     }
 
-    /// The last record that was appended.
-    pub(super) fn last(&self) -> Lsn {
-        self.rest.last().map_or(self.told, |(lsn, _)| *lsn)
-    }
-
     /// The last record that is known to be durable.
     pub(super) fn told(&self) -> Lsn {
         self.told

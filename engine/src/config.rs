@@ -103,6 +103,8 @@ pub struct Budgets {
     pub members: usize,
     /// Messages that are looked at to be handed on when a member of a share group leaves.
     pub handed_on: usize,
+    /// Backlogs that are looked at, and connections that are read on, because of memory.
+    pub shed: usize,
 }
 
 impl Default for Budgets {
@@ -120,6 +122,7 @@ impl Default for Budgets {
             cleared: 256,
             members: 16,
             handed_on: 1_000,
+            shed: 512,
         }
     }
 }

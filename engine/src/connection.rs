@@ -57,6 +57,8 @@ pub(crate) struct Connection {
     pub(crate) report_asked: bool,
     /// Whether the shell was told to stop reading.
     pub(crate) paused: bool,
+    /// Whether that is because it has published while memory is short.
+    pub(crate) hushed: bool,
     pub(crate) gate: Gate,
 }
 

@@ -17,6 +17,7 @@ mod farewell;
 mod group;
 mod image;
 mod lists;
+mod memory;
 mod outdated;
 mod publish;
 mod pump;
@@ -119,6 +120,7 @@ pub struct Engine {
     /// The log being cleaned.
     round: Option<rewrite::Round>,
     storage: Storage,
+    shortage: memory::Shortage,
     stopping: bool,
     /// The slot that a stop has got to.
     stop_from: u32,
@@ -167,6 +169,7 @@ impl Engine {
             restored: restore::Restored::default(),
             round: None,
             storage: Storage::Takes,
+            shortage: memory::Shortage::default(),
             stopping: false,
             stop_from: 0,
             route: deliver::Route::default(),
@@ -194,6 +197,7 @@ impl Engine {
             Event::Request { id, request } => self.request(id, *request),
             Event::Clean { step, owed } => self.clean_log(step, owed),
             Event::Storage(storage) => self.storage(storage),
+            Event::Memory(stage) => self.memory_is(stage),
             Event::Stop => self.stop(),
         }
         self.close_those_due();
@@ -249,7 +253,10 @@ impl Engine {
             return self.violated(conn, violation);
         }
         match packet {
-            Packet::Publish(publish) => self.publish(conn, publish),
+            Packet::Publish(publish) => {
+                self.publish(conn, publish);
+                self.hush_publisher(conn);
+            }
             Packet::Puback(ack) => {
                 self.acknowledged(conn, &[ack.packet_id], inflight::Answer::puback(&ack));
             }

@@ -104,6 +104,8 @@ pub enum Event {
     },
     /// Whether the log takes more has changed.
     Storage(Storage),
+    /// How short memory is has changed.
+    Memory(Memory),
     /// The broker is about to stop: end every connection, keep every promise.
     Stop,
 }
@@ -142,6 +144,21 @@ pub enum Storage {
     Full,
     /// So much waits for the disk already that no more may.
     Behind,
+}
+
+/// How short memory is. Each stage means all that those before it mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Memory {
+    /// There is enough.
+    #[default]
+    Enough,
+    /// A CONNECT that would make a session is refused.
+    NoNewSessions,
+    /// QoS 0 messages do not wait for anybody, and those that do are dropped.
+    NoQueuedQos0,
+    /// Who has published is not read any more until there is more memory again; but those that
+    /// still have to acknowledge something are, one every 50 ms.
+    NoPublishers,
 }
 
 /// The other end of a connection.

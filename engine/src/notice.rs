@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use crate::event::{Lost, Storage};
+use crate::event::{Lost, Memory, Storage};
 use crate::id::ClientId;
 use crate::packet::{QoS, ReasonCode, Version};
 use crate::topic::{FilterError, TopicName};
@@ -95,6 +95,8 @@ pub enum Notice {
     },
     /// From here on what would store something new is refused, or not any more.
     Storage(Storage),
+    /// Memory is that short from here on (`memory_limit`).
+    Memory(Memory),
 }
 
 impl Notice {
@@ -109,14 +111,17 @@ impl Notice {
             | Self::PublishRefused { client, .. }
             | Self::SubscribeRefused { client, .. }
             | Self::WillPublished { client, .. } => Some(client),
-            Self::NotRetained { .. } | Self::Storage(_) => None,
+            Self::NotRetained { .. } | Self::Storage(_) | Self::Memory(_) => None,
         }
     }
 
     /// Whether it tells of something that was dropped, refused or cut off.
     pub(crate) fn is_incident(&self) -> bool {
         match self {
-            Self::Connected { .. } | Self::WillPublished { .. } | Self::Storage(_) => false,
+            Self::Connected { .. }
+            | Self::WillPublished { .. }
+            | Self::Storage(_)
+            | Self::Memory(_) => false,
             Self::SessionEnded { dropped, .. } => *dropped > 0,
             Self::Disconnected { why, .. } => match why {
                 CloseReason::ByClient(code) => code.is_error(),
@@ -172,7 +177,8 @@ impl Notice {
                 | Self::Refused { .. }
                 | Self::Disconnected { .. }
                 | Self::SessionEnded { .. }
-                | Self::Storage(_) => 0,
+                | Self::Storage(_)
+                | Self::Memory(_) => 0,
             }
     }
 
@@ -189,7 +195,8 @@ impl Notice {
             | Self::Disconnected { .. }
             | Self::SessionEnded { .. }
             | Self::SubscribeRefused { .. }
-            | Self::Storage(_) => {}
+            | Self::Storage(_)
+            | Self::Memory(_) => {}
         }
         copy
     }

@@ -249,6 +249,19 @@ impl Queue {
         }
     }
 
+    /// Takes out all QoS 0 messages.
+    pub(crate) fn take_qos0(&mut self) -> Vec<Entry> {
+        if self.qos0.is_empty() {
+            return Vec::new();
+        }
+        self.qos0.clear();
+        let (gone, kept): (Vec<_>, Vec<_>) =
+            self.entries.drain(..).partition(|entry| entry.qos == QoS::AtMostOnce);
+        self.entries = kept.into();
+        gone.iter().for_each(|entry| self.taken(entry));
+        gone
+    }
+
     fn take_oldest_qos0(&mut self) -> Option<Entry> {
         let seq = self.qos0.pop_front()?;
         let entry = self.entries.remove(self.place_of(seq)?)?;

@@ -20,6 +20,10 @@ pub(crate) enum Timer {
     Restored,
     /// Work that was cut off by its budget: a backlog of which very much cannot be sent.
     Pump(SessionRef),
+    /// Work that was cut off by its budget: QoS 0 messages to drop because memory is short.
+    Shed,
+    /// Publishers that are not read because memory is short: the turn of one, or the end of that.
+    Hushed,
     /// Retained messages to go on sending to a session.
     Replay(SessionRef),
     /// A client that may be silent for too long.

@@ -21,7 +21,7 @@ use surewire_engine::Engine;
 use surewire_engine::action::Action;
 use surewire_engine::answer::Answer;
 use surewire_engine::codec::BadConnect;
-use surewire_engine::event::{Event, Peer, Verdict};
+use surewire_engine::event::{Event, Memory, Peer, Verdict};
 use surewire_engine::id::ConnId;
 use surewire_engine::packet::{Connect, Version};
 use surewire_engine::request::Request;
@@ -108,7 +108,7 @@ struct State {
     step: Histogram,
     /// Steps that no client waits for.
     chore: Histogram,
-    /// The lock held for requests of the management interface.
+    /// The lock held for the management interface, and for what else comes from no worker.
     request: Histogram,
     clock: Arc<dyn Clock>,
 }
@@ -223,10 +223,24 @@ impl Core {
     }
 
     fn hand_in(&self, request: Request) -> Result<oneshot::Receiver<Answer>, Poisoned> {
+        self.outside_a_turn(|state, since| {
+            let (id, answer) = state.requests.open();
+            state.event(since, Event::Request { id, request: Box::new(request) });
+            answer
+        })
+    }
+
+    /// Tells the engine how short memory is.
+    pub(crate) fn memory_is(&self, stage: Memory) -> Result<(), Poisoned> {
+        let _fatal = self.fatal_panics();
+        self.outside_a_turn(|state, since| state.event(since, Event::Memory(stage)))
+    }
+
+    /// Does what no worker has asked for, and wakes those that it concerns.
+    fn outside_a_turn<T>(&self, what: impl FnOnce(&mut State, Time) -> T) -> Result<T, Poisoned> {
         let (mut state, since) = self.lock()?;
-        let (id, answer) = state.requests.open();
         state.settle(since);
-        state.event(since, Event::Request { id, request: Box::new(request) });
+        let outcome = what(&mut state, since);
         let handed = state.store.hand_over(since, None);
         let fresh = Report::new(state.report.shows_packets());
         let mut report = std::mem::replace(&mut state.report, fresh);
@@ -239,7 +253,7 @@ impl Core {
         self.commit(handed);
         self.tell(None, &others, rearm);
         report.render();
-        Ok(answer)
+        Ok(outcome)
     }
 
     /// One line for each histogram.

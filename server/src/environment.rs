@@ -5,6 +5,7 @@
 //! it simulated ones, and the code in between is the same.
 
 pub(crate) mod disk;
+mod memory;
 mod real;
 
 use std::future::Future;
@@ -21,6 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::config::ListenAddress;
 
+pub use memory::available as available_memory;
 pub use real::{RealEnvironment, ThreadHooks};
 
 /// A future that stays on the thread it was made on.
@@ -67,6 +69,11 @@ pub trait Environment {
     /// # Errors
     /// The directory cannot be made, opened or locked, or there is no disk.
     fn open_disk(&self, directory: &Path) -> io::Result<Box<dyn Disk>>;
+
+    /// Bytes of memory that the process takes, where there is a figure.
+    fn memory_in_use(&self) -> Option<u64> {
+        None
+    }
 
     /// Returns each time somebody asks for the histograms in the log.
     fn histograms_wanted(&self) -> LocalFuture<'_, ()>;

@@ -24,6 +24,7 @@ mod histogram;
 mod http;
 mod linger;
 pub mod logging;
+mod memory;
 mod metrics;
 mod run;
 pub mod settings;

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use profile::Profiles;
 use surewire_server::cli::{Arguments, Command, bench, publish, store, subscribe};
 use surewire_server::config::{self, Config, ConfigError, Loaded};
-use surewire_server::environment::{RealEnvironment, ThreadHooks};
+use surewire_server::environment::{RealEnvironment, ThreadHooks, available_memory};
 use surewire_server::logging::{self, Logging, one_line};
 use surewire_server::settings::{Machine, Settings};
 use surewire_server::{RunError, run};
@@ -216,7 +216,7 @@ fn announce(loaded: &Loaded) {
 
 fn machine() -> Machine {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    Machine { cores, files: raise_file_limit() }
+    Machine { cores, files: raise_file_limit(), memory: available_memory() }
 }
 
 /// Raises the soft limit of open files to the hard one and tells what it is then.

@@ -36,6 +36,7 @@ pub(crate) fn page(
     families::messages(&mut text, &snapshot.numbers.counters);
     families::times(&mut text, &snapshot);
     families::stored(&mut text, &snapshot.stored, shared.settings.durability);
+    families::memory(&mut text, snapshot.memory, shared.settings.memory_limit);
     families::server(&mut text, shared);
     families::http(&mut text, answered);
     process::process(&mut text, started);

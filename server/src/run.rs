@@ -19,6 +19,7 @@ use crate::core::Core;
 use crate::environment::{Environment, Listener, Thread};
 use crate::error::RunError;
 use crate::http::Http;
+use crate::memory;
 use crate::settings::{ListenerSettings, Settings};
 use crate::shared::Shared;
 use crate::store::{self, Committing, Stored};
@@ -134,6 +135,7 @@ impl Server {
             // None of them ends by itself while the engine lives.
             Some(_) = accepting.join_next() => Err(RunError::Task),
             never = print_on_demand(&shared, environment) => match never {},
+            never = memory::watch(&shared, environment) => match never {},
         };
         drop(accepting);
         asked?;

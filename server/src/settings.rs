@@ -41,6 +41,8 @@ pub struct Settings {
     pub durability: Durability,
     /// Where it is kept, unless it survives nothing.
     pub data_dir: PathBuf,
+    /// Bytes of memory that the broker may take; `None` where nothing is known of the machine's.
+    pub memory_limit: Option<u64>,
     /// What the operator should know about the configuration.
     pub warnings: Vec<Warning>,
 }
@@ -108,6 +110,7 @@ impl Settings {
             time_zone: TimeZone::UTC,
             durability: Durability::None,
             data_dir: PathBuf::from("data"),
+            memory_limit: None,
             warnings: Vec::new(),
         }
     }

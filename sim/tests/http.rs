@@ -43,7 +43,8 @@ fn run(seed: u64) -> Trace {
 async fn serve(seed: u64) -> Outcome {
     let no_variables: [(&str, &str); 0] = [];
     let loaded = Config::parse(FILE.as_bytes(), no_variables)?;
-    let settings = Settings::resolve(&loaded.config, Machine { cores: 2, files: None });
+    let settings =
+        Settings::resolve(&loaded.config, Machine { cores: 2, files: None, memory: None });
     // A simulated host has no disk.
     let settings = Settings { durability: Durability::None, ..settings };
     let environment = SimulatedEnvironment::new(seed);

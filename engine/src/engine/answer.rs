@@ -184,8 +184,8 @@ impl Engine {
         }
     }
 
-    /// Stops reading from a connection that makes us hold too much, and goes on when it no longer
-    /// does. Deliveries stop at `max_unsent_bytes`; only answers can take as much again. What
+    /// Stops reading from a connection that makes us hold too much, or that publishes while memory
+    /// is short, and goes on when it no longer does. Deliveries stop at `max_unsent_bytes`; only answers can take as much again. What
     /// waits in the gate is bounded by the Receive Maximum; by twice that where a client that
     /// exceeds it is disconnected, for which it has to be read.
     pub(super) fn regulate(&mut self, conn: ConnId) {
@@ -198,11 +198,12 @@ impl Engine {
         let strict = usize::from(policy.is_strict(connection.version));
         let held_limit = usize::from(self.config.receive_maximum) << strict;
         let held = connection.gate.len();
-        let pause = if connection.paused {
+        let full = if connection.paused {
             connection.unsent > limit / 2 || held > held_limit / 2
         } else {
             connection.unsent > limit || held >= held_limit
         };
+        let pause = full || connection.hushed;
         if pause != connection.paused {
             connection.paused = pause;
             // A client that was not read has not been silent.

@@ -55,6 +55,9 @@ impl Engine {
             assert_eq!(session.presence, Presence::Online(connection.id), "session and connection");
             connection.gate.check(self.durable);
             assert!(connection.held == 0 || !connection.gate.is_empty(), "bytes held of nothing");
+            let waits = self.shortage.hushed().filter(|conn| *conn == connection.id).count();
+            assert_eq!(waits, usize::from(connection.hushed), "connections not read for memory");
+            assert!(connection.paused || !connection.hushed, "hushed and read all the same");
             let listed = self.gated.contains(&connection.id);
             assert_eq!(listed, !connection.gate.is_empty(), "connections with held packets");
         }

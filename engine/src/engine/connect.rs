@@ -80,6 +80,9 @@ impl Engine {
         if connections >= self.config.max_connections && !replaces {
             return Err(Refusal::ConnectionLimit);
         }
+        if self.has_no_memory_for(&client) {
+            return Err(Refusal::MemoryLimit);
+        }
         if self.cannot_store_session(&client, connect) {
             return Err(Refusal::StorageFull);
         }
@@ -284,6 +287,7 @@ impl Engine {
             stall_set: false,
             report_asked: false,
             paused: false,
+            hushed: false,
             gate: Gate::default(),
         });
         if let Some(due) = due {

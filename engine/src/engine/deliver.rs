@@ -258,6 +258,9 @@ impl Engine {
 
     /// Puts the message behind what already waits for the session.
     pub(super) fn enqueue(&mut self, slot: u32, message: &mut Message, copy: Copy) {
+        if self.lets_none_wait(copy.qos) {
+            return self.drop_for_memory(Some(slot), message, copy.qos);
+        }
         let kept = message.keep();
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let durable = session.is_durable() && copy.qos != QoS::AtMostOnce;

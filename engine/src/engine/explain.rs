@@ -123,6 +123,8 @@ impl Engine {
             && !self.config.queue_qos0_messages
         {
             Push::Rejects(DropReason::OfflineQoS0)
+        } else if self.lets_none_wait(qos) {
+            Push::Rejects(DropReason::MemoryLimit)
         } else {
             let nothing = Queue::default();
             let queue = session.outbox.as_ref().map_or(&nothing, |outbox| &outbox.queue);

@@ -81,6 +81,9 @@ impl Engine {
         if qos == QoS::AtMostOnce && !self.config.queue_qos0_messages {
             return self.dropped(None, topic, qos, DropReason::OfflineQoS0);
         }
+        if self.lets_none_wait(qos) {
+            return self.drop_for_memory(None, message, qos);
+        }
         let kept = message.keep();
         let Some(group) = self.subscriptions.group_mut(slot) else { return };
         let seq = group.take_seq();

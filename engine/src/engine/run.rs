@@ -38,6 +38,7 @@ impl Engine {
             QoS::AtMostOnce => self.bring_run(run),
             QoS::AtLeastOnce | QoS::ExactlyOnce => self.bring_numbered(conn, run),
         }
+        self.hush_publisher(conn);
     }
 
     /// As if its packets had come without the others: what one of them ends has ended for the next.

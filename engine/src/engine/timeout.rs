@@ -40,6 +40,8 @@ impl Engine {
                 Timer::Rewrite => return self.go_on_cleaning(),
                 Timer::Stop => return self.stop(),
                 Timer::Restored => return self.see_to_restored(),
+                Timer::Shed => return self.shed(),
+                Timer::Hushed => return self.take_turn_of_hushed(),
                 Timer::Pump(session) => return self.go_on_pumping(session),
                 Timer::Replay(session) => return self.go_on_replaying(session),
                 Timer::KeepAlive(conn) => self.keep_alive(conn),

@@ -18,6 +18,7 @@ mod fixed_header;
 mod gate;
 mod keep_alive;
 mod lists;
+mod memory;
 mod no_room;
 mod ordering;
 mod orders;

@@ -8,7 +8,7 @@ use mio::{Events, Poll, Token};
 use crate::Error;
 use crate::clock::Clock;
 use crate::connections::{Patience, TICK};
-use crate::cost::Cost;
+use crate::cost::{Cost, Memory};
 use crate::dial;
 use crate::driver::broken;
 use crate::link::{Link, invalid};
@@ -47,6 +47,8 @@ pub struct Outcome {
     pub at_once: u64,
     /// From the first connection to the end of the last.
     pub cycled: Cost,
+    /// What a session with one subscription takes while its client is away, if that can be told.
+    pub memory: Option<Memory>,
     /// Sessions that the broker should have had when their client came back, and had not.
     pub forgotten: u64,
     /// Sessions that it had although their client was new.
@@ -73,16 +75,28 @@ impl Outcome {
 pub fn run(subject: &Subject, plan: &Plan) -> Result<Outcome, Error> {
     check(plan)?;
     let mut churn = Churn::new(subject, plan)?;
+    let begun = plan.sessions.min(plan.cycles);
+    let before = subject.settled_bytes()?;
     let meter = subject.meter()?;
     let result = churn.drive().and_then(|()| meter.used());
+    let result = result.and_then(|used| Ok((used, subject.memory_since(before, begun)?)));
     // Also when something failed: the sessions would stay for ever.
-    let begun = plan.sessions.min(churn.started);
+    let begun = begun.min(churn.started);
     let left = (0..begun).try_for_each(|session| subject.forget(&churn.client(session)));
-    let cycled = Cost::of(plan.cycles, &result?);
+    let (used, memory) = result?;
+    let cycled = Cost::of(plan.cycles, &used);
     left?;
     let Churn { forgotten, unexpected, .. } = churn;
     let Plan { sessions, at_once, .. } = *plan;
-    Ok(Outcome { version: subject.version, sessions, at_once, cycled, forgotten, unexpected })
+    Ok(Outcome {
+        version: subject.version,
+        sessions,
+        at_once,
+        cycled,
+        memory,
+        forgotten,
+        unexpected,
+    })
 }
 
 fn check(plan: &Plan) -> Result<(), Error> {
@@ -263,9 +277,12 @@ fn is_end(error: &io::Error) -> bool {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { version, sessions, at_once, cycled, forgotten, unexpected } = self;
+        let Self { version, sessions, at_once, cycled, memory, forgotten, unexpected } = self;
         writeln!(f, "{version}, {sessions} persistent sessions, {at_once} at once")?;
         writeln!(f, "{}", cycled.line("cycles of connect, subscribe and disconnect"))?;
+        if let Some(memory) = memory {
+            writeln!(f, "{}", memory.line("session"))?;
+        }
         write!(f, "sessions forgotten {forgotten}, unexpected {unexpected}")
     }
 }

@@ -5,7 +5,7 @@ use super::error::{Conflict, Fault};
 use super::reader::Reader;
 use super::settings::{Config, HttpServer, Listener, Profile};
 use super::values::Durability;
-use super::warning::{Concern, Warning};
+use super::warning::Concern;
 
 /// Passwords that are tried first wherever a login answers; compared in lower case.
 const GUESSED_FIRST: [&str; 20] = [
@@ -86,15 +86,6 @@ pub(crate) fn config(config: &Config, reader: &mut Reader, _: &Place) {
     if config.durability != Durability::Power {
         reader.warn("durability", Concern::WeakDurability(config.durability));
     }
-}
-
-/// Keys that ask for something that no part of the broker does yet. Apart from the rules above,
-/// because the defaults themselves are read by those.
-pub(crate) fn without_function(config: &Config) -> impl Iterator<Item = Warning> {
-    let default = Config::default();
-    let keys = [("memory_limit", config.memory_limit != default.memory_limit)];
-    let set = keys.into_iter().filter(|(_, is_set)| *is_set);
-    set.map(|(key, _)| Warning { path: key.to_owned(), concern: Concern::NoFunctionYet })
 }
 
 fn who_may_connect(config: &Config, listener: &Listener) -> Option<Concern> {

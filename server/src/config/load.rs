@@ -6,7 +6,6 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::cross::without_function;
 use super::document::{Node, Origin, Place, parse};
 use super::error::{ConfigError, Fault, Problem};
 use super::overlay::overlay;
@@ -119,10 +118,7 @@ fn assemble<K: Into<OsString>, V: Into<OsString>>(
 ) -> Result<Loaded, ConfigError> {
     let environment = environment.into_iter().map(|(name, value)| (name.into(), value.into()));
     match values(bytes, environment, &source) {
-        Ok((config, mut warnings)) => {
-            warnings.extend(without_function(&config));
-            Ok(Loaded { config, warnings, source })
-        }
+        Ok((config, warnings)) => Ok(Loaded { config, warnings, source }),
         Err(problems) => Err(ConfigError::Invalid { file: source.file().cloned(), problems }),
     }
 }

@@ -35,8 +35,6 @@ pub enum Concern {
         /// The REST address as written.
         addr: String,
     },
-    /// A key that is read and checked and does nothing in this version.
-    NoFunctionYet,
     /// What is acknowledged can be lost.
     WeakDurability(Durability),
     /// Accounts without an address to use them on.
@@ -69,7 +67,6 @@ impl fmt::Display for Concern {
                 "this password is among the first that are guessed and {addr} is not on \
                  loopback; choose another or bind it to 127.0.0.1"
             ),
-            Self::NoFunctionYet => f.write_str("is read and checked, but has no function yet"),
             Self::WeakDurability(Durability::Power) => f.write_str("nothing acknowledged is lost"),
             Self::WeakDurability(Durability::Process) => f.write_str(
                 "is process: what is acknowledged is lost when the power goes or the system \

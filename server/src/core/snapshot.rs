@@ -1,6 +1,7 @@
 //! Everything that is counted, in one look.
 
 use surewire_engine::answer::Numbers;
+use surewire_engine::event::Memory;
 use surewire_engine::time::Time;
 
 use super::{Core, Poisoned};
@@ -13,6 +14,8 @@ pub(crate) struct Snapshot {
     pub(crate) at: Time,
     /// The engine's own.
     pub(crate) numbers: Numbers,
+    /// How short memory is.
+    pub(crate) memory: Memory,
     /// How long the engine's lock was waited for.
     pub(crate) lock_wait: Histogram,
     /// How long it was held.
@@ -37,6 +40,7 @@ impl Core {
         Ok(Snapshot {
             at,
             numbers,
+            memory: state.engine.memory(),
             lock_wait: state.lock_wait.clone(),
             lock_held: state.lock_held.clone(),
             step: state.step.clone(),

@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream, lookup_host};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::disk::Directory;
+use super::memory;
 use super::{
     Clock, Disk, Environment, Incoming, Listener, LocalFuture, Stream, Thread, ThreadBody,
 };
@@ -94,6 +95,10 @@ impl Environment for RealEnvironment {
 
     fn open_disk(&self, directory: &Path) -> io::Result<Box<dyn Disk>> {
         Ok(Box::new(Directory::open(directory)?))
+    }
+
+    fn memory_in_use(&self) -> Option<u64> {
+        memory::in_use()
     }
 
     fn histograms_wanted(&self) -> LocalFuture<'_, ()> {

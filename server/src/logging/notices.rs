@@ -3,7 +3,7 @@
 //! Texts of clients are given as text, never as a part of the words: both formats quote and escape
 //! them. `why` is the same code that metrics and the management interface use.
 
-use surewire_engine::event::Storage;
+use surewire_engine::event::{Memory, Storage};
 use surewire_engine::id::ClientId;
 use surewire_engine::notice::{CloseReason, Notice, Refusal, SessionEnd};
 use tracing::{Level, debug, info, warn};
@@ -18,8 +18,12 @@ pub(super) fn level(notice: &Notice) -> Level {
         Notice::Dropped { .. }
         | Notice::WillPublished { .. }
         | Notice::SessionEnded { why: SessionEnd::WithConnection, dropped: 0, .. } => Level::DEBUG,
-        Notice::Storage(Storage::Full | Storage::Behind) => Level::WARN,
+        Notice::Storage(Storage::Full | Storage::Behind)
+        | Notice::Memory(Memory::NoNewSessions | Memory::NoQueuedQos0 | Memory::NoPublishers) => {
+            Level::WARN
+        }
         Notice::Storage(Storage::Takes)
+        | Notice::Memory(Memory::Enough)
         | Notice::Connected { .. }
         | Notice::Refused { .. }
         | Notice::Disconnected { .. }
@@ -81,6 +85,18 @@ pub(super) fn render(notice: &Notice) {
                 "the disk that data_dir is on does not keep up; what would store more is refused \
                  until it does"
             ),
+        },
+        Notice::Memory(stage) => match stage {
+            Memory::Enough => info!("there is memory enough again"),
+            Memory::NoNewSessions => {
+                warn!("80 % of memory_limit are in use: clients without a session are refused");
+            }
+            Memory::NoQueuedQos0 => {
+                warn!("90 % of memory_limit are in use: queued messages of QoS 0 are dropped");
+            }
+            Memory::NoPublishers => {
+                warn!("95 % of memory_limit are in use: publishers are not read");
+            }
         },
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use surewire_engine::counters::{ByPacket, ByQoS, Counters};
 use surewire_engine::engine::Sizes;
+use surewire_engine::event::Memory;
 use surewire_engine::notice::DropReason;
 
 use super::labels;
@@ -243,6 +244,25 @@ pub(super) fn stored(text: &mut Text, stored: &Figures, durability: Durability) 
         "surewire_store_waiting_bytes",
         "Bytes of records that are not durable yet.",
         stored.waiting_bytes,
+    );
+}
+
+/// How much memory there may be, and what is done about that.
+pub(super) fn memory(text: &mut Text, stage: Memory, limit: Option<u64>) {
+    if let Some(limit) = limit {
+        text.gauge("surewire_memory_limit_bytes", "Memory that the broker may take.", limit);
+    }
+    let stage: u8 = match stage {
+        Memory::Enough => 0,
+        Memory::NoNewSessions => 1,
+        Memory::NoQueuedQos0 => 2,
+        Memory::NoPublishers => 3,
+    };
+    text.gauge(
+        "surewire_memory_stage",
+        "What is not done because memory is short: nothing, new sessions, queuing QoS 0, reading \
+         publishers (0 to 3).",
+        stage,
     );
 }
 

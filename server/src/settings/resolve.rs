@@ -13,8 +13,8 @@ use surewire_engine::planted::Planted;
 
 use super::{Carrier, HttpSettings, ListenerSettings, Settings, TlsFiles};
 use crate::config::{
-    ByteSize, Config, HttpServer, Listener, Protocol, QueueFullPolicy, ReceiveMaximumPolicy,
-    TimeSpan,
+    ByteSize, Config, HttpServer, Listener, MemoryLimit, Protocol, QueueFullPolicy,
+    ReceiveMaximumPolicy, TimeSpan,
 };
 
 /// File descriptors that are not for connections: listeners, log, runtimes, and a reserve.
@@ -30,6 +30,8 @@ pub struct Machine {
     pub cores: usize,
     /// File descriptors that the process may have; `None` is no limit.
     pub files: Option<u64>,
+    /// Bytes of memory that the process may have; `None` is not known.
+    pub memory: Option<u64>,
 }
 
 impl Settings {
@@ -53,6 +55,7 @@ impl Settings {
             time_zone: TimeZone::UTC,
             durability: config.durability,
             data_dir: config.data_dir.clone(),
+            memory_limit: memory_limit(config, machine),
             warnings: Vec::new(),
         }
     }
@@ -137,6 +140,14 @@ fn max_connections(config: &Config, machine: Machine) -> usize {
     widened(config.max_connections).min(possible)
 }
 
+/// A size counts whatever the machine has; a share only where that is known.
+fn memory_limit(config: &Config, machine: Machine) -> Option<u64> {
+    match (config.memory_limit, machine.memory) {
+        (MemoryLimit::Percent(_), None) => None,
+        (limit, available) => Some(limit.bytes_of(available.unwrap_or_default())),
+    }
+}
+
 fn policy(policy: QueueFullPolicy) -> EnginePolicy {
     match policy {
         QueueFullPolicy::DropOldest => EnginePolicy::DropOldest,
@@ -173,7 +184,7 @@ fn widened(number: u32) -> usize {
 mod tests {
     use super::*;
 
-    const MACHINE: Machine = Machine { cores: 3, files: Some(1_024) };
+    const MACHINE: Machine = Machine { cores: 3, files: Some(1_024), memory: Some(1_000) };
 
     // contract: section 8
     #[test]
@@ -182,6 +193,7 @@ mod tests {
         let expected = EngineConfig { max_connections: 1_024 - 128, ..EngineConfig::default() };
         assert_eq!(settings.engine, expected);
         assert_eq!(settings.workers, 3);
+        assert_eq!(settings.memory_limit, Some(750));
         assert_eq!(settings.connect_timeout, Duration::from_secs(10));
         assert_eq!(settings.limits.max_packet_size, 2 << 20);
     }
@@ -205,7 +217,8 @@ mod tests {
 
     #[test]
     fn without_a_file_limit_the_configured_number_holds() {
-        let settings = Settings::resolve(&Config::default(), Machine { cores: 1, files: None });
+        let settings =
+            Settings::resolve(&Config::default(), Machine { cores: 1, files: None, memory: None });
         assert_eq!(settings.engine.max_connections, 1_000_000);
     }
 }

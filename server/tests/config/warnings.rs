@@ -56,14 +56,6 @@ fn keys_without_a_function_and_clamped_values_are_told() {
     assert_eq!(warnings(unused), ["http_server.user: has no effect without http_server.addr"]);
 }
 
-#[test]
-fn limits_that_nothing_keeps_yet_are_told_when_they_are_set() {
-    let file = "listener: [{protocol: mqtt, addr: '[::1]:2'}]\nmemory_limit: 512MiB";
-    assert_eq!(warnings(file), ["memory_limit: is read and checked, but has no function yet"]);
-    let default = "listener: [{protocol: mqtt, addr: '[::1]:2'}]\nmemory_limit: 75%";
-    assert!(warnings(default).is_empty());
-}
-
 // contract: section 1, check
 #[test]
 fn the_report_shows_listeners_values_and_warnings() {

@@ -41,7 +41,8 @@ pub(crate) fn start(rest: &str) -> Broker {
 pub(crate) fn settings(file: &str) -> Settings {
     let no_variables: [(&str, &str); 0] = [];
     let loaded = Config::parse(file.as_bytes(), no_variables).unwrap();
-    let settings = Settings::resolve(&loaded.config, Machine { cores: 2, files: None });
+    let settings =
+        Settings::resolve(&loaded.config, Machine { cores: 2, files: None, memory: None });
     // Many brokers at a time, and nothing of them is to stay.
     let durability = Durability::None;
     Settings { time_zone: TimeZone::fixed(offset(8)), durability, ..settings }

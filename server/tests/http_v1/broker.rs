@@ -142,7 +142,8 @@ fn settings() -> Settings {
                 listener: [{protocol: mqtt, addr: '127.0.0.1:0'}]\nworkers: 2\nsys_interval: off";
     let no_variables: [(&str, &str); 0] = [];
     let loaded = Config::parse(file.as_bytes(), no_variables).unwrap();
-    let settings = Settings::resolve(&loaded.config, Machine { cores: 1, files: None });
+    let settings =
+        Settings::resolve(&loaded.config, Machine { cores: 1, files: None, memory: None });
     // Many brokers at a time, and nothing of them is to stay.
     Settings { durability: Durability::None, ..settings }
 }

@@ -26,7 +26,8 @@ fn broker(metrics_open: bool) -> Broker {
     );
     let no_variables: [(&str, &str); 0] = [];
     let loaded = Config::parse(file.as_bytes(), no_variables).unwrap();
-    let settings = Settings::resolve(&loaded.config, Machine { cores: 1, files: None });
+    let settings =
+        Settings::resolve(&loaded.config, Machine { cores: 1, files: None, memory: Some(1 << 40) });
     // Several brokers at a time, and nothing of them is to stay.
     Broker::start(Settings { durability: Durability::None, ..settings })
 }

@@ -1,10 +1,10 @@
-//! A disk without room, one that hangs, and one that is read-only: the broker goes on where it can,
-//! and says why where it cannot.
+//! A disk without room, one that hangs, one that is read-only, and memory that is short: the broker
+//! goes on where it can, and says why where it cannot.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use surewire_engine::log::disk::{DiskError, Op, Reply};
@@ -23,12 +23,25 @@ use crate::broker::{
 /// The header of the account `ops` with the password `secret`.
 const ACCOUNT: &str = "authorization: Basic b3BzOnNlY3JldA==\r\n";
 
-/// What the test can do to the disk.
+/// What the test can do to the disk, and to memory.
 struct Knobs {
     /// How many files may still be made.
     files: AtomicUsize,
     /// Whether a sync waits.
     hangs: watch::Sender<bool>,
+    /// Bytes of memory in use.
+    in_use: AtomicU64,
+}
+
+impl Knobs {
+    /// Room for so many files, and nothing else in the way.
+    fn with(files: usize) -> Self {
+        Self {
+            files: AtomicUsize::new(files),
+            hangs: watch::Sender::new(false),
+            in_use: AtomicU64::new(0),
+        }
+    }
 }
 
 /// The real environment with a disk that has knobs.
@@ -67,6 +80,10 @@ impl Environment for Narrow {
         let disk = self.real.open_disk(directory)?;
         let (knobs, making_fails) = (Arc::clone(&self.knobs), self.making_fails);
         Ok(Box::new(NarrowDisk { disk, knobs, making_fails }))
+    }
+
+    fn memory_in_use(&self) -> Option<u64> {
+        Some(self.knobs.in_use.load(Ordering::SeqCst))
     }
 
     fn histograms_wanted(&self) -> LocalFuture<'_, ()> {
@@ -112,10 +129,11 @@ struct Tight {
 
 fn settings(data_dir: PathBuf) -> Settings {
     let file = "http_server: {addr: '127.0.0.1:0', user: {ops: secret}, metrics_open: true}\n\
-                listener: [{protocol: mqtt, addr: '127.0.0.1:0'}]\nworkers: 2\nsys_interval: off";
+                listener: [{protocol: mqtt, addr: '127.0.0.1:0'}]\nworkers: 2\nsys_interval: off\nmemory_limit: 100MiB";
     let no_variables: [(&str, &str); 0] = [];
     let loaded = Config::parse(file.as_bytes(), no_variables).unwrap();
-    let settings = Settings::resolve(&loaded.config, Machine { cores: 1, files: None });
+    let settings =
+        Settings::resolve(&loaded.config, Machine { cores: 1, files: None, memory: None });
     Settings { durability: Durability::Power, data_dir, ..settings }
 }
 
@@ -123,8 +141,7 @@ impl Tight {
     /// A broker that can make so many files.
     fn start(files: usize) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let knobs = Knobs { files: AtomicUsize::new(files), hangs: watch::Sender::new(false) };
-        let knobs = Arc::new(knobs);
+        let knobs = Arc::new(Knobs::with(files));
         let environment = {
             let knobs = Arc::clone(&knobs);
             || Narrow { real: RealEnvironment::new(), knobs, fails: None, making_fails: false }
@@ -369,8 +386,7 @@ fn a_read_only_disk_is_named_at_the_start_and_later() {
     let directory = tempfile::tempdir().unwrap();
     let data_dir = directory.path().join("data");
     for fails in [Some(io::ErrorKind::ReadOnlyFilesystem), None] {
-        let hangs = watch::Sender::new(false);
-        let knobs = Arc::new(Knobs { files: AtomicUsize::new(9), hangs });
+        let knobs = Arc::new(Knobs::with(9));
         let environment =
             move || Narrow { real: RealEnvironment::new(), knobs, fails, making_fails: true };
         let broker = Broker::start_in(environment, settings(data_dir.clone()));
@@ -388,4 +404,56 @@ fn a_read_only_disk_is_named_at_the_start_and_later() {
             assert!(text.contains("Read-only file system"), "{text}");
         }
     }
+}
+
+// contract: section 8, memory_limit
+#[test]
+fn short_memory_refuses_sessions_then_drops_qos_0_then_stops_publishers_and_recovers() {
+    let tight = Tight::start(100);
+    let takes = |per_cent: u64, stage: f64| {
+        tight.knobs.in_use.store((per_cent << 20) + 1, Ordering::SeqCst);
+        tight.until("surewire_memory_stage", |found| found == stage);
+    };
+    assert_eq!(tight.metric("surewire_memory_limit_bytes"), f64::from(100 << 20));
+    let mut publisher = tight.client("p");
+    let mut away = tight.broker().connect();
+    let mut connect = connect_bytes("away");
+    connect[9] = 0;
+    away.send(&connect);
+    away.expect(&[0x20, 2, 0, 0]);
+    away.send(&subscribe_bytes(1, "t", 0));
+    away.expect(&[0x90, 3, 0, 1, 0]);
+    away.send(&[0xE0, 0]);
+    away.expect_end();
+
+    takes(80, 1.0);
+    let mut new = tight.broker().connect();
+    new.send(&connect_bytes("new"));
+    new.expect(&[0x20, 2, 0, 3]);
+    new.expect_end();
+
+    publisher.send(&publish_bytes("t", b"x"));
+    publisher.send(&[0xC0, 0]);
+    publisher.expect(&[0xD0, 0]);
+    takes(90, 2.0);
+    let dropped = "surewire_messages_dropped_total{reason=\"memory_limit\"}";
+    tight.until(dropped, |count| count == 1.0);
+
+    takes(95, 3.0);
+    publisher.send(&publish_bytes("t", b"x"));
+    tight.until(dropped, |count| count == 2.0);
+    publisher.send(&[0xC0, 0]);
+    // Others are read, and so it is known that this one is not.
+    let mut back = tight.broker().connect();
+    back.send(&connect);
+    back.expect(&[0x20, 2, 1, 0]);
+    back.send(&[0xC0, 0]);
+    back.expect(&[0xD0, 0]);
+    assert!(tight.http("GET", "/api/v1/clients/p", "text/plain", "").contains("\"reading\":false"));
+
+    takes(10, 0.0);
+    publisher.expect(&[0xD0, 0]);
+    tight.client("new");
+    drop((publisher, back));
+    tight.stop().unwrap();
 }

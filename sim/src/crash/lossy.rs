@@ -32,7 +32,8 @@ pub fn serve(seed: u64, planted: Planted) -> io::Result<()> {
     let variables = std::iter::empty::<(&str, &str)>();
     let loaded = Config::load(Path::new(DEFAULT_FILE), variables).map_err(io::Error::other)?;
     let logging = logging::start(&loaded.config.log, false)?;
-    let resolved = Settings::resolve(&loaded.config, Machine { cores: 2, files: None });
+    let resolved =
+        Settings::resolve(&loaded.config, Machine { cores: 2, files: None, memory: None });
     let engine = EngineConfig { planted, ..resolved.engine };
     let settings = Settings { engine, ..resolved };
     let environment = Lossy { real: RealEnvironment::new(), seed };

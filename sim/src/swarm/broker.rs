@@ -9,7 +9,7 @@ use surewire_engine::Engine;
 use surewire_engine::action::{Action, Delivery, Outgoing, TopicAlias};
 use surewire_engine::answer::Answer;
 use surewire_engine::codec::{self, Limits, Packets};
-use surewire_engine::event::{Event, Lost, Peer, Storage};
+use surewire_engine::event::{Event, Lost, Memory, Peer, Storage};
 use surewire_engine::id::{ConnId, Lsn, PacketId};
 use surewire_engine::identifiers::Identifiers;
 use surewire_engine::log::disk::{DiskError, Op, Reply};
@@ -201,6 +201,12 @@ impl Broker {
         self.look_after(now);
         self.read_on(now);
         after
+    }
+
+    /// Memory is that short. There is enough again at each start.
+    pub(crate) fn memory(&mut self, now: Time, stage: Memory) {
+        self.event(now, Event::Memory(stage));
+        self.read_on(now);
     }
 
     /// It is to stop in order.

@@ -100,6 +100,8 @@ coverage! {
     stops: "orderly stops";
     /// Starts with another configuration.
     changes: "configurations changed";
+    /// Times when memory got short.
+    shortages: "memory short";
     /// Recoveries that were cut off at one step after the other.
     recoveries: "recoveries cut off";
 }

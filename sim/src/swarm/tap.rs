@@ -290,7 +290,8 @@ impl Tap {
             Notice::PublishRefused { .. }
             | Notice::NotRetained { .. }
             | Notice::SubscribeRefused { .. }
-            | Notice::Storage(_) => {}
+            | Notice::Storage(_)
+            | Notice::Memory(_) => {}
         }
         Ok(())
     }

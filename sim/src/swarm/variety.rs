@@ -60,6 +60,8 @@ parts! {
     Budgets = "budgets";
     /// Orderly stops of the broker.
     Stops = "stops";
+    /// Memory that gets short.
+    Memory = "memory";
 }
 
 /// What a world has.
@@ -122,7 +124,7 @@ pub(crate) fn vary(plan: &mut Plan, cuts: &Cuts) {
                 plan.actors.iter_mut().for_each(keep_in_touch);
             }
             Part::Budgets => plan.config.budgets = budgets(&mut random),
-            Part::Hostile | Part::Operator | Part::Stops => {}
+            Part::Hostile | Part::Operator | Part::Stops | Part::Memory => {}
         }
     }
 }
@@ -206,6 +208,7 @@ fn budgets(random: &mut Random) -> Budgets {
         cleared: few(),
         members: few(),
         handed_on: few(),
+        shed: few(),
     }
 }
 

@@ -135,6 +135,7 @@ struct Streams {
     operator: Random,
     changes: Random,
     stops: Random,
+    memory: Random,
 }
 
 impl Streams {
@@ -148,6 +149,7 @@ impl Streams {
             operator: of(Part::Operator),
             changes: of(Part::Changes),
             stops: of(Part::Stops),
+            memory: of(Part::Memory),
         }
     }
 }

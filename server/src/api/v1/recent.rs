@@ -139,9 +139,10 @@ impl Recent {
 /// `None` for what went well.
 fn told(notice: &Notice) -> Option<(Kind, Words)> {
     Some(match notice {
-        Notice::Connected { .. } | Notice::WillPublished { .. } | Notice::Storage(_) => {
-            return None;
-        }
+        Notice::Connected { .. }
+        | Notice::WillPublished { .. }
+        | Notice::Storage(_)
+        | Notice::Memory(_) => return None,
         Notice::Dropped { why, .. } => (Kind::Dropped, words::dropped(*why)),
         Notice::Refused { why, address, .. } => {
             let mut words = words::connect(*why);
@@ -172,6 +173,7 @@ fn about(notice: &Notice) -> (Option<String>, Option<QoS>) {
         | Notice::Refused { .. }
         | Notice::Disconnected { .. }
         | Notice::SessionEnded { .. }
-        | Notice::Storage(_) => (None, None),
+        | Notice::Storage(_)
+        | Notice::Memory(_) => (None, None),
     }
 }

@@ -16,6 +16,9 @@ use crate::swarm::variety::Part;
 /// Messages above QoS 0 that are sent at once.
 const FEW: u64 = 5;
 
+/// What is refused in the SUBACK.
+const NO_FILTER: &str = "t#";
+
 impl World {
     /// One client does one thing.
     pub(super) fn act(&mut self) {
@@ -127,6 +130,9 @@ impl World {
             return;
         }
         if self.plan.variety.has(Part::Options) && self.streams.options.one_in(8) {
+            if self.streams.options.one_in(2) {
+                return self.subscribe_at_once(client, vec![(NO_FILTER.to_owned(), qos)], None);
+            }
             return self.unsubscribe(client, "no/such".to_owned(), true);
         }
         if self.oracle.is_subscribed(client, &filter) && self.random.one_in(2) {
@@ -370,9 +376,13 @@ impl World {
     fn judge_granted(&mut self, client: usize, filter: &str, qos: QoS, code: ReasonCode) {
         let version = self.actors.get(client).map(|actor| actor.role.version);
         let refused = match version {
+            Some(Version::V5) if filter == NO_FILTER => ReasonCode::TopicFilterInvalid,
             Some(Version::V5) => ReasonCode::QuotaExceeded,
             _ => ReasonCode::UnspecifiedError,
         };
+        if filter == NO_FILTER && code == refused {
+            return;
+        }
         if code != ReasonCode::from(qos) && !(self.fills_up && code == refused) {
             let what = format!("I11: c{client} asks for {filter} at {qos:?}: {code:?}");
             self.oracle.violation(what);

@@ -1,5 +1,6 @@
 //! After the storm: nothing goes wrong any more, and everything that was promised comes.
 
+use surewire_engine::event::Memory;
 use surewire_engine::packet::QoS;
 
 use super::{Happening, MS, World};
@@ -20,6 +21,7 @@ impl World {
         self.healing = true;
         (self.full_until, self.slow) = (0, 1);
         (self.disk.fails, self.disk.misdirects) = (false, false);
+        self.memory_is(Memory::Enough);
         self.deadline = self.now + PATIENCE;
         self.trace.note(self.now, format_args!("everything is to come right"), &[8]);
         for client in 0..self.actors.len() {

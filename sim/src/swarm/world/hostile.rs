@@ -140,6 +140,10 @@ impl World {
             self.attack();
             return true;
         }
+        if self.plan.variety.has(Part::Memory) && self.streams.memory.one_in(30) {
+            self.shorten_memory();
+            return true;
+        }
         if operator && self.streams.operator.one_in(8) {
             self.order();
             return true;

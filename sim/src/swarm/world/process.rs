@@ -569,7 +569,8 @@ impl World {
             | Notice::NotRetained { .. }
             | Notice::SubscribeRefused { .. }
             | Notice::WillPublished { .. }
-            | Notice::Storage(_) => {}
+            | Notice::Storage(_)
+            | Notice::Memory(_) => {}
         }
     }
 

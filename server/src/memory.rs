@@ -1,0 +1,103 @@
+//! How short memory is: measured, and told to the engine, which does something about it.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use surewire_engine::event::Memory;
+use tokio::time::sleep;
+
+use crate::core::Poisoned;
+use crate::environment::Environment;
+use crate::shared::Shared;
+
+/// No broker fills memory faster than this, in bytes a second: so the next look can wait for as
+/// long as it takes to fill what is left.
+const FASTEST: u64 = 1 << 30;
+
+/// Bounds of that.
+const SOONEST: Duration = Duration::from_millis(10);
+const LATEST: Duration = Duration::from_secs(1);
+
+/// Looks how much memory there is in use, as often as it can change much, for ever.
+pub(crate) async fn watch(shared: &Shared, environment: &dyn Environment) -> Infallible {
+    match shared.settings.memory_limit {
+        Some(limit) => watch_limit(shared, environment, limit).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn watch_limit(shared: &Shared, environment: &dyn Environment, limit: u64) -> Infallible {
+    let mut told = Memory::Enough;
+    loop {
+        // Without a figure nothing is known to be short.
+        let in_use = environment.memory_in_use().unwrap_or_default();
+        let stage = stage(in_use, limit, told);
+        if stage != told {
+            told = stage;
+            if let Err(Poisoned) = shared.core.memory_is(stage) {
+                // `run` is being told.
+                return std::future::pending().await;
+            }
+        }
+        sleep(until_next_look(in_use, limit)).await;
+    }
+}
+
+/// Per cent of the limit from which on each stage holds.
+const STAGES: [(u64, Memory); 3] =
+    [(95, Memory::NoPublishers), (90, Memory::NoQueuedQos0), (80, Memory::NoNewSessions)];
+
+/// A stage ends so many per cent below where it began, so that it does not come and go.
+const SLACK: u64 = 2;
+
+fn stage(in_use: u64, limit: u64, before: Memory) -> Memory {
+    let holds = |(from, stage): &(u64, Memory)| {
+        let from = if *stage <= before { from - SLACK } else { *from };
+        in_use >= limit / 100 * from
+    };
+    STAGES.iter().find(|stage| holds(stage)).map_or(Memory::Enough, |(_, stage)| *stage)
+}
+
+fn until_next_look(in_use: u64, limit: u64) -> Duration {
+    let left = limit.saturating_sub(in_use).min(FASTEST);
+    Duration::from_millis(left * 1_000 / FASTEST).clamp(SOONEST, LATEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // contract: section 8
+    #[test]
+    fn stages_begin_at_80_90_and_95_per_cent() {
+        for (in_use, expected) in [
+            (0, Memory::Enough),
+            (799, Memory::Enough),
+            (800, Memory::NoNewSessions),
+            (899, Memory::NoNewSessions),
+            (900, Memory::NoQueuedQos0),
+            (949, Memory::NoQueuedQos0),
+            (950, Memory::NoPublishers),
+            (5_000, Memory::NoPublishers),
+        ] {
+            assert_eq!(stage(in_use, 1_000, Memory::Enough), expected, "{in_use} of 1000");
+        }
+    }
+
+    #[test]
+    fn a_stage_ends_a_little_below_where_it_began() {
+        assert_eq!(stage(930, 1_000, Memory::NoPublishers), Memory::NoPublishers);
+        assert_eq!(stage(929, 1_000, Memory::NoPublishers), Memory::NoQueuedQos0);
+        assert_eq!(stage(780, 1_000, Memory::NoNewSessions), Memory::NoNewSessions);
+        assert_eq!(stage(779, 1_000, Memory::NoNewSessions), Memory::Enough);
+        assert_eq!(stage(930, 1_000, Memory::NoNewSessions), Memory::NoQueuedQos0);
+    }
+
+    #[test]
+    fn looks_are_the_more_frequent_the_less_is_left() {
+        assert_eq!(until_next_look(0, 16 << 30), Duration::from_secs(1));
+        assert_eq!(until_next_look(0, 256 << 20), Duration::from_millis(250));
+        assert_eq!(until_next_look(255 << 20, 256 << 20), Duration::from_millis(10));
+        assert_eq!(until_next_look(300 << 20, 256 << 20), Duration::from_millis(10));
+    }
+}

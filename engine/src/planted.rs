@@ -157,8 +157,6 @@ bugs! {
     MemberTwice = "member-twice";
     /// A backlog that is too much for one step is not gone on with.
     BacklogStops = "backlog-stops";
-    /// A replay of retained messages that is too much for one step is not gone on with.
-    ReplayStops = "replay-stops";
     /// A session that is too much for one step is never taken apart to its end.
     RemainsStay = "remains-stay";
     /// QoS 0 messages wait although there is no memory for it.

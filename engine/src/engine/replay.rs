@@ -12,7 +12,6 @@ use crate::identifiers::Identifiers;
 use crate::log::record::{Record, Retained};
 use crate::message::{Content, Message, RetainFlag};
 use crate::packet::QoS;
-use crate::planted::Bug;
 use crate::retained::{Cursor, Look};
 use crate::timers::Timer;
 use crate::walks::Replay;
@@ -99,9 +98,6 @@ impl Engine {
         replays.put_back(walk);
         if !replays.timer_set {
             replays.timer_set = true;
-            if self.config.planted.is(Bug::ReplayStops) {
-                return;
-            }
             self.set_timer(now, Timer::Replay(reference));
         }
     }

@@ -84,7 +84,7 @@ pub(crate) struct Broker {
     pub(crate) engine: Engine,
     pub(crate) log: Log,
     /// The last record.
-    appended: Lsn,
+    pub(crate) appended: Lsn,
     /// Records of the event at hand.
     fresh: Pending,
     /// Batches that wait for the disk.

@@ -266,6 +266,9 @@ impl Tap {
             Notice::Dropped { client, why, .. } => {
                 self.dropped += 1;
                 let name = client.as_ref().map(|client| client.as_str());
+                if name.is_none() && *why == DropReason::SessionEnded {
+                    return Err("I19: a share group lost a message with a member".to_owned());
+                }
                 if *why == DropReason::PacketTooLarge && !self.takes_small_ones_only(name) {
                     return Err(format!("I14: nothing is too large for {name:?}"));
                 }
@@ -278,7 +281,7 @@ impl Tap {
             }
             Notice::Connected { client, .. } => {
                 self.accepted += 1;
-                self.wills.connected(client.as_str());
+                return self.wills.connected(client.as_str());
             }
             Notice::Disconnected { client, why } => {
                 return self.disconnected(now, client.as_str(), *why);

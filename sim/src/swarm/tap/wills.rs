@@ -13,10 +13,17 @@ pub(super) const LATE: Duration = Duration::from_secs(1);
 /// The Wills of one life of the broker.
 #[derive(Debug, Default)]
 pub(super) struct Wills {
-    /// When each is due of those that wait; at once for a client whose connection has just ended.
-    due: BTreeMap<String, Time>,
+    /// When each is due of those that wait; what is due at once is published in the same step.
+    due: BTreeMap<String, Due>,
     /// Clients that left in peace, or stay.
     none: BTreeSet<String>,
+}
+
+/// When a Will is to be published.
+#[derive(Clone, Copy, Debug)]
+struct Due {
+    at: Time,
+    at_once: bool,
 }
 
 /// How the Will of a connection is to be published.
@@ -29,10 +36,15 @@ pub(super) struct Terms {
 }
 
 impl Wills {
-    /// The client has a connection.
-    pub(super) fn connected(&mut self, client: &str) {
-        self.due.remove(client);
+    /// The client has a connection; what is wrong with what became of the last one's Will.
+    pub(super) fn connected(&mut self, client: &str) -> Result<(), String> {
         self.none.insert(client.to_owned());
+        match self.due.remove(client) {
+            Some(Due { at_once: true, .. }) => {
+                Err(format!("the Will of {client} was due and not published"))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Its connection, with this Will if it has one, is over.
@@ -52,7 +64,8 @@ impl Wills {
             }
             (_, Some(Terms { delay, expiry })) => {
                 let wait = expiry.map_or(delay, |expiry| delay.min(expiry));
-                self.due.insert(client.to_owned(), now + Duration::from_secs(wait.into()));
+                let at = now + Duration::from_secs(wait.into());
+                self.due.insert(client.to_owned(), Due { at, at_once: wait == 0 });
             }
         }
     }
@@ -60,7 +73,7 @@ impl Wills {
     /// The client's session is over, and its Will is published at the latest now.
     pub(super) fn session_ended(&mut self, now: Time, client: &str) {
         if let Some(due) = self.due.get_mut(client) {
-            *due = (*due).min(now);
+            *due = Due { at: due.at.min(now), at_once: true };
         }
     }
 
@@ -70,8 +83,8 @@ impl Wills {
             return Err(format!("the Will of {client} was published, which is not due"));
         }
         match self.due.remove(client) {
-            Some(due) if due > now => {
-                let early = (due - now).as_millis();
+            Some(due) if due.at > now => {
+                let early = (due.at - now).as_millis();
                 Err(format!("I13: the Will of {client} was published {early} ms too early"))
             }
             // One that was found at the start is due when the broker finds out.
@@ -81,9 +94,9 @@ impl Wills {
 
     /// Those that should have been published by now.
     pub(super) fn overdue(&self, now: Time) -> Option<String> {
-        let mut overdue = self.due.iter().filter(|(_, due)| now > **due + LATE);
+        let mut overdue = self.due.iter().filter(|(_, due)| now > due.at + LATE);
         let (client, due) = overdue.next()?;
-        let late = (now - *due).as_millis();
+        let late = (now - due.at).as_millis();
         Some(format!("I13: the Will of {client} is due for {late} ms"))
     }
 }

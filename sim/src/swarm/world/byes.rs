@@ -82,7 +82,8 @@ impl World {
         let (asked, faded) = (actor.role.keep_alive, actor.faded.take());
         let watched = asked > 0 || self.config.max_keepalive.is_some();
         let first = self.process.first_link;
-        let stays = faded.filter(|link| watched && *link >= first).and_then(|link| self.links.get(&link));
+        let stays =
+            faded.filter(|link| watched && *link >= first).and_then(|link| self.links.get(&link));
         if stays.is_some_and(|there| there.broker_end) {
             self.oracle.violation(format!("I10: c{client} is silent, and its connection stays"));
         }

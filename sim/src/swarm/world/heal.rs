@@ -99,7 +99,9 @@ impl World {
                 will: None,
                 terms: Terms::default(),
             };
-            self.judge_attacks();
+            if self.judge_attacks() {
+                return self.after(100 * MS, Happening::Check);
+            }
             self.judge_desk();
             self.judge_room();
             self.judge_deadlines();

@@ -118,9 +118,10 @@ impl World {
         self.attacks.clear();
     }
 
-    /// I10: whoever breaks the protocol is closed.
-    pub(super) fn judge_attacks(&mut self) {
+    /// I10: whoever breaks the protocol is closed. Whether a connection is still there that may be.
+    pub(super) fn judge_attacks(&mut self) -> bool {
         let open: Vec<u64> = self.attacks.keys().copied().collect();
+        let mut stay = false;
         for link in open {
             let Some(begun) = self.attacks.remove(&link) else { continue };
             if !begun.may_stay && self.now > begun.begun + 1_000 * MS {
@@ -129,7 +130,9 @@ impl World {
             }
             let at = self.now;
             self.at(at, Happening::BrokerLoses(link));
+            stay = true;
         }
+        stay
     }
 
     /// Does something that not every world does; whether it did.

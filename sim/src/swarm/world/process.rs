@@ -145,6 +145,9 @@ impl World {
         self.coverage.crashes += 1;
         self.coverage.power_cuts += u64::from(power);
         self.coverage.crashes_in_recovery += u64::from(matches!(was, State::Reading(_)));
+        if let State::Up(broker) = &was {
+            self.judge_log(broker);
+        }
         self.trace.note(self.now, format_args!("the process ends, power off: {power}"), &[2]);
         if let Some(op) = self.process.doing.take()
             && self.disk_random.one_in(5)
@@ -185,6 +188,15 @@ impl World {
             self.knows_gone(client, self.now + 30_000 * MS);
         }
         self.after(down, Happening::Boot);
+    }
+
+    /// I17: what the engine holds is what its log says, with what waits for the disk.
+    fn judge_log(&mut self, broker: &Broker) {
+        if self.plan.variety.is_any()
+            && broker.engine.image() != self.shadow.image_upto(broker.appended)
+        {
+            self.oracle.violation("I17: the log does not say what the engine holds".to_owned());
+        }
     }
 
     pub(super) fn boot(&mut self) {

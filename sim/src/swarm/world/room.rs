@@ -37,12 +37,8 @@ impl World {
 
     /// Memory gets short, or there is more of it again.
     pub(super) fn shorten_memory(&mut self) {
-        let stages = [
-            Memory::Enough,
-            Memory::NoNewSessions,
-            Memory::NoQueuedQos0,
-            Memory::NoPublishers,
-        ];
+        let stages =
+            [Memory::Enough, Memory::NoNewSessions, Memory::NoQueuedQos0, Memory::NoPublishers];
         let stage = self.streams.memory.pick(&stages).unwrap_or_default();
         self.coverage.shortages += u64::from(stage > Memory::Enough);
         self.memory_is(stage);

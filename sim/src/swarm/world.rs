@@ -8,6 +8,7 @@ mod heal;
 mod hostile;
 mod network;
 mod process;
+mod recovery;
 mod room;
 
 use std::collections::{BTreeMap, BTreeSet};

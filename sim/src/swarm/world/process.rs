@@ -5,21 +5,20 @@ use std::time::Duration;
 use surewire_engine::Engine;
 use surewire_engine::action::Outgoing;
 use surewire_engine::id::Lsn;
-use surewire_engine::log;
-use surewire_engine::log::disk::{DiskError, Op, Reply};
+use surewire_engine::log::disk::Op;
 use surewire_engine::log::image::Image;
 use surewire_engine::log::record::Record;
-use surewire_engine::log::recovery::{RecoveredBatch, Recovery, RecoveryError, Step, Summary};
+use surewire_engine::log::recovery::{Recovery, RecoveryError, Step, Summary};
 use surewire_engine::log::writer::{Log, Options, Sync};
 use surewire_engine::notice::{CloseReason, DropReason, Notice, SessionEnd};
 use surewire_engine::packet::Packet;
 use surewire_engine::time::Time;
 
 use super::network::conn;
+use super::recovery::apply;
 use super::{Happening, MS, World, nanos};
 use crate::swarm::broker::{Broker, Deed, Taken};
 use crate::swarm::disk::Disk;
-use crate::swarm::random::Random;
 use crate::swarm::variety::{self, Part};
 
 /// The process, and what is going to become of it.
@@ -103,7 +102,7 @@ impl Shadow {
     }
 
     /// What a log stands for that ends with this record.
-    fn image_upto(&self, last: Lsn) -> Image {
+    pub(super) fn image_upto(&self, last: Lsn) -> Image {
         let mut image = self.durable.clone();
         for (lsn, record) in self.rest.iter().take_while(|(lsn, _)| *lsn <= last) {
             image.apply(*lsn, record.clone());
@@ -190,15 +189,6 @@ impl World {
         self.after(down, Happening::Boot);
     }
 
-    /// I17: what the engine holds is what its log says, with what waits for the disk.
-    fn judge_log(&mut self, broker: &Broker) {
-        if self.plan.variety.is_any()
-            && broker.engine.image() != self.shadow.image_upto(broker.appended)
-        {
-            self.oracle.violation("I17: the log does not say what the engine holds".to_owned());
-        }
-    }
-
     pub(super) fn boot(&mut self) {
         let often = self.plan.variety.is_any() && self.streams.changes.one_in(10);
         self.process.found = often.then(|| self.disk.clone());
@@ -208,7 +198,7 @@ impl World {
         self.go_on_reading();
     }
 
-    fn options(&mut self) -> Options {
+    pub(super) fn options(&mut self) -> Options {
         let (segment_len, nonce) = (self.plan.segment_len, self.disk_random.next());
         let planted = self.plan.config.planted;
         Options { segment_len, sync: Sync::Always, nonce, planted }
@@ -278,7 +268,11 @@ impl World {
             self.recover_once_more(&image, summary.last);
         }
         log.set_live(image.live_bytes());
-        let seed = [u8::try_from(self.plan.seed & 0xFF).unwrap_or(0); 32];
+        let mut seed = [u8::try_from(self.plan.seed & 0xFF).unwrap_or(0); 32];
+        if let Some(byte) = seed.last_mut().filter(|_| self.plan.variety.is_any()) {
+            // No life gives away the Client Identifiers of another.
+            *byte = byte.wrapping_add(u8::try_from(self.process.life & 0xFF).unwrap_or(0));
+        }
         self.set_up();
         let varied = self.plan.variety.is_any();
         let before = varied.then(|| image.clone());
@@ -307,48 +301,6 @@ impl World {
             self.coverage.changes += 1;
         }
         self.tap.begins(&self.config);
-    }
-
-    /// I16: wherever recovery is interrupted by a power cut, the next one finds the same log, up to
-    /// a record behind everything that was promised.
-    fn recover_from_each_step(&mut self, found: &Disk) {
-        let mut random = self.disk_random.split();
-        for steps in 0.. {
-            let mut disk = found.clone();
-            (disk.fails, disk.full, disk.misdirects) = (false, false, false);
-            let options = self.options();
-            let interrupted = recover_for(&mut disk, options, &mut random, steps);
-            disk.cut_power(&mut random);
-            let outcome = recover(&mut disk, options, &mut random);
-            let right = outcome.as_ref().is_ok_and(|(image, last)| {
-                *last >= self.shadow.told && *image == self.shadow.image_upto(*last)
-            });
-            if !right {
-                let what = outcome.map(|(_, last)| last);
-                let what = format!("I16: recovery was cut off after {steps} steps: {what:?}");
-                return self.oracle.violation(what);
-            }
-            if !interrupted {
-                return;
-            }
-            self.coverage.recoveries += 1;
-        }
-    }
-
-    /// I16: what was recovered is there again if the power is cut at once.
-    fn recover_once_more(&mut self, image: &Image, last: Lsn) {
-        let mut random = self.disk_random.split();
-        let mut disk = self.disk.clone();
-        disk.cut_power(&mut random);
-        let options = self.options();
-        match recover(&mut disk, options, &mut random) {
-            Ok((again, found)) if again == *image && found == last => {}
-            Ok((_, found)) => {
-                let what = format!("I16: recovered {} at first, then {}", last.0, found.0);
-                self.oracle.violation(what);
-            }
-            Err(why) => self.oracle.violation(format!("I16: recovered, and then: {why}")),
-        }
     }
 
     /// The disk begins an operation.
@@ -591,48 +543,6 @@ impl World {
         let Some(broker) = self.process.broker_mut() else { return };
         if let Err(what) = self.tap.compare(broker.engine.counters()) {
             self.oracle.violation(what);
-        }
-    }
-}
-
-fn apply(image: &mut Image, batch: &RecoveredBatch) -> Result<(), String> {
-    for (lsn, bytes) in batch.records() {
-        let record = log::decode(bytes).map_err(|error| format!("record {}: {error}", lsn.0))?;
-        image.apply(lsn, record);
-    }
-    Ok(())
-}
-
-/// Reads a log for so many operations; whether it was not at its end then.
-fn recover_for(disk: &mut Disk, options: Options, random: &mut Random, steps: u64) -> bool {
-    let mut recovery = Recovery::new(options);
-    let mut done = 0;
-    loop {
-        match recovery.next() {
-            Step::Do(_) if done == steps => return true,
-            Step::Do(op) => {
-                let reply = disk.perform(op, random);
-                recovery.done(reply);
-                done += 1;
-            }
-            Step::Batch(_) => {}
-            Step::Finished(..) | Step::Failed(_) => return false,
-        }
-    }
-}
-
-/// Reads a log to its end.
-fn recover(disk: &mut Disk, options: Options, random: &mut Random) -> Result<(Image, Lsn), String> {
-    let (mut recovery, mut image) = (Recovery::new(options), Image::default());
-    loop {
-        match recovery.next() {
-            Step::Do(op) => {
-                let reply: Result<Reply, DiskError> = disk.perform(op, random);
-                recovery.done(reply);
-            }
-            Step::Batch(batch) => apply(&mut image, &batch)?,
-            Step::Finished(_, summary) => return Ok((image, summary.last)),
-            Step::Failed(error) => return Err(error.to_string()),
         }
     }
 }

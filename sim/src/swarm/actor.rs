@@ -201,9 +201,10 @@ pub(crate) fn forwarded(number: u64) -> PropertySet {
         2 => Vec::new(),
         _ => vec![pair("", number), pair("x", 2), pair("x", 1)],
     };
-    set.content_type = (number % 3 == 0).then(|| "text/plain".into());
-    set.correlation_data = (number % 5 == 0).then(|| Bytes::from(number.to_string()));
-    set.payload_format_indicator = (number % 2 == 0).then_some(true);
-    set.response_topic = (number % 7 == 0).then(|| TopicName::new("t/0".into()).expect("a topic"));
+    set.content_type = number.is_multiple_of(3).then(|| "text/plain".into());
+    set.correlation_data = number.is_multiple_of(5).then(|| Bytes::from(number.to_string()));
+    set.payload_format_indicator = number.is_multiple_of(2).then_some(true);
+    set.response_topic =
+        number.is_multiple_of(7).then(|| TopicName::new("t/0".into()).expect("a topic"));
     set
 }

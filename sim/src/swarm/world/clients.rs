@@ -356,14 +356,12 @@ impl World {
     /// A message above QoS 0 was acknowledged.
     fn published(&mut self, client: usize, number: u64, qos: QoS, code: ReasonCode) {
         self.trace.note(self.now, format_args!("c{client}: {number} has {code:?}"), &[]);
-        let right = match code {
-            ReasonCode::Success => true,
-            ReasonCode::NoMatchingSubscribers => qos == QoS::AtLeastOnce,
+        let at_least_once = qos == QoS::AtLeastOnce;
+        let right = code == ReasonCode::Success
+            || code == ReasonCode::NoMatchingSubscribers && at_least_once
             // A PUBREL that is repeated when its exchange is over.
-            ReasonCode::PacketIdentifierNotFound => qos == QoS::ExactlyOnce,
-            ReasonCode::QuotaExceeded => self.fills_up,
-            _ => false,
-        };
+            || code == ReasonCode::PacketIdentifierNotFound && !at_least_once
+            || code == ReasonCode::QuotaExceeded && self.fills_up;
         if !right {
             self.oracle.violation(format!("I11: {number} of c{client}: {code:?}"));
         }

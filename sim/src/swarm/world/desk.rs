@@ -221,10 +221,8 @@ impl World {
         }
         // The answer may be among them.
         self.take_deeds();
-        if let Some(asked) = self.desk.get(&id) {
-            if !asked.is_order {
-                self.oracle.violation(format!("I10: question {id} is not answered"));
-            }
+        if self.desk.get(&id).is_some_and(|asked| !asked.is_order) {
+            self.oracle.violation(format!("I10: question {id} is not answered"));
         }
         self.pump();
     }

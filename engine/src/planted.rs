@@ -159,10 +159,6 @@ bugs! {
     BacklogStops = "backlog-stops";
     /// A session that is too much for one step is never taken apart to its end.
     RemainsStay = "remains-stay";
-    /// QoS 0 messages wait although there is no memory for it.
-    NoShedding = "no-shedding";
-    /// Who was not read for want of memory is not read again.
-    HushedForever = "hushed-for-ever";
 }
 
 /// Which bug there is, if any.

@@ -11,7 +11,6 @@ use crate::id::{ClientId, ConnId};
 use crate::message::Message;
 use crate::notice::{DropReason, Notice};
 use crate::packet::QoS;
-use crate::planted::Bug;
 use crate::timers::Timer;
 
 /// From one turn of those that are not read to the next.
@@ -58,7 +57,7 @@ impl Engine {
             self.shortage.shedding = Some(Shedding::Sessions { from: 0 });
             self.shed();
         }
-        if stage < Memory::NoPublishers && !self.config.planted.is(Bug::HushedForever) {
+        if stage < Memory::NoPublishers {
             self.read_on();
         }
     }
@@ -70,9 +69,7 @@ impl Engine {
 
     /// Whether a message is to go instead of waiting.
     pub(super) fn lets_none_wait(&self, qos: QoS) -> bool {
-        qos == QoS::AtMostOnce
-            && self.shortage.stage >= Memory::NoQueuedQos0
-            && !self.config.planted.is(Bug::NoShedding)
+        qos == QoS::AtMostOnce && self.shortage.stage >= Memory::NoQueuedQos0
     }
 
     /// Drops a message that was to wait for a session, or for a share group.

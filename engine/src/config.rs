@@ -70,8 +70,61 @@ pub struct Config {
     /// What a 5.0 client that asks for Response Information is told, with its Client Identifier
     /// behind it.
     pub response_information: Option<String>,
+    /// How much bulk work is done in one step.
+    pub budgets: Budgets,
     /// What is wrong on purpose: nothing outside of simulations.
     pub planted: Planted,
+}
+
+/// How much of each kind of bulk work is done in one step, at least 1 each; the rest follows in
+/// steps of its own. What comes of it in the end does not depend on them. The defaults are chosen so
+/// that a step stays short, and only simulations have a reason to use others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budgets {
+    /// Timers that go off.
+    pub timers: usize,
+    /// Connections that a stop closes.
+    pub stopped: usize,
+    /// Sessions that are seen to after a restart.
+    pub restored: usize,
+    /// Subscriptions of ended sessions that are taken apart.
+    pub subscriptions: usize,
+    /// Messages that expire.
+    pub expired: usize,
+    /// Messages of a backlog that are dropped because they cannot be sent.
+    pub unsendable: usize,
+    /// Retained messages that are looked at for new subscriptions. Those that are sent count twice.
+    pub replayed: usize,
+    /// Of these, how many are found at once.
+    pub replayed_at_once: usize,
+    /// Retained messages that are looked at to be removed by an order.
+    pub cleared: usize,
+    /// Members of a share group that are asked how busy they are.
+    pub members: usize,
+    /// Messages that are looked at to be handed on when a member of a share group leaves.
+    pub handed_on: usize,
+    /// Backlogs that are looked at, and connections that are read on, because of memory.
+    pub shed: usize,
+}
+
+impl Default for Budgets {
+    fn default() -> Self {
+        Self {
+            timers: 256,
+            stopped: 256,
+            restored: 64,
+            // Some 0.1 ms.
+            subscriptions: 512,
+            expired: 256,
+            unsendable: 256,
+            replayed: 400,
+            replayed_at_once: 32,
+            cleared: 256,
+            members: 16,
+            handed_on: 1_000,
+            shed: 512,
+        }
+    }
 }
 
 /// What happens when one more message comes and the backlog is full.
@@ -142,6 +195,7 @@ impl Default for Config {
             authentication_timeout: Duration::from_secs(10),
             server_reference: None,
             response_information: None,
+            budgets: Budgets::default(),
             planted: Planted::NONE,
         }
     }

@@ -99,6 +99,66 @@ bugs! {
     DelayedWillForgotten = "delayed-will-forgotten";
     /// Nobody hears of messages for which a queue has no room.
     SilentDrop = "silent-drop";
+    /// A client gets its own messages although it said No Local.
+    NoLocalIgnored = "no-local-ignored";
+    /// Forwarded messages lose their RETAIN flag, whatever the subscription says.
+    RetainAsPublishedIgnored = "retain-as-published-ignored";
+    /// Every SUBSCRIBE brings retained messages.
+    RetainHandlingIgnored = "retain-handling-ignored";
+    /// Of several matching subscriptions only one is named by its identifier.
+    IdentifierMissing = "identifier-missing";
+    /// A subscription has no identifier any more after a restart.
+    IdentifierNotRestored = "identifier-not-restored";
+    /// User Properties are forwarded in another order.
+    UserPropertiesReordered = "user-properties-reordered";
+    /// A client's Maximum Packet Size does not matter.
+    PacketSizeIgnored = "packet-size-ignored";
+    /// Reason Strings go to clients that do not want them.
+    ReasonsUnasked = "reasons-unasked";
+    /// What waits in the gate is not told how much of its expiry is left when it leaves.
+    ExpiryStandsStill = "expiry-stands-still";
+    /// The Session Expiry Interval of a DISCONNECT does not matter.
+    ByeExpiryIgnored = "bye-expiry-ignored";
+    /// The Session Expiry Interval of a DISCONNECT is not stored.
+    ByeExpiryNotStored = "bye-expiry-not-stored";
+    /// DISCONNECT with Will withdraws the Will.
+    ByeWithWillForgotten = "bye-with-will-forgotten";
+    /// A Will is published although its client said DISCONNECT.
+    WillNotWithdrawn = "will-not-withdrawn";
+    /// A Will that is to wait is published at once.
+    WillNotDelayed = "will-not-delayed";
+    /// A connection stays although nothing was heard of its client for too long.
+    SilenceUnnoticed = "silence-unnoticed";
+    /// A client counts as gone after its Keep Alive, not one and a half times that.
+    SilenceTooSoon = "silence-too-soon";
+    /// Whoever is taken over is told another reason.
+    WrongFarewell = "wrong-farewell";
+    /// A subscription that was not there counts as ended.
+    UnsubackWrong = "unsuback-wrong";
+    /// A client may have more unanswered messages than it was told.
+    ReceiveMaximumUnchecked = "receive-maximum-unchecked";
+    /// Nobody is ever not read from.
+    NoBackPressure = "no-back-pressure";
+    /// The answer to an order does not wait for what the order changed.
+    AnswerBeforeSync = "answer-before-sync";
+    /// Retained messages that an order removes are not removed from the log.
+    ClearingNotStored = "clearing-not-stored";
+    /// The end of a session by an order is not stored.
+    OrderedEndNotStored = "ordered-end-not-stored";
+    /// A restart drops what is in flight beyond a window that is smaller now.
+    RestartTrimsWindow = "restart-trims-window";
+    /// A restart drops of a backlog what is beyond a limit that is lower now.
+    RestartTrimsBacklog = "restart-trims-backlog";
+    /// A session that a restart found begins to wait for its client anew.
+    RestartRenewsExpiry = "restart-renews-expiry";
+    /// What a member of a share group leaves behind at its session's end is dropped.
+    MemberTakesAlong = "member-takes-along";
+    /// Two members of a share group get a QoS 0 message.
+    MemberTwice = "member-twice";
+    /// A backlog that is too much for one step is not gone on with.
+    BacklogStops = "backlog-stops";
+    /// A session that is too much for one step is never taken apart to its end.
+    RemainsStay = "remains-stay";
 }
 
 /// Which bug there is, if any.

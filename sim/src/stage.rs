@@ -324,7 +324,8 @@ fn apply(
 fn settings() -> Settings {
     let no_variables: [(&str, &str); 0] = [];
     let loaded = Config::parse(FILE.as_bytes(), no_variables).expect("the file above is right");
-    let mut settings = Settings::resolve(&loaded.config, Computer { cores: 2, files: None, memory: None });
+    let mut settings =
+        Settings::resolve(&loaded.config, Computer { cores: 2, files: None, memory: None });
     settings.engine.max_msgqueue_messages = None;
     settings
 }

@@ -5,6 +5,7 @@
 //! what clients saw, `tap` what is watched on the broker's side of the wires.
 
 mod actor;
+mod attacks;
 mod broker;
 mod bugs;
 mod coverage;
@@ -16,6 +17,7 @@ pub(crate) mod random;
 mod shrink;
 mod tap;
 mod trace;
+mod variety;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,6 +26,7 @@ pub use bugs::{REGRESSIONS, planted};
 pub use coverage::Coverage;
 pub use plan::Cuts;
 pub use shrink::shrink;
+pub use variety::Part;
 
 use plan::Plan;
 

@@ -148,7 +148,9 @@ impl Engine {
             let slot = connection.session;
             for mut outgoing in released {
                 let len = len(&outgoing);
-                if let Outgoing::Publish(delivery) = &mut outgoing {
+                if let Outgoing::Publish(delivery) = &mut outgoing
+                    && !self.config.planted.is(Bug::ExpiryStandsStill)
+                {
                     delivery.expiry = delivery.message.content().expiry_left(self.now);
                 }
                 if let Outgoing::Packet(Packet::Pubrec(ack)) = &outgoing
@@ -189,6 +191,9 @@ impl Engine {
     pub(super) fn regulate(&mut self, conn: ConnId) {
         let limit = self.config.max_unsent_bytes.saturating_mul(2);
         let policy = self.config.receive_maximum_policy;
+        if self.config.planted.is(Bug::NoBackPressure) {
+            return;
+        }
         let Some(connection) = self.connections.get_mut(conn) else { return };
         let strict = usize::from(policy.is_strict(connection.version));
         let held_limit = usize::from(self.config.receive_maximum) << strict;

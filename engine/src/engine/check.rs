@@ -96,7 +96,9 @@ impl Engine {
         let sent = outbox.inflight.sent_here().saturating_sub(released);
         assert!(online.is_none() || sent <= window, "more in flight than the window holds");
         if let Some(max) = self.config.max_msgqueue_messages {
-            assert!(outbox.queue.len() <= max, "more in the backlog than allowed");
+            // What a restart found is kept, whatever the limits are now.
+            let most = max.max(self.restored.longest);
+            assert!(outbox.queue.len() <= most, "more in the backlog than allowed");
         }
         // Nothing waits without a reason: the window is full or the connection is congested.
         let window_open = outbox.inflight.len() < window;

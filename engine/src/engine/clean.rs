@@ -5,20 +5,21 @@ use crate::inflight::Awaiting;
 use crate::log::record::Record;
 use crate::notice::{DropReason, Notice, SessionEnd};
 use crate::packet::QoS;
+use crate::planted::Bug;
 use crate::queue::Entry;
 use crate::session::{Outbox, Presence};
 use crate::subscriptions::{Group, GroupId};
 use crate::timers::Timer;
-
-/// Subscriptions taken apart in one step: some 0.1 ms.
-const BUDGET: usize = 512;
 
 impl Engine {
     /// Ends an offline session. Its client id is free at once; subscriptions beyond the budget of
     /// one step are removed in the next ones and match nothing until then.
     pub(super) fn end_session(&mut self, slot: u32, why: SessionEnd) {
         let before = self.lsn;
-        self.append_for(slot, |session| Record::SessionEnded { session });
+        let ordered = why == SessionEnd::Administrative;
+        if !(ordered && self.config.planted.is(Bug::OrderedEndNotStored)) {
+            self.append_for(slot, |session| Record::SessionEnded { session });
+        }
         if self.lsn > before {
             self.ceased = self.lsn;
         }
@@ -51,19 +52,27 @@ impl Engine {
         self.ended.push_back(slot);
         self.clean();
         for (group, entry) in shared {
+            if self.config.planted.is(Bug::MemberTakesAlong) {
+                let topic = entry.message.topic.clone();
+                self.dropped(None, topic, entry.qos, DropReason::SessionEnded);
+                continue;
+            }
             self.hand_on(group, entry);
         }
     }
 
     /// Goes on taking ended sessions apart.
     pub(super) fn clean(&mut self) {
-        let mut budget = BUDGET;
+        let mut budget = self.config.budgets.subscriptions;
         while let Some(slot) = self.ended.front().copied() {
             let Some(session) = self.sessions.get_mut(slot) else { break };
             if session.subscriptions.is_empty() {
                 self.sessions.remove(slot);
                 self.ended.pop_front();
                 continue;
+            }
+            if budget == 0 && self.config.planted.is(Bug::RemainsStay) {
+                return;
             }
             if budget == 0 {
                 let now = self.now;

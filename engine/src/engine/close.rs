@@ -9,6 +9,7 @@ use crate::id::ConnId;
 use crate::log::record::Record;
 use crate::notice::{CloseReason, DropReason, Notice, SessionEnd};
 use crate::packet::{Disconnect, Packet, PacketType, QoS, Version};
+use crate::planted::Bug;
 use crate::session::{Lifetime, Presence};
 use crate::timers::Timer;
 use crate::topic::TopicName;
@@ -31,7 +32,9 @@ impl Engine {
 
     /// The client says that it is about to close (5.0 section 3.14).
     pub(super) fn disconnected(&mut self, conn: ConnId, disconnect: &Disconnect) {
-        if let Some(asked) = disconnect.properties.get().session_expiry_interval
+        let ignored = self.config.planted.is(Bug::ByeExpiryIgnored);
+        let asked = disconnect.properties.get().session_expiry_interval;
+        if let Some(asked) = asked.filter(|_| !ignored)
             && let Err(violation) = self.change_expiry(conn, asked)
         {
             return self.violated(conn, violation);
@@ -53,7 +56,9 @@ impl Engine {
         let after = alive::expires(session);
         self.alive.expiring -= usize::from(before);
         self.alive.expiring += usize::from(after);
-        self.append_for(slot, |session| Record::SessionExpires { session, expiry });
+        if !self.config.planted.is(Bug::ByeExpiryNotStored) {
+            self.append_for(slot, |session| Record::SessionExpires { session, expiry });
+        }
         Ok(())
     }
 

@@ -12,14 +12,12 @@ use crate::log::record::{Record, Retained};
 use crate::message::{Content, Message};
 use crate::notice::{CloseReason, PublishRefusal, SessionEnd, SubscribeRefusal};
 use crate::packet::{Properties, QoS, SubscribeOptions};
+use crate::planted::Bug;
 use crate::request::Command;
 use crate::retained::{Cursor, Found};
 use crate::session::Session;
 use crate::topic::{TopicFilter, TopicName};
 use crate::waiting;
-
-/// Retained messages looked at in one step of clearing them.
-const CLEAR_LOOKS: usize = 256;
 
 impl Engine {
     pub(super) fn command(&mut self, command: Command) -> Answer {
@@ -146,7 +144,7 @@ impl Engine {
 
     fn clear_retained(&mut self, filter: TopicFilter, after: Option<TopicName>) -> Answer {
         let mut cursor = Cursor::behind(filter, after);
-        let mut budget = CLEAR_LOOKS;
+        let mut budget = self.config.budgets.cleared;
         let mut removed = 0;
         let end = loop {
             match self.retained.next(&mut cursor, &mut budget) {
@@ -155,7 +153,11 @@ impl Engine {
                 // The broker's own are not the operator's to remove.
                 Found::Message(message) if message.topic.is_dollar() => {}
                 Found::Message(message) => {
-                    self.forget_retained(&message.topic);
+                    if self.config.planted.is(Bug::ClearingNotStored) {
+                        self.unretain(&message.topic);
+                    } else {
+                        self.forget_retained(&message.topic);
+                    }
                     removed += 1;
                 }
             }

@@ -263,12 +263,15 @@ impl Engine {
             }
         }
         let alias_maximum = asked.topic_alias_maximum.unwrap_or(0);
+        let any_size = self.config.planted.is(Bug::PacketSizeIgnored);
+        let size = asked.maximum_packet_size.filter(|_| !any_size);
+        let unasked = self.config.planted.is(Bug::ReasonsUnasked);
         self.connections.insert(Connection {
             id: conn,
             session: slot,
             version: connect.version,
-            max_packet_size: asked.maximum_packet_size.unwrap_or(u32::MAX),
-            wants_reasons: asked.request_problem_information.unwrap_or(true),
+            max_packet_size: size.unwrap_or(u32::MAX),
+            wants_reasons: unasked || asked.request_problem_information.unwrap_or(true),
             alias_maximum: alias_maximum.min(self.config.topic_alias_maximum),
             aliases: None,
             unanswered: 0,
@@ -295,7 +298,8 @@ impl Engine {
     /// How long the client may be silent: one and a half times its Keep Alive by default.
     fn patience(&self, keep_alive: u16) -> Option<Duration> {
         let seconds = self.kept_alive(keep_alive)?;
-        let milli = u64::from(self.config.keepalive_multiplier_milli);
+        let too_soon = self.config.planted.is(Bug::SilenceTooSoon);
+        let milli = if too_soon { 1_000 } else { self.config.keepalive_multiplier_milli.into() };
         Some(Duration::from_millis(u64::from(seconds) * milli))
     }
 

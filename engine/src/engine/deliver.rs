@@ -158,7 +158,12 @@ impl Engine {
     }
 
     /// Brings the message to one session: onto its connection, or into its backlog.
-    pub(super) fn deliver(&mut self, slot: u32, message: &mut Message, copy: Copy) {
+    pub(super) fn deliver(&mut self, slot: u32, message: &mut Message, mut copy: Copy) {
+        if self.config.planted.is(Bug::RetainAsPublishedIgnored)
+            && copy.retain == RetainFlag::AsPublished
+        {
+            copy.retain = RetainFlag::Clear;
+        }
         let Some(session) = self.sessions.get(slot) else { return };
         self.counters.routed += 1;
         match session.presence {
@@ -358,7 +363,8 @@ impl Engine {
                 continue;
             }
             let SubscribeOptions { qos: granted, no_local, .. } = subscription.options;
-            if no_local && from == Some(subscription.session) {
+            let returns = self.config.planted.is(Bug::NoLocalIgnored);
+            if no_local && from == Some(subscription.session) && !returns {
                 continue;
             }
             let (met, place) = session.route;
@@ -366,7 +372,9 @@ impl Engine {
                 let receiver = receivers.get_mut(place as usize).expect("met in this routing");
                 receiver.granted = receiver.granted.max(granted);
                 receiver.retain_as_published |= subscription.options.retain_as_published;
-                receiver.identifiers.extend(subscription.identifier());
+                if !self.config.planted.is(Bug::IdentifierMissing) {
+                    receiver.identifiers.extend(subscription.identifier());
+                }
                 continue;
             }
             let place = u32::try_from(receivers.len()).expect("fewer than 2^32 sessions");

@@ -11,9 +11,6 @@ use crate::planted::Bug;
 use crate::subscriptions::GroupId;
 use crate::timers::{SessionRef, Timer};
 
-/// Messages that expire in one step; the next ones go at once after it.
-const BUDGET: usize = 256;
-
 impl Engine {
     /// A message may have joined the session's backlog that expires before the others.
     pub(super) fn watch_expiry(&mut self, slot: u32) {
@@ -43,7 +40,7 @@ impl Engine {
         if let Some(outbox) = session.outbox.as_mut() {
             outbox.expiry_set = None;
         }
-        for _ in 0..BUDGET {
+        for _ in 0..self.config.budgets.expired {
             let outbox = self.sessions.get_mut(slot).and_then(|session| session.outbox.as_mut());
             let Some(entry) = outbox.and_then(|outbox| outbox.queue.pop_expired(now)) else {
                 break;
@@ -80,7 +77,7 @@ impl Engine {
             return;
         }
         let now = self.now;
-        for _ in 0..BUDGET {
+        for _ in 0..self.config.budgets.expired {
             let Some(group) = self.subscriptions.group_mut(id.slot) else { return };
             group.expiry_set = None;
             let Some(entry) = group.backlog.pop_expired(now) else { break };
@@ -109,7 +106,7 @@ impl Engine {
     /// Forgets retained messages that have expired (5.0 section 3.3.1.3).
     pub(super) fn expire_retained(&mut self) {
         self.retained_set = None;
-        for _ in 0..BUDGET {
+        for _ in 0..self.config.budgets.expired {
             let Some(topic) = self.retained.first_expired(self.now).cloned() else { break };
             self.forget_retained(&topic);
         }

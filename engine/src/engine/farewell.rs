@@ -8,6 +8,7 @@ use crate::connection::Connection;
 use crate::engine::Engine;
 use crate::notice::CloseReason;
 use crate::packet::{Disconnect, Packet, Properties, PropertySet, ReasonCode, Version};
+use crate::planted::Bug;
 use crate::violation::Violation;
 
 impl Engine {
@@ -43,6 +44,9 @@ impl Engine {
             }
             CloseReason::Violation(violation) => violation.code(),
             CloseReason::KeepAlive => ReasonCode::KeepAliveTimeout,
+            CloseReason::TakenOver if self.config.planted.is(Bug::WrongFarewell) => {
+                ReasonCode::AdministrativeAction
+            }
             CloseReason::TakenOver => ReasonCode::SessionTakenOver,
             CloseReason::Stalled | CloseReason::QueueFull | CloseReason::StorageFull => {
                 ReasonCode::QuotaExceeded

@@ -12,12 +12,6 @@ use crate::planted::Bug;
 use crate::queue::{Entry, Overflow};
 use crate::subscriptions::{GroupId, Subscription};
 
-/// Members asked how busy they are; the next message asks on from the one behind the last chosen.
-const ASKED: usize = 16;
-
-/// Messages looked at to be handed on when a member leaves.
-const HANDED_ON: usize = 1_000;
-
 impl Engine {
     /// Brings the message to one connected member, or lets it wait in the group.
     pub(super) fn deliver_to_group(&mut self, slot: u32, message: &mut Message) {
@@ -28,6 +22,13 @@ impl Engine {
         let Some(member) = self.subscriptions.get(member) else { return };
         let receiver = Receiver::of(member);
         let copy = Copy { group: Some(id), ..receiver.copy_of(message.content()) };
+        if copy.qos == QoS::AtMostOnce
+            && self.config.planted.is(Bug::MemberTwice)
+            && let Some(other) = self.choose_member(slot)
+            && let Some(other) = self.subscriptions.get(other)
+        {
+            self.deliver(other.session, message, copy.clone());
+        }
         self.deliver(receiver.session, message, copy);
     }
 
@@ -44,7 +45,9 @@ impl Engine {
     /// the next in turn. The place among the candidates, and the slot of the subscription.
     pub(super) fn next_member(&self, slot: u32) -> Option<(usize, u32)> {
         let group = self.subscriptions.group(slot)?;
-        let asked = || group.candidates().take(ASKED).enumerate();
+        // The next message asks on from the one behind the last chosen.
+        let most = self.config.budgets.members;
+        let asked = || group.candidates().take(most).enumerate();
         let ready = asked().filter_map(|(nth, member)| Some((self.in_flight_of(member)?, nth)));
         let least_busy = ready.min().map(|(_, nth)| nth);
         let with_room = || asked().find(|(_, member)| self.can_wait_for(*member));
@@ -118,7 +121,7 @@ impl Engine {
         let in_flight =
             in_flight.map(|e| (e.entry.seq, e.entry.matched.group(), Some(e.packet_id)));
         let waiting = outbox.queue.iter().map(|entry| (entry.seq, entry.matched.group(), None));
-        let shared = in_flight.chain(waiting).take(HANDED_ON);
+        let shared = in_flight.chain(waiting).take(self.config.budgets.handed_on);
         let shared: Vec<_> =
             shared.filter_map(|(seq, group, id)| Some((seq, group?, id))).collect();
         for (seq, group, packet_id) in shared {

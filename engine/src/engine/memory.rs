@@ -15,9 +15,6 @@ use crate::notice::{DropReason, Notice};
 use crate::packet::QoS;
 use crate::timers::Timer;
 
-/// Sessions and groups looked at, and connections read on, in one step.
-const BUDGET: usize = 512;
-
 /// While queued QoS 0 is dropped a connection may leave one in so many bytes of its output unwritten.
 const SHORT_OUTPUT: u64 = 16;
 
@@ -115,7 +112,7 @@ impl Engine {
 
     /// Drops the QoS 0 messages of all backlogs, some in each step.
     pub(super) fn shed(&mut self) {
-        for _ in 0..BUDGET {
+        for _ in 0..self.config.budgets.shed {
             let Some(shedding) = self.shortage.shedding else { return };
             if self.shortage.stage < Memory::NoQueuedQos0 {
                 self.shortage.shedding = None;
@@ -192,7 +189,7 @@ impl Engine {
         if self.shortage.released > 0 {
             return self.read_on();
         }
-        for _ in 0..self.shortage.hushed.len().min(BUDGET) {
+        for _ in 0..self.shortage.hushed.len().min(self.config.budgets.shed) {
             let Some(conn) = self.shortage.hushed.pop_front() else { break };
             if self.owes_acknowledgement(conn) {
                 self.unhush(conn);
@@ -208,7 +205,7 @@ impl Engine {
     }
 
     fn read_on(&mut self) {
-        for _ in 0..self.shortage.released.min(BUDGET) {
+        for _ in 0..self.shortage.released.min(self.config.budgets.shed) {
             self.shortage.released -= 1;
             let Some(conn) = self.shortage.hushed.pop_front() else { break };
             self.unhush(conn);

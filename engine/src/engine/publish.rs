@@ -34,6 +34,9 @@ impl Engine {
             let limit = self.config.receive_maximum;
             return self.violated(conn, Violation::ReceiveMaximum { limit });
         }
+        if self.config.planted.is(Bug::UserPropertiesReordered) {
+            properties.edit(|set| set.user_properties.reverse());
+        }
         let mut content = Content { topic, payload, qos, retain, properties };
         content.accept(self.now);
         if let Some(why) = self.refusal_of(&content, version) {
@@ -114,7 +117,8 @@ impl Engine {
         let received = self.sessions.get(connection.session).map_or(0, |s| s.received.len());
         let unanswered = usize::try_from(connection.unanswered).unwrap_or(usize::MAX);
         let under_way = unanswered.saturating_add(received).saturating_add(more);
-        is_strict && under_way > usize::from(self.config.receive_maximum)
+        let unchecked = self.config.planted.is(Bug::ReceiveMaximumUnchecked);
+        is_strict && !unchecked && under_way > usize::from(self.config.receive_maximum)
     }
 
     /// The client has PUBREC for these, and gives the identifiers free; how many there are.

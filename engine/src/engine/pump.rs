@@ -19,10 +19,6 @@ use crate::planted::Bug;
 use crate::queue::Entry;
 use crate::timers::{SessionRef, Timer};
 
-/// Messages that are dropped in one step because they cannot be sent. Those that are sent have
-/// their limits in the window and in what a connection takes.
-const BUDGET: usize = 256;
-
 /// A message of the backlog that can be sent now: with any identifier, as it is to get one, and how
 /// many bytes that takes.
 struct Sendable {
@@ -196,7 +192,8 @@ impl Engine {
         sent: &mut SmallVec<[(Seq, PacketId); 2]>,
     ) -> SmallVec<[Seq; 2]> {
         let mut unsent = SmallVec::new();
-        let mut budget = BUDGET;
+        // Those that are sent have their limits in the window and in what a connection takes.
+        let mut budget = self.config.budgets.unsendable;
         while let Some((entry, sendable)) = self.take_sendable(slot, conn) {
             let Sendable { mut delivery, len } = match sendable {
                 Ok(sendable) => sendable,
@@ -241,6 +238,9 @@ impl Engine {
         let Some(session) = self.sessions.get_mut(slot) else { return };
         let reference = session.reference(slot);
         session.outbox().pump_set = true;
+        if self.config.planted.is(Bug::BacklogStops) {
+            return;
+        }
         self.set_timer(now, Timer::Pump(reference));
     }
 

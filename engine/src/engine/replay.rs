@@ -16,12 +16,6 @@ use crate::retained::{Cursor, Look};
 use crate::timers::Timer;
 use crate::walks::Replay;
 
-/// Retained messages looked at in one step. Those that are sent count twice.
-const LOOKS: usize = 400;
-
-/// Retained messages that are found at once: where they stand is looked up for all of them.
-const SEVERAL: usize = 32;
-
 impl Engine {
     /// The subscription is to bring the retained messages of its filter.
     pub(super) fn start_replay(&mut self, slot: u32, subscription: u32) {
@@ -54,7 +48,7 @@ impl Engine {
     /// nothing: were each of them to wait for a step of its own, a client with thousands of filters
     /// would have thousands of walks in memory for as long as these steps take.
     pub(super) fn replay(&mut self, slot: u32) {
-        let mut budget = LOOKS;
+        let mut budget = self.config.budgets.replayed;
         while self.replay_next(slot, &mut budget) {
             // So that many walks without a look are no long step either.
             budget = budget.saturating_sub(1);
@@ -119,7 +113,9 @@ impl Engine {
                 return false;
             }
             // No more than can be sent: what stays would be looked for again.
-            let look = self.retained.look(&walk.cursor, room.min(SEVERAL), budget);
+            // Where several stand is looked up for all of them.
+            let most = room.min(self.config.budgets.replayed_at_once);
+            let look = self.retained.look(&walk.cursor, most, budget);
             let Look { messages, reached, ended } = look;
             let mut last: Option<Arc<Content>> = None;
             for content in messages {

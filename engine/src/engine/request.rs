@@ -5,6 +5,7 @@ use crate::action::Action;
 use crate::answer::{Answer, Numbers};
 use crate::engine::Engine;
 use crate::message::Content;
+use crate::planted::Bug;
 use crate::request::{Query, Request, RequestId};
 
 impl Engine {
@@ -19,7 +20,7 @@ impl Engine {
                 // Whatever an earlier order has done is durable by then as well, so that a
                 // repeated one is not answered too early.
                 let after = self.lsn;
-                if after <= self.durable {
+                if after <= self.durable || self.config.planted.is(Bug::AnswerBeforeSync) {
                     self.out.push(Action::Answer { id, answer });
                 } else {
                     self.answers.push_back((after, id, answer));

@@ -22,9 +22,6 @@ use crate::time::Time;
 use crate::timers::{SessionRef, Timer};
 use crate::topic::TopicFilter;
 
-/// Sessions seen to in one step after a restart.
-const BUDGET: usize = 64;
-
 /// How long a client has to come back after a restart before the Will that a stop kept is
 /// published (contract section 7).
 const WILL_GRACE: Duration = Duration::from_secs(30);
@@ -42,6 +39,8 @@ pub(super) struct Restored {
     orphans: VecDeque<(TopicFilter, Seq, Arc<Content>)>,
     /// Sessions whose Will a stop kept, with its delay in seconds.
     kept: VecDeque<(SessionRef, u32)>,
+    /// Messages of the longest backlog: limits hold for what comes.
+    pub(super) longest: usize,
 }
 
 /// A subscription on its way into the index.
@@ -75,7 +74,7 @@ impl Restored {
 
     /// Whether everything is done that a restart left to do.
     pub(super) fn is_done(&self) -> bool {
-        let Self { cut_off, wills, orphans, kept } = self;
+        let Self { cut_off, wills, orphans, kept, longest: _ } = self;
         cut_off.is_empty() && wills.is_empty() && orphans.is_empty() && kept.is_empty()
     }
 }
@@ -173,6 +172,8 @@ impl Engine {
         for Listed { at, slot, filter, options, identifier } in listed {
             self.last_arrival = self.last_arrival.max(at);
             let added = self.subscriptions.add(slot, &filter, false, at);
+            let lost = self.config.planted.is(Bug::IdentifierNotRestored);
+            let identifier = identifier.filter(|_| !lost);
             if let Some(subscription) = self.subscriptions.get_mut(added) {
                 subscription.set(options, identifier);
             }
@@ -192,6 +193,10 @@ impl Engine {
             let matched = Matched::new(group, identifiers);
             let entry = Entry { seq, message, qos, retain, matched };
             let as_new = self.config.planted.is(Bug::InflightRestoredAsNew);
+            if self.trims(&outbox, progress) {
+                self.counters.routed -= 1;
+                continue;
+            }
             match progress {
                 Progress::Sent(_) if as_new => outbox.queue.append(entry),
                 Progress::Queued => outbox.queue.append(entry),
@@ -208,9 +213,25 @@ impl Engine {
                 walk.recorded = true;
             }
         }
+        self.restored.longest = self.restored.longest.max(outbox.queue.len());
         if let Some(session) = self.sessions.get_mut(slot).filter(|_| outbox.len() > 0) {
             session.outbox = Some(Box::new(outbox));
             self.watch_expiry(slot);
+        }
+    }
+
+    /// Whether a message goes because limits are lower now: on purpose only.
+    fn trims(&self, outbox: &Outbox, progress: Progress) -> bool {
+        let Config { planted, max_inflight_messages, max_msgqueue_messages, .. } = self.config;
+        match progress {
+            Progress::Queued => {
+                planted.is(Bug::RestartTrimsBacklog)
+                    && max_msgqueue_messages.is_some_and(|most| outbox.queue.len() >= most)
+            }
+            Progress::Sent(_) | Progress::Released(_) => {
+                planted.is(Bug::RestartTrimsWindow)
+                    && outbox.inflight.len() >= usize::from(max_inflight_messages)
+            }
         }
     }
 
@@ -255,7 +276,7 @@ impl Engine {
     /// Does for those whom the broker's end cut off what the end of their connections asks for,
     /// some in each step.
     pub(super) fn see_to_restored(&mut self) {
-        for _ in 0..BUDGET {
+        for _ in 0..self.config.budgets.restored {
             if let Some(slot) = self.restored.cut_off.pop_first() {
                 self.cut_off(slot);
             } else if let Some((session, will)) = self.restored.wills.pop_front() {
@@ -291,6 +312,9 @@ impl Engine {
     fn left_by_now(&mut self, slot: u32) -> Option<Time> {
         let session = self.sessions.get_mut(slot)?;
         session.left_at = session.left_at.min(self.now);
+        if self.config.planted.is(Bug::RestartRenewsExpiry) {
+            session.left_at = self.now;
+        }
         let since = session.left_at;
         let expires = match session.lifetime {
             Lifetime::Beyond(Some(seconds)) => Some(since + Duration::from_secs(seconds.into())),

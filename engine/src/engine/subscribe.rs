@@ -80,6 +80,7 @@ impl Engine {
         for text in &unsubscribe.filters {
             codes.push(match TopicFilter::parse(text.clone()) {
                 Ok(filter) if self.remove_subscription(slot, &filter) => ReasonCode::Success,
+                Ok(_) if self.config.planted.is(Bug::UnsubackWrong) => ReasonCode::Success,
                 Ok(_) => ReasonCode::NoSubscriptionExisted,
                 Err(error) => {
                     refused.get_or_insert(SubscribeRefusal::Invalid(error));
@@ -191,7 +192,8 @@ impl Engine {
         }
         self.list_subscription(slot, subscription);
         let filter = filter.detached();
-        let wants_retained = wants_retained(options, found.is_none(), &filter);
+        let is_new = found.is_none() || self.config.planted.is(Bug::RetainHandlingIgnored);
+        let wants_retained = wants_retained(options, is_new, &filter);
         self.append_for(slot, |session| Record::Subscribed {
             session,
             filter,

@@ -78,11 +78,15 @@ impl Engine {
             return None;
         }
         let delay = session.will.as_ref()?.delay;
-        if reason == CloseReason::ByClient(ReasonCode::Success) {
+        let forgets = self.config.planted.is(Bug::ByeWithWillForgotten);
+        let with_will = reason == CloseReason::ByClient(ReasonCode::DisconnectWithWill);
+        let keeps = self.config.planted.is(Bug::WillNotWithdrawn);
+        let withdrawn = reason == CloseReason::ByClient(ReasonCode::Success) && !keeps;
+        if withdrawn || with_will && forgets {
             self.withdraw_will(slot);
             return None;
         }
-        if delay > 0 && lives_on {
+        if delay > 0 && lives_on && !self.config.planted.is(Bug::WillNotDelayed) {
             self.delay_will(slot, Duration::from_secs(delay.into()));
             return None;
         }

@@ -15,8 +15,8 @@ use std::task::{Context, Poll, Waker};
 
 use arbitrary::{Result, Unstructured};
 use surewire_server::accept_websocket;
-use surewire_server::planted::Planted;
 use surewire_server::environment::Stream;
+use surewire_server::planted::Planted;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::choice::{below, bytes, one_in};
@@ -149,7 +149,8 @@ fn bytes_out(u: &mut Unstructured<'_>) -> Result<()> {
 fn connected(reads: Vec<Vec<u8>>, takes: Vec<usize>) -> (Box<dyn Stream>, Written) {
     let reads = [vec![REQUEST.to_vec()], reads].concat();
     let (script, written) = Script::new(reads, takes);
-    let stream = run(accept_websocket(Box::new(script), MAX_PACKET, Planted::NONE)).expect("a right request");
+    let stream = run(accept_websocket(Box::new(script), MAX_PACKET, Planted::NONE))
+        .expect("a right request");
     (Box::new(stream), written)
 }
 

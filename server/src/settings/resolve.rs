@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use surewire_engine::codec::Limits;
 use surewire_engine::config::{
-    Config as EngineConfig, QueueFullPolicy as EnginePolicy,
+    Budgets, Config as EngineConfig, QueueFullPolicy as EnginePolicy,
     ReceiveMaximumPolicy as EngineReceiveMaximumPolicy,
 };
 use surewire_engine::planted::Planted;
@@ -104,6 +104,7 @@ fn engine(config: &Config, machine: Machine) -> EngineConfig {
         authentication_timeout: config.connect_timeout.get(),
         server_reference: config.server_reference.clone(),
         response_information: config.response_information.clone(),
+        budgets: Budgets::default(),
         planted: Planted::NONE,
     }
 }

@@ -6,8 +6,8 @@
 //!
 //! * `--seeds N` or `--minutes M`, from `--first K`: the regressions by name, then one seed after
 //!   the other, until one fails.
-//! * `--seed N [--faults 0,2] [--acts 40]`: one seed, or what is left of it, with its last 200
-//!   events (`--lines` more).
+//! * `--seed N [--faults 0,2] [--acts 40] [--without operator,hostile]`: one seed, or what is left of
+//!   it, with its last 200 events (`--lines` more).
 //! * `--planted all`: how soon each bug is found that can be planted in the engine, which is to be
 //!   within five minutes; `--planted NAME` plants one for all of the above. Only in a program built
 //!   with `--features planted`.
@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use surewire_engine::planted::{Bug, Planted};
-use surewire_sim::swarm::{Coverage, Cuts, REGRESSIONS, describe, planted, run, shrink};
+use surewire_sim::swarm::{Coverage, Cuts, Part, REGRESSIONS, describe, planted, run, shrink};
 
 /// In which a planted bug is to be found.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -38,7 +38,8 @@ fn main() -> ExitCode {
     };
     if let Some(seed) = number("--seed") {
         let faults = value("--faults").map(|list| places(&list));
-        return one(seed, &Cuts { faults, acts: number("--acts"), planted });
+        let without = value("--without").map(|list| parts(&list)).unwrap_or_default();
+        return one(seed, &Cuts { faults, acts: number("--acts"), without, planted });
     }
     let until = number("--minutes").map(|minutes| Duration::from_secs(minutes * 60));
     many(first, number("--seeds"), until, planted)
@@ -87,6 +88,10 @@ fn one(seed: u64, cuts: &Cuts) -> ExitCode {
     if let Some(acts) = cuts.acts {
         again += &format!(" --acts {acts}");
     }
+    if !cuts.without.is_empty() {
+        let parts: Vec<&str> = cuts.without.iter().map(|part| part.name()).collect();
+        again += &format!(" --without {}", parts.join(","));
+    }
     if let Some(name) = value("--planted") {
         again += &format!(" --planted {name}");
     }
@@ -133,6 +138,11 @@ fn fail(why: &str) -> ExitCode {
 
 fn places(list: &str) -> Vec<usize> {
     list.split(',').filter_map(|place| place.trim().parse().ok()).collect()
+}
+
+fn parts(list: &str) -> Vec<Part> {
+    let of = |name: &str| Part::ALL.iter().copied().find(|part| part.name() == name.trim());
+    list.split(',').filter_map(of).collect()
 }
 
 fn value(name: &str) -> Option<String> {

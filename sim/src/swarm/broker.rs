@@ -7,8 +7,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use bytes::Bytes;
 use surewire_engine::Engine;
 use surewire_engine::action::{Action, Delivery, Outgoing, TopicAlias};
+use surewire_engine::answer::Answer;
 use surewire_engine::codec::{self, Limits, Packets};
-use surewire_engine::event::{Event, Lost, Peer, Storage};
+use surewire_engine::event::{Event, Lost, Memory, Peer, Storage};
 use surewire_engine::id::{ConnId, Lsn, PacketId};
 use surewire_engine::identifiers::Identifiers;
 use surewire_engine::log::disk::{DiskError, Op, Reply};
@@ -18,10 +19,12 @@ use surewire_engine::log::writer::{Log, LogError, Progress};
 use surewire_engine::message::Message;
 use surewire_engine::notice::Notice;
 use surewire_engine::packet::{Connect, Packet, QoS, ReasonCode, Version};
+use surewire_engine::request::{Request, RequestId};
 use surewire_engine::time::Time;
 use surewire_engine::violation::Violation;
 
 use super::plan::Plan;
+use super::variety::Part;
 
 /// What both sides decode with.
 pub(crate) const LIMITS: Limits =
@@ -39,6 +42,10 @@ pub(crate) enum Deed {
     Sent { conn: ConnId, outgoing: Outgoing, bytes: Vec<u8> },
     /// It closes a connection.
     Closed { conn: ConnId },
+    /// It learns that a connection is gone.
+    Lost { conn: ConnId },
+    /// It answers a request.
+    Answered { id: RequestId, answer: Answer },
     /// It gave a record to its log.
     Appended { lsn: Lsn, record: Record },
     /// Records up to this one are durable.
@@ -76,12 +83,16 @@ struct Conn {
 pub(crate) struct Broker {
     pub(crate) engine: Engine,
     pub(crate) log: Log,
+    /// The last record.
+    pub(crate) appended: Lsn,
     /// Records of the event at hand.
     fresh: Pending,
     /// Batches that wait for the disk.
     waiting: VecDeque<Pending>,
     /// Records up to so many bytes share a batch.
     batch: usize,
+    /// Whether some of what could be taken in one go is taken one by one.
+    singly: bool,
     conns: BTreeMap<ConnId, Conn>,
     /// Connections that may have unread packets again.
     resumed: Vec<ConnId>,
@@ -104,9 +115,11 @@ impl Broker {
         Self {
             engine,
             log,
+            appended: Lsn::NONE,
             fresh: Pending::default(),
             waiting: VecDeque::new(),
             batch,
+            singly: plan.variety.has(Part::Budgets),
             conns: BTreeMap::new(),
             resumed: Vec::new(),
             deeds: Vec::new(),
@@ -164,6 +177,7 @@ impl Broker {
         if let Some(there) = self.conns.remove(&conn)
             && there.opened
         {
+            self.deeds.push(Deed::Lost { conn });
             self.event(now, Event::Closed { conn, why: Lost::ByPeer });
             self.read_on(now);
         }
@@ -176,6 +190,28 @@ impl Broker {
         }
         self.report(now, |_| true);
         self.read_on(now);
+    }
+
+    /// Somebody asks or orders something. Returns the last record of what that has done, or was done
+    /// before.
+    pub(crate) fn request(&mut self, now: Time, id: u64, request: Request) -> Lsn {
+        let (id, request) = (RequestId(id), Box::new(request));
+        self.handle(now, Event::Request { id, request });
+        let after = self.appended;
+        self.look_after(now);
+        self.read_on(now);
+        after
+    }
+
+    /// Memory is that short. There is enough again at each start.
+    pub(crate) fn memory(&mut self, now: Time, stage: Memory) {
+        self.event(now, Event::Memory(stage));
+        self.read_on(now);
+    }
+
+    /// It is to stop in order.
+    pub(crate) fn stop(&mut self, now: Time) {
+        self.event(now, Event::Stop);
     }
 
     /// The engine's deadline is there.
@@ -247,7 +283,8 @@ impl Broker {
                 return;
             }
             if there.opened {
-                match take(there) {
+                let singly = self.singly && self.events.is_multiple_of(3);
+                match take(there, singly) {
                     Ok(Some(taken)) => self.packets(now, conn, taken),
                     Ok(None) => return,
                     Err(violation) => {
@@ -308,6 +345,11 @@ impl Broker {
     }
 
     fn event(&mut self, now: Time, event: Event) {
+        self.handle(now, event);
+        self.look_after(now);
+    }
+
+    fn handle(&mut self, now: Time, event: Event) {
         self.now = self.now.max(now);
         self.engine.handle(now, event, &mut self.actions);
         let mut actions = std::mem::take(&mut self.actions);
@@ -315,6 +357,10 @@ impl Broker {
             self.perform(action);
         }
         self.actions = actions;
+    }
+
+    /// What is to be done when an event is over.
+    fn look_after(&mut self, now: Time) {
         if !self.fresh.is_empty() {
             self.wait();
         }
@@ -368,6 +414,7 @@ impl Broker {
                 self.deeds.push(Deed::Closed { conn });
             }
             Action::Append { lsn, record, anew, frees } => {
+                self.appended = lsn;
                 self.fresh.time = self.now;
                 self.fresh.take(lsn, &record, anew, frees);
                 self.deeds.push(Deed::Appended { lsn, record });
@@ -376,7 +423,8 @@ impl Broker {
                 (self.fresh.trim, self.fresh.live) = (Some(before), Some(live));
                 self.rounds += 1;
             }
-            Action::Answer { .. } | Action::Authenticate { .. } => {}
+            Action::Answer { id, answer } => self.deeds.push(Deed::Answered { id, answer }),
+            Action::Authenticate { .. } => {}
             Action::Notice(notice) => self.deeds.push(Deed::Told(notice)),
         }
     }
@@ -411,9 +459,13 @@ impl Broker {
 }
 
 /// Takes out what is complete at the front of what was read.
-fn take(there: &mut Conn) -> Result<Option<Packets>, Violation> {
+fn take(there: &mut Conn, singly: bool) -> Result<Option<Packets>, Violation> {
     let mut buf = Bytes::copy_from_slice(&there.partial);
-    let taken = codec::take_packets(there.version, &mut buf, &LIMITS)?;
+    let taken = if singly {
+        codec::take_packet(there.version, &mut buf, &LIMITS)?.map(Packets::One)
+    } else {
+        codec::take_packets(there.version, &mut buf, &LIMITS)?
+    };
     there.partial = buf.to_vec();
     Ok(taken)
 }

@@ -84,4 +84,24 @@ coverage! {
     delayed_wills: "Wills that were waited for", floor 2;
     /// Connections cut in the middle of a packet or elsewhere.
     cuts: "connections cut", floor 1_000;
+    /// Messages larger than their client takes.
+    too_large: "messages too large", floor 500;
+    /// DISCONNECTs with more than a good-bye.
+    byes: "other good-byes";
+    /// Clients that were silent for too long.
+    silent: "silent clients";
+    /// Clients disconnected because their queue was full.
+    kicked: "queues disconnected";
+    /// Attacks on the protocol.
+    attacks: "attacks", floor 1_000;
+    /// Orders and questions of the operator.
+    orders: "orders and questions", floor 1_000;
+    /// Orderly stops.
+    stops: "orderly stops", floor 100;
+    /// Starts with another configuration.
+    changes: "configurations changed", floor 200;
+    /// Times when memory got short.
+    shortages: "memory short";
+    /// Recoveries that were cut off at one step after the other.
+    recoveries: "recoveries cut off", floor 300;
 }

@@ -16,6 +16,10 @@ pub(crate) struct Link {
     pub(crate) to_client_at: u64,
     /// Bytes on their way to the broker.
     pub(crate) under_way: usize,
+    /// The broker closed it because it stops.
+    pub(crate) stopped: bool,
+    /// Its end asks for the client's Will.
+    pub(crate) will_due: bool,
 }
 
 impl Link {
@@ -29,6 +33,8 @@ impl Link {
             to_broker_at: 0,
             to_client_at: 0,
             under_way: 0,
+            stopped: false,
+            will_due: false,
         }
     }
 

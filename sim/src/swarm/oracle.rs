@@ -1,6 +1,7 @@
 //! Judges by what clients asked, were promised and got. It knows nothing of the engine's inside.
 
 mod expected;
+mod options;
 mod retained;
 mod views;
 
@@ -8,7 +9,7 @@ use std::collections::BTreeMap;
 
 use surewire_engine::message::Content;
 use surewire_engine::notice::{DropReason, Notice};
-use surewire_engine::packet::QoS;
+use surewire_engine::packet::{PropertySet, QoS, ReasonCode, Version};
 use surewire_engine::topic::TopicName;
 
 use super::tap::{WILLS, number_in};
@@ -34,6 +35,26 @@ pub(crate) struct Message {
     pub(crate) loose: bool,
     /// It may have expired before it came to anybody.
     pub(crate) expires: bool,
+    /// What goes with it to clients of 5.0.
+    pub(crate) properties: PropertySet,
+}
+
+impl Message {
+    pub(crate) fn new(publisher: usize, topic: TopicName, qos: QoS) -> Self {
+        Self {
+            publisher,
+            topic,
+            qos,
+            retain: false,
+            clears: false,
+            begun: 0,
+            acknowledged: None,
+            again: false,
+            loose: false,
+            expires: false,
+            properties: PropertySet::NONE,
+        }
+    }
 }
 
 /// How many Wills of a client must have been published, and how many may have.
@@ -53,7 +74,7 @@ pub(crate) struct Oracle {
     views: Vec<View>,
     /// Messages that the broker said it dropped for want of room, by client and topic; without a
     /// client for share groups.
-    dropped: BTreeMap<(Option<String>, String), u64>,
+    dropped: BTreeMap<(Option<usize>, String), u64>,
     wills: BTreeMap<usize, Wills>,
     /// When the broker ended last.
     ended: Tick,
@@ -61,8 +82,11 @@ pub(crate) struct Oracle {
 }
 
 impl Oracle {
-    pub(crate) fn new(clients: usize) -> Self {
-        Self { views: (0..clients).map(View::new).collect(), ..Self::default() }
+    /// Of clients that speak these.
+    pub(crate) fn new(versions: impl IntoIterator<Item = Version>) -> Self {
+        let views = versions.into_iter().enumerate();
+        let views = views.map(|(index, version)| View::new(index, version)).collect();
+        Self { views, ..Self::default() }
     }
 
     fn tick(&mut self) -> Tick {
@@ -75,44 +99,39 @@ impl Oracle {
         self.violations.push(what);
     }
 
-    /// A client is about to publish; its number.
-    pub(crate) fn publishes(
-        &mut self,
-        publisher: usize,
-        topic: TopicName,
-        qos: QoS,
-        retain: bool,
-        clears: bool,
-    ) -> u64 {
-        let (begun, acknowledged, again) = (self.tick(), None, false);
-        self.messages.push(Message {
-            publisher,
-            topic,
-            qos,
-            retain,
-            clears,
-            begun,
-            acknowledged,
-            again,
-            loose: false,
-            expires: false,
-        });
+    /// A message is about to be published; its number.
+    pub(crate) fn publishes(&mut self, mut message: Message) -> u64 {
+        message.begun = self.tick();
+        self.messages.push(message);
         self.messages.len() as u64
     }
 
-    /// The message has an expiry, so that nobody is owed it.
-    pub(crate) fn may_expire(&mut self, number: u64) {
-        if let Some(message) = place(number).and_then(|place| self.messages.get_mut(place)) {
-            message.expires = true;
+    /// The number of the next message.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.messages.len() as u64 + 1
+    }
+
+    /// The publisher was told that it is safe, or that nobody wants it.
+    pub(crate) fn acknowledged(&mut self, number: u64, code: ReasonCode) {
+        let now = self.tick();
+        let Some(message) = place(number).and_then(|place| self.messages.get_mut(place)) else {
+            return;
+        };
+        message.acknowledged.get_or_insert(now);
+        if code == ReasonCode::NoMatchingSubscribers {
+            let message = message.clone();
+            let owed =
+                self.views.iter().find_map(|view| view.is_owed(&message).map(|_| view.index));
+            if let Some(client) = owed.filter(|_| !message.again) {
+                self.violation(format!("I11: nobody is said to want {number}, but c{client} does"));
+            }
         }
     }
 
-    /// The publisher was told that it is safe.
-    pub(crate) fn acknowledged(&mut self, number: u64) {
-        let now = self.tick();
-        if let Some(message) = place(number).and_then(|place| self.messages.get_mut(place)) {
-            message.acknowledged.get_or_insert(now);
-        }
+    /// Whether the message is one that does not go by itself.
+    pub(crate) fn stays(&self, number: u64) -> bool {
+        let message = place(number).and_then(|place| self.messages.get(place));
+        message.is_some_and(|message| !message.expires)
     }
 
     /// How many messages have an acknowledgement of QoS 1 or 2.
@@ -138,14 +157,27 @@ impl Oracle {
             return self.violation(what);
         }
         // What was dropped, or not subscribed to, once comes later if its publisher sends it again.
-        let key = (Some(format!("c{client}")), content.topic.as_str().to_owned());
+        let key = (Some(client), content.topic.as_str().to_owned());
         let again = message.again && message.qos == QoS::AtLeastOnce;
         let ended = if again || self.dropped.contains_key(&key) { Tick::MAX } else { self.ended };
-        if let Some(view) = self.views.get_mut(client)
-            && let Err(what) = view.got(now, number, message, content, ended)
-        {
+        let (message, members) = (message.clone(), self.others_of_its_group(client, number));
+        let Some(view) = self.views.get_mut(client) else { return };
+        let judged = view.came_as_asked(number, &message, content);
+        let judged = judged.and_then(|()| view.got(now, number, &message, content, ended));
+        if let Err(what) = judged {
             self.violation(what);
         }
+        if let Some(other) = members.filter(|_| message.qos == QoS::AtMostOnce) {
+            self.violation(format!("I19: message {number} came to c{client} and to c{other}"));
+        }
+    }
+
+    /// Who else of the client's share group has the message.
+    fn others_of_its_group(&self, client: usize, number: u64) -> Option<usize> {
+        let group = self.views.get(client)?.group()?;
+        let has = |view: &&View| view.index != client && view.got.contains_key(&number);
+        let mut others = self.views.iter().filter(has);
+        others.find(|view| view.group() == Some(group)).map(|view| view.index)
     }
 
     /// A client's connection is gone.
@@ -175,11 +207,12 @@ impl Oracle {
     }
 
     /// What the broker says of itself: drops excuse what is missing, and nothing else does.
-    pub(crate) fn told(&mut self, notice: &Notice) {
-        if let Notice::Dropped { client, topic, why, .. } = notice
+    /// `client` is who it speaks of, if that is one of the clients.
+    pub(crate) fn told(&mut self, client: Option<usize>, notice: &Notice) {
+        if let Notice::Dropped { client: named, topic, why, .. } = notice
             && is_want_of_room(*why)
+            && named.is_some() == client.is_some()
         {
-            let client = client.as_ref().map(|client| client.as_str().to_owned());
             *self.dropped.entry((client, topic.as_str().to_owned())).or_default() += 1;
         }
     }
@@ -197,6 +230,12 @@ impl Oracle {
             wills.first_due = now;
         }
         wills.at_least += 1;
+    }
+
+    /// It was not, after all: the broker stopped first, and gives the client time to come back.
+    pub(crate) fn will_not_due(&mut self, client: usize) {
+        let wills = self.wills.entry(client).or_default();
+        wills.at_least = wills.at_least.saturating_sub(1);
     }
 
     fn got_will(&mut self, client: usize, number: u64, content: &Content) {

@@ -1,13 +1,15 @@
 //! What a seed stands for: who takes part, what they do, how the broker is set up, what goes wrong.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use surewire_engine::config::{Config, QueueFullPolicy};
-use surewire_engine::packet::{QoS, Version};
+use surewire_engine::packet::{QoS, SubscribeOptions, Version};
 use surewire_engine::planted::Planted;
 
 use super::random::Random;
+use super::variety::{self, Part, Variety};
 
 /// Everything that a run is made of.
 #[derive(Clone, Debug)]
@@ -42,6 +44,8 @@ pub(crate) struct Plan {
     /// How many events pass from one check of the engine's invariants to the next.
     pub(crate) check_every: u64,
     pub(crate) faults: Vec<Fault>,
+    /// What it has that not every world has.
+    pub(crate) variety: Variety,
 }
 
 /// How one client is, for the whole run.
@@ -55,6 +59,10 @@ pub(crate) struct Role {
     pub(crate) filters: Vec<(String, QoS)>,
     /// What it subscribes to and unsubscribes from.
     pub(crate) toggles: Vec<(String, QoS)>,
+    /// How it subscribes to some of these.
+    pub(crate) options: BTreeMap<String, SubscribeOptions>,
+    /// Whether its subscriptions have identifiers.
+    pub(crate) identified: bool,
     /// One in so many acts of this client is about its connection; the rest publish.
     pub(crate) restlessness: u64,
     pub(crate) publishes: bool,
@@ -77,6 +85,22 @@ pub(crate) struct Terms {
     pub(crate) expires: bool,
     /// Seconds that its Will waits.
     pub(crate) will_delay: u32,
+    /// Bytes of a packet that it takes.
+    pub(crate) packet_size: Option<u32>,
+    /// Whether it wants no Reason Strings.
+    pub(crate) no_reasons: bool,
+    /// Whether the broker is to give it a Client Identifier.
+    pub(crate) assigned: bool,
+    /// Whether its messages have properties.
+    pub(crate) properties: bool,
+}
+
+impl Role {
+    /// How it subscribes to the filter.
+    pub(crate) fn options(&self, filter: &str, qos: QoS) -> SubscribeOptions {
+        let plain = SubscribeOptions { qos, ..SubscribeOptions::default() };
+        self.options.get(filter).copied().unwrap_or(plain)
+    }
 }
 
 /// Something that goes wrong.
@@ -119,6 +143,8 @@ pub struct Cuts {
     pub faults: Option<Vec<usize>>,
     /// Only so many acts.
     pub acts: Option<u64>,
+    /// Without these parts.
+    pub without: Vec<Part>,
     /// What is wrong in the broker on purpose.
     pub planted: Planted,
 }
@@ -147,6 +173,7 @@ impl Plan {
             together: together(seed),
             check_every: random.between(8, 64),
             faults: faults(&mut random.split(), acts),
+            variety: Variety::default(),
         };
         let mut drawn = random.split();
         for index in 0..drawn.between(3, 7) {
@@ -157,12 +184,23 @@ impl Plan {
             plan.actors.iter_mut().for_each(|role| role.terms.session_expiry = seconds);
             plan.take_time();
         }
+        variety::vary(&mut plan, cuts);
         if let Some(kept) = &cuts.faults {
             let mut place = 0..;
             plan.faults.retain(|_| place.next().is_some_and(|place| kept.contains(&place)));
         }
         plan.acts = cuts.acts.unwrap_or(plan.acts);
         plan
+    }
+
+    /// What the client speaks that looks in the end at what is retained.
+    pub(crate) fn reader(&self) -> Version {
+        if self.variety.is_any() { Version::V5 } else { Version::V3_1_1 }
+    }
+
+    /// Whether the disk may have no room at some time.
+    pub(crate) fn fills_up(&self) -> bool {
+        self.faults.iter().any(|fault| matches!(fault.what, What::Full(_)))
     }
 
     /// Goes on for longer than a session waits for its client, and lets no clock jump and no process
@@ -238,6 +276,8 @@ fn role(random: &mut Random, index: u64) -> Role {
         max_inflight: random.pick(&[1, 5, 20]).unwrap_or(20),
         filters: named(filters),
         toggles: named(toggles),
+        options: BTreeMap::new(),
+        identified: false,
         restlessness: random.between(3, 12),
         publishes: index == 0 || !random.one_in(4),
         will: random.one_in(4).then_some(QoS::ExactlyOnce),
@@ -252,6 +292,7 @@ fn terms(random: &mut Random) -> Terms {
         topic_aliases: random.pick(&[0, 1, 2, 20]).unwrap_or(0),
         expires: random.one_in(3),
         will_delay: random.pick(&[0, 0, 1, 5]).unwrap_or(0),
+        ..Terms::default()
     }
 }
 
@@ -321,6 +362,7 @@ impl fmt::Display for Plan {
             self.removals,
             self.together
         )?;
+        writeln!(f, "  {:?}", self.variety)?;
         for (index, role) in self.actors.iter().enumerate() {
             writeln!(f, "  c{index}: {role:?}")?;
         }

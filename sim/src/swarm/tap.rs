@@ -1,20 +1,25 @@
 //! What is seen on the broker's side of the wires, and must always hold there.
 
+mod codes;
 mod expiry;
 mod terms;
+mod wills;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use surewire_engine::action::{Delivery, Outgoing, TopicAlias};
+use surewire_engine::config::Config;
 use surewire_engine::counters::{ByQoS, Counters};
 use surewire_engine::id::{ConnId, PacketId};
-use surewire_engine::notice::Notice;
-use surewire_engine::packet::{Connect, Packet, QoS, ReasonCode};
+use surewire_engine::notice::{CloseReason, DropReason, Notice, Refusal};
+use surewire_engine::packet::{Connack, Connect, Packet, QoS, ReasonCode, Version};
 use surewire_engine::time::Time;
 
 use super::broker::Taken;
 use expiry::Expiry;
 use terms::Terms;
+use wills::Wills;
 
 /// Wires between one life of the broker and its clients.
 #[derive(Debug, Default)]
@@ -31,7 +36,12 @@ pub(crate) struct Tap {
     expiry: Expiry,
     /// Messages whose topic was a number.
     pub(crate) aliases: u64,
-    max_in_flight: usize,
+    /// What the broker is set up with in this life.
+    config: Config,
+    wills: Wills,
+    /// The connection that ended last, until the broker has said why.
+    over: Option<Wire>,
+    accepted: u64,
     received: u64,
     sent: u64,
     dropped: u64,
@@ -43,7 +53,18 @@ struct Wire {
     clean: bool,
     accepted: bool,
     terms: Terms,
+    /// Its Will, if it has one.
+    will: Option<wills::Terms>,
+    /// When the broker took something from it last.
+    heard: Time,
+    /// The code of the last word that it was sent: CONNACK that refuses, or DISCONNECT.
+    last_word: Option<ReasonCode>,
+    /// Messages above QoS 0 that it has sent and the broker has not answered with the first packet.
+    unanswered: BTreeSet<PacketId>,
 }
+
+/// Messages that the broker may take at once, beyond what it allows: they came in one read.
+const RUN: usize = 8;
 
 /// Messages from this number on are Wills, whose number is one and the same at every connection.
 pub(crate) const WILLS: u64 = 1_000_000;
@@ -55,15 +76,16 @@ pub(crate) fn number_in(payload: &[u8]) -> u64 {
 }
 
 impl Tap {
-    pub(crate) fn new(max_in_flight: u16) -> Self {
-        Self { max_in_flight: usize::from(max_in_flight), ..Self::default() }
+    /// The process begins, set up like this.
+    pub(crate) fn begins(&mut self, config: &Config) {
+        self.config = config.clone();
     }
 
     /// The process ended: everything is forgotten but what was promised.
     pub(crate) fn ended(&mut self) {
         let before = std::mem::take(self);
-        let Self { released, loose, expiry, aliases, max_in_flight, .. } = before;
-        *self = Self { released, loose, expiry, aliases, max_in_flight, ..Self::default() };
+        let Self { released, loose, expiry, aliases, .. } = before;
+        *self = Self { released, loose, expiry, aliases, ..Self::default() };
     }
 
     /// These may come again, as others.
@@ -71,32 +93,75 @@ impl Tap {
         self.loose.extend(messages);
     }
 
-    /// `now` is the broker's time.
-    pub(crate) fn took(&mut self, now: Time, conn: ConnId, packet: &Taken) {
-        match packet {
-            Taken::Connect(connect) => self.connecting(conn, connect),
-            Taken::Packet(packet) => {
-                let Some(wire) = self.clients.get_mut(&conn) else { return };
-                wire.terms.took(packet);
-                if let Packet::Publish(publish) = packet {
-                    self.received += 1;
-                    self.expiry.took(now, publish);
-                }
-                if let Some(window) = self.in_flight.get_mut(&wire.client) {
-                    answered(window, packet);
-                }
-            }
-        }
+    /// Whether the broker has accepted the client of this name, and its connection is there.
+    pub(crate) fn is_connected(&self, client: &str) -> bool {
+        self.current.get(client).is_some_and(|conn| self.clients.contains_key(conn))
     }
 
-    fn connecting(&mut self, conn: ConnId, connect: &Connect) {
+    /// `now` is the broker's time. What is wrong with its having taken this, if anything is.
+    pub(crate) fn took(&mut self, now: Time, conn: ConnId, packet: &Taken) -> Result<(), String> {
+        let packet = match packet {
+            Taken::Connect(connect) => {
+                self.connecting(now, conn, connect);
+                return Ok(());
+            }
+            Taken::Packet(packet) => packet,
+        };
+        let Some(wire) = self.clients.get_mut(&conn) else { return Ok(()) };
+        wire.heard = now;
+        wire.terms.took(packet);
+        if let Packet::Disconnect(disconnect) = packet
+            && let Some(will) = &mut wire.will
+            && let Some(expiry) = disconnect.properties.get().session_expiry_interval
+        {
+            will.expiry = Some(expiry).filter(|expiry| *expiry != u32::MAX);
+        }
+        if let Some(window) = self.in_flight.get_mut(&wire.client) {
+            answered(window, packet);
+        }
+        let Packet::Publish(publish) = packet else { return Ok(()) };
+        // With an identifier that only servers send it was none.
+        self.received += u64::from(publish.properties.get().subscription_identifiers.is_empty());
+        self.expiry.took(now, publish);
+        wire.unanswered.extend(publish.packet_id);
+        let (waiting, most) = (wire.unanswered.len(), usize::from(self.config.receive_maximum));
+        if waiting > most + RUN {
+            let client = &wire.client;
+            return Err(format!("I8: {waiting} messages of {client} wait, {most} are allowed"));
+        }
+        Ok(())
+    }
+
+    fn connecting(&mut self, now: Time, conn: ConnId, connect: &Connect) {
         let (client, clean) = (connect.client_id.to_string(), connect.clean_start);
         let terms = Terms::of(connect);
-        self.clients.insert(conn, Wire { client, clean, accepted: false, terms });
+        let asked = connect.properties.get().session_expiry_interval;
+        let usual = self.config.session_expiry_interval.map(|time| time.as_secs());
+        let expiry = match (connect.version, clean) {
+            (Version::V5, _) => Some(asked.unwrap_or(0)).filter(|asked| *asked != u32::MAX),
+            (Version::V3_1 | Version::V3_1_1, true) => Some(0),
+            (Version::V3_1 | Version::V3_1_1, false) => usual.and_then(|s| u32::try_from(s).ok()),
+        };
+        let will = connect.will.as_ref().map(|will| {
+            let delay = will.properties.get().will_delay_interval.unwrap_or(0);
+            wills::Terms { delay, expiry }
+        });
+        let wire = Wire {
+            client,
+            clean,
+            accepted: false,
+            terms,
+            will,
+            heard: now,
+            last_word: None,
+            unanswered: BTreeSet::new(),
+        };
+        self.clients.insert(conn, wire);
     }
 
+    /// A connection is over, from either side; the broker says next why.
     pub(crate) fn closed(&mut self, conn: ConnId) {
-        self.clients.remove(&conn);
+        self.over = self.clients.remove(&conn);
     }
 
     /// What is wrong with it, if anything is.
@@ -105,23 +170,14 @@ impl Tap {
         now: Time,
         conn: ConnId,
         outgoing: &Outgoing,
+        len: usize,
     ) -> Result<(), String> {
         let Some(wire) = self.clients.get_mut(&conn) else { return Ok(()) };
-        let (client, clean) = (wire.client.clone(), wire.clean);
+        wire.terms.sent(outgoing, len).map_err(|what| format!("{}: {what}", wire.client))?;
         if let Outgoing::Packet(Packet::Connack(ack)) = outgoing {
-            if ack.code == ReasonCode::Success {
-                wire.accepted = true;
-                // Messages of a session that ended are not in flight any more.
-                if wire.clean || !ack.session_present {
-                    self.in_flight.remove(&client);
-                } else if let Some(window) = self.in_flight.get_mut(&client) {
-                    // The rest is sent again, or is another member's of its share group by now.
-                    window.retain(|_, (_, has)| *has);
-                }
-                self.current.insert(client, conn);
-            }
-            return Ok(());
+            return self.answered_connect(conn, ack);
         }
+        let (client, clean) = (wire.client.clone(), wire.clean);
         if self.current.get(&client) != Some(&conn) {
             return Err(format!("I6: {client} was sent {outgoing:?} on a connection taken over"));
         }
@@ -143,9 +199,38 @@ impl Tap {
                 }
                 Ok(())
             }
+            Outgoing::Packet(Packet::Puback(ack) | Packet::Pubrec(ack)) => {
+                wire.unanswered.remove(&ack.packet_id);
+                Ok(())
+            }
+            Outgoing::Packet(Packet::Disconnect(disconnect)) => {
+                wire.last_word = Some(disconnect.code);
+                Ok(())
+            }
             // Told packet by packet.
             Outgoing::Packet(_) | Outgoing::Run(..) | Outgoing::Acks(_) => Ok(()),
         }
+    }
+
+    fn answered_connect(&mut self, conn: ConnId, ack: &Connack) -> Result<(), String> {
+        let Some(wire) = self.clients.get_mut(&conn) else { return Ok(()) };
+        if ack.code != ReasonCode::Success {
+            wire.last_word = Some(ack.code);
+            return Ok(());
+        }
+        wire.accepted = true;
+        if let Some(assigned) = &ack.properties.get().assigned_client_identifier {
+            wire.client = assigned.to_string();
+        }
+        // Messages of a session that ended are not in flight any more.
+        if wire.clean || !ack.session_present {
+            self.in_flight.remove(&wire.client);
+        } else if let Some(window) = self.in_flight.get_mut(&wire.client) {
+            // The rest is sent again, or is another member's of its share group by now.
+            window.retain(|_, (_, has)| *has);
+        }
+        self.current.insert(wire.client.clone(), conn);
+        wire.terms.accepted(ack, &self.config).map_err(|what| format!("{}: {what}", wire.client))
     }
 
     fn delivered(&mut self, client: &str, delivery: &Delivery) -> Result<(), String> {
@@ -169,37 +254,113 @@ impl Tap {
             }
             Some(_) | None => window.insert(id, (message, false)),
         };
-        if window.len() > self.max_in_flight {
+        if window.len() > usize::from(self.config.max_inflight_messages) {
             return Err(format!("I14: {client} has {} messages in flight", window.len()));
         }
         Ok(())
     }
 
-    /// Takes a fact; it counts drops.
-    pub(crate) fn told(&mut self, notice: &Notice) {
+    /// Takes a fact; what is wrong with it, if anything is.
+    pub(crate) fn told(&mut self, now: Time, notice: &Notice) -> Result<(), String> {
         match notice {
-            Notice::Dropped { .. } => self.dropped += 1,
+            Notice::Dropped { client, why, .. } => {
+                self.dropped += 1;
+                let name = client.as_ref().map(|client| client.as_str());
+                if name.is_none() && *why == DropReason::SessionEnded {
+                    return Err("I19: a share group lost a message with a member".to_owned());
+                }
+                if *why == DropReason::PacketTooLarge && !self.takes_small_ones_only(name) {
+                    return Err(format!("I14: nothing is too large for {name:?}"));
+                }
+            }
             Notice::SessionEnded { client, dropped, .. } => {
                 self.dropped += dropped;
                 // Nothing of it is in flight any more, whatever its client was told of that.
                 self.in_flight.remove(client.as_str());
+                self.wills.session_ended(now, client.as_str());
             }
-            Notice::Connected { .. }
-            | Notice::Refused { .. }
-            | Notice::Disconnected { .. }
-            | Notice::PublishRefused { .. }
+            Notice::Connected { client, .. } => {
+                self.accepted += 1;
+                return self.wills.connected(client.as_str());
+            }
+            Notice::Disconnected { client, why } => {
+                return self.disconnected(now, client.as_str(), *why);
+            }
+            Notice::Refused { why, .. } => return self.refused(*why),
+            Notice::WillPublished { client, .. } => {
+                return self.wills.published(now, client.as_str());
+            }
+            Notice::PublishRefused { .. }
             | Notice::NotRetained { .. }
             | Notice::SubscribeRefused { .. }
-            | Notice::WillPublished { .. }
             | Notice::Storage(_)
             | Notice::Memory(_) => {}
         }
+        Ok(())
+    }
+
+    fn takes_small_ones_only(&self, client: Option<&str>) -> bool {
+        let conn = client.and_then(|client| self.current.get(client));
+        let wire = conn.and_then(|conn| self.clients.get(conn));
+        // The CONNACK may be on its way still.
+        let mut others = self.clients.values().filter(|wire| Some(wire.client.as_str()) == client);
+        wire.is_some_and(|wire| wire.terms.has_packet_size())
+            || others.any(|wire| wire.terms.has_packet_size())
+            || self.clients.values().any(|wire| wire.client.is_empty())
+    }
+
+    fn disconnected(&mut self, now: Time, client: &str, why: CloseReason) -> Result<(), String> {
+        let Some(wire) = self.over.take() else { return Ok(()) };
+        self.wills.disconnected(now, client, why, wire.will);
+        let told = wire.last_word.map(ReasonCode::byte);
+        let speaks = wire.terms.version == Version::V5 && wire.accepted;
+        let right = codes::farewell(why).filter(|_| speaks);
+        if told != right {
+            return Err(format!("I11: {client} is told {told:02x?} and not {right:02x?}, {why:?}"));
+        }
+        if why == CloseReason::KeepAlive {
+            let silent = now - wire.heard;
+            let patience = self.patience(&wire);
+            if patience.is_none_or(|patience| silent < patience) {
+                return Err(format!("I13: {client} is cut off after {silent:?} of {patience:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// For how long the client may be silent.
+    fn patience(&self, wire: &Wire) -> Option<Duration> {
+        let seconds = wire.terms.kept_alive(&self.config)?;
+        Some(Duration::from_millis(u64::from(seconds) * 1_500))
+    }
+
+    fn refused(&mut self, why: Refusal) -> Result<(), String> {
+        // Of what is no CONNECT there is no wire.
+        let Some(wire) = self.over.take() else { return Ok(()) };
+        let right = codes::refusal(wire.terms.version, why);
+        if wire.last_word == right {
+            return Ok(());
+        }
+        let (client, told) = (&wire.client, wire.last_word);
+        Err(format!("I11: {client} is refused with {told:?} and not {right:?}, {why:?}"))
+    }
+
+    /// What should have happened by now and has not: nothing hinders the broker.
+    pub(crate) fn overdue(&self, now: Time) -> Option<String> {
+        let silent = |wire: &&Wire| {
+            let patience = self.patience(wire).filter(|_| wire.accepted);
+            patience.is_some_and(|patience| now > wire.heard + patience + wills::LATE)
+        };
+        let silent = self.clients.values().find(silent);
+        let silent = silent.map(|wire| format!("I10: {} is silent and stays", wire.client));
+        silent.or_else(|| self.wills.overdue(now))
     }
 
     /// Compares what the broker counted with what was seen.
     pub(crate) fn compare(&self, counters: &Counters) -> Result<(), String> {
         let all = |by: &ByQoS| by.at_most_once + by.at_least_once + by.exactly_once;
         for (name, counted, seen) in [
+            ("connections", counters.connections, self.accepted),
             ("PUBLISH packets received", all(&counters.received), self.received),
             ("PUBLISH packets sent", all(&counters.sent), self.sent),
             ("messages dropped", counters.dropped.total(), self.dropped),

@@ -1,18 +1,25 @@
 //! A whole world in virtual time: clients, their connections, the broker's process and its disk.
 
+mod byes;
 mod clients;
+mod desk;
+mod finale;
 mod heal;
+mod hostile;
 mod network;
 mod process;
+mod recovery;
 mod room;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use surewire_engine::client::Input;
+use surewire_engine::config::Config;
 use surewire_engine::time::Time;
+use surewire_engine::topic::TopicName;
 
-use super::actor::Actor;
+use super::actor::{Actor, Kept};
 use super::coverage::Coverage;
 use super::disk::Disk;
 use super::link::Link;
@@ -21,6 +28,7 @@ use super::plan::{Fault, Plan, What};
 use super::random::Random;
 use super::tap::Tap;
 use super::trace::Trace;
+use super::variety::{Part, Variety};
 use process::{Process, Shadow};
 
 /// Nanoseconds of a millisecond.
@@ -58,6 +66,8 @@ pub(super) enum Happening {
     Heal,
     /// Has it?
     Check,
+    /// Nothing is to be left.
+    ClearAway,
 }
 
 /// Everything there is.
@@ -71,9 +81,14 @@ pub(crate) struct World {
     disk_random: Random,
     /// For messages that are sent at once.
     together_random: Random,
+    streams: Streams,
     disk: Disk,
     process: Process,
     shadow: Shadow,
+    /// What the broker is set up with in this life.
+    config: Config,
+    /// It was told to stop.
+    stopping: bool,
     links: BTreeMap<u64, Link>,
     next_link: u64,
     actors: Vec<Actor>,
@@ -82,11 +97,26 @@ pub(crate) struct World {
     /// The process does nothing until then.
     stalled_until: u64,
     full_until: u64,
+    /// Whether the disk has no room at some time.
+    fills_up: bool,
     slow: u64,
     slow_until_act: u64,
     healing: bool,
     /// What a new subscriber finds retained in the end.
     found: BTreeMap<String, u64>,
+    finale: finale::Finale,
+    /// Clients by the identifiers that the broker gave them.
+    names: BTreeMap<String, usize>,
+    attacks: BTreeMap<u64, hostile::Begun>,
+    /// What the operator waits for.
+    desk: BTreeMap<u64, desk::Asked>,
+    next_request: u64,
+    /// Orders that one answer was not enough for.
+    unfinished: Vec<(Option<TopicName>, Vec<u64>)>,
+    /// Clients whose session was ended by an order that was answered, and those that were accepted
+    /// since theirs was given.
+    ended_by_order: BTreeSet<String>,
+    accepted_since_order: BTreeSet<String>,
     quiet_since: u64,
     deadline: u64,
     done: bool,
@@ -94,6 +124,35 @@ pub(crate) struct World {
     oracle: Oracle,
     coverage: Coverage,
     trace: Trace,
+}
+
+/// What the parts draw that not every world has.
+#[derive(Debug)]
+struct Streams {
+    options: Random,
+    properties: Random,
+    byes: Random,
+    hostile: Random,
+    operator: Random,
+    changes: Random,
+    stops: Random,
+    memory: Random,
+}
+
+impl Streams {
+    fn new(seed: u64) -> Self {
+        let of = |part| Variety::stream(seed, part);
+        Self {
+            options: of(Part::Options),
+            properties: of(Part::Properties),
+            byes: of(Part::Byes),
+            hostile: of(Part::Hostile),
+            operator: of(Part::Operator),
+            changes: of(Part::Changes),
+            stops: of(Part::Stops),
+            memory: of(Part::Memory),
+        }
+    }
 }
 
 /// How a run went.
@@ -123,8 +182,12 @@ impl World {
         let mut random = Random::new(plan.seed ^ 0x5EED);
         let disk_random = random.split();
         let actors = plan.actors.iter().enumerate();
+        let kept = Kept::exactly(plan.config.session_expiry_interval.map(nanos));
         let actors: Vec<Actor> =
-            actors.map(|(index, role)| Actor::new(index, role.clone())).collect();
+            actors.map(|(index, role)| Actor::new(index, role.clone(), kept)).collect();
+        let versions = plan.actors.iter().map(|role| role.version);
+        // One more looks in the end at what is retained.
+        let oracle = Oracle::new(versions.chain([plan.reader()]));
         let mut world = Self {
             now: 0,
             queue: BTreeMap::new(),
@@ -132,23 +195,34 @@ impl World {
             random,
             disk_random,
             together_random: Random::new(plan.seed ^ 0x7263_7468),
+            streams: Streams::new(plan.seed),
             disk: Disk::default(),
             process: Process::default(),
             shadow: Shadow::default(),
+            config: plan.config.clone(),
+            stopping: false,
             links: BTreeMap::new(),
             next_link: 0,
-            // One more looks in the end at what is retained.
-            oracle: Oracle::new(actors.len() + 1),
-            tap: Tap::new(plan.config.max_inflight_messages),
+            oracle,
+            tap: Tap::default(),
             actors,
             acts: 0,
             faults: plan.faults.clone(),
             stalled_until: 0,
             full_until: 0,
+            fills_up: plan.fills_up(),
             slow: 1,
             slow_until_act: 0,
             healing: false,
             found: BTreeMap::new(),
+            finale: finale::Finale::default(),
+            names: BTreeMap::new(),
+            attacks: BTreeMap::new(),
+            desk: BTreeMap::new(),
+            next_request: 0,
+            unfinished: Vec::new(),
+            ended_by_order: BTreeSet::new(),
+            accepted_since_order: BTreeSet::new(),
             quiet_since: 0,
             deadline: u64::MAX,
             done: false,
@@ -217,6 +291,7 @@ impl World {
             Happening::Boot => self.boot(),
             Happening::Heal => self.heal(),
             Happening::Check => self.check(),
+            Happening::ClearAway => self.clear_away(),
         }
     }
 
@@ -243,7 +318,10 @@ impl World {
             let Fault { what, .. } = self.faults.remove(0);
             self.trace.note(self.now, format_args!("fault: {what:?}"), &[1]);
             match what {
-                What::End { power, again, down, clock } => self.arm(power, again, down, clock),
+                What::End { power, again, down, clock } => {
+                    self.arm(power, again, down, clock);
+                    self.stop_first();
+                }
                 What::DiskError => {
                     self.disk.fails = true;
                     self.coverage.disk_errors += 1;
@@ -294,7 +372,8 @@ impl Happening {
             | Self::End(_)
             | Self::Boot
             | Self::Heal
-            | Self::Check => false,
+            | Self::Check
+            | Self::ClearAway => false,
         }
     }
 }

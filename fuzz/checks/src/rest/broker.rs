@@ -64,7 +64,8 @@ pub(super) fn run(story: impl AsyncFnOnce(&Broker)) {
 fn settings() -> Settings {
     let no_variables: [(&str, &str); 0] = [];
     let loaded = Config::parse(CONFIG.as_bytes(), no_variables).expect("a configuration");
-    let settings = Settings::resolve(&loaded.config, Machine { cores: 1, files: None, memory: None });
+    let settings =
+        Settings::resolve(&loaded.config, Machine { cores: 1, files: None, memory: None });
     Settings { durability: Durability::None, ..settings }
 }
 

@@ -84,11 +84,11 @@ impl From<&Settings> for Limits {
             session_expiry_interval,
             max_session_expiry_interval,
             check_payload_format,
-            // No limits.
-            authentication_methods: _,
+            authentication_methods: _, // No limits from here on.
             authentication_timeout: _,
             server_reference: _,
             response_information: _,
+            budgets: _,
             planted: _,
         } = settings.engine;
         let codec::Limits { max_packet_size, max_user_properties, reject_control_chars } =

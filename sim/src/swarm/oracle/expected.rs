@@ -1,6 +1,6 @@
 //! What must have come in the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use surewire_engine::packet::QoS;
 use surewire_engine::topic;
@@ -28,11 +28,7 @@ impl Oracle {
                 continue;
             }
             let topic = message.topic.as_str();
-            let owed = view.epochs.iter().find_map(|(filter, epochs)| {
-                let takes = !filter.starts_with("$share/") && topic::matches(filter, topic);
-                let epoch = epochs.iter().filter(|_| takes).find(|epoch| owes(epoch, message))?;
-                Some((filter, epoch))
-            });
+            let owed = view.is_owed(message);
             if let Some((filter, epoch)) = owed {
                 let why = format!(
                     "I1: c{index} never got message {number} of {topic}, acknowledged at {:?}; \
@@ -44,7 +40,7 @@ impl Oracle {
             }
         }
         for (topic, lost) in by_topic {
-            let client = Some(format!("c{index}"));
+            let client = Some(index);
             let dropped = self.dropped.get(&(client, topic.to_owned())).copied().unwrap_or(0);
             missing.extend(lost.into_iter().skip(usize::try_from(dropped).unwrap_or(usize::MAX)));
         }
@@ -53,36 +49,35 @@ impl Oracle {
     /// I19: some member has it, if one was there all the time. What a member had been sent at QoS 2
     /// ends with its session (MQTT 5.0 section 4.8.2), so nobody may have given his up.
     fn missing_of_groups(&self, missing: &mut Vec<String>) {
-        let members = || {
-            self.views.iter().filter_map(|view| {
-                let shared =
-                    view.epochs.iter().find(|(filter, _)| filter.starts_with("$share/"))?;
-                Some((view, shared))
-            })
-        };
-        if members().any(|(_, (_, epochs))| epochs.iter().any(|epoch| epoch.discarded)) {
+        let groups: BTreeSet<&str> = self.views.iter().filter_map(View::group).collect();
+        for group in groups {
+            self.missing_of_group(group, missing);
+        }
+    }
+
+    fn missing_of_group(&self, group: &str, missing: &mut Vec<String>) {
+        let members = || self.views.iter().filter_map(|view| Some((view, view.epochs.get(group)?)));
+        if members().any(|(_, epochs)| epochs.iter().any(|epoch| epoch.discarded)) {
             return;
         }
-        let dropped = |client: Option<String>, topic: &str| {
+        let dropped = |client: Option<usize>, topic: &str| {
             self.dropped.get(&(client, topic.to_owned())).copied().unwrap_or(0)
         };
         for (number, message) in self.promised() {
             let topic = message.topic.as_str();
-            let owed = members().any(|(_, (filter, epochs))| {
-                topic::matches(proper(filter), topic)
-                    && epochs.iter().any(|epoch| {
-                        owes(epoch, message) && epoch.shaken.is_none() && !epoch.discarded
-                    })
-            });
+            let owed = topic::matches(proper(group), topic)
+                && members().any(|(_, epochs)| {
+                    let stays = |epoch: &&Epoch| epoch.shaken.is_none() && !epoch.discarded;
+                    epochs.iter().filter(stays).any(|epoch| owes(epoch, message))
+                });
             if !owed || members().any(|(view, _)| view.got.contains_key(&number)) {
                 continue;
             }
-            let excused: u64 = (0..self.views.len())
-                .map(|index| dropped(Some(format!("c{index}")), topic))
-                .sum::<u64>()
-                + dropped(None, topic);
+            let excused: u64 =
+                (0..self.views.len()).map(|index| dropped(Some(index), topic)).sum::<u64>()
+                    + dropped(None, topic);
             if excused == 0 {
-                missing.push(format!("I19: no member got message {number} of {topic}"));
+                missing.push(format!("I19: no member of {group} got message {number} of {topic}"));
             }
         }
     }
@@ -92,15 +87,16 @@ impl Oracle {
         for (index, view) in self.views.iter().enumerate() {
             let watching = view.epochs.get("w/#").and_then(|epochs| epochs.first());
             let Some(first) = watching.filter(|epoch| {
-                epoch.qos == QoS::ExactlyOnce && epoch.shaken.is_none() && !epoch.discarded
+                epoch.options.qos == QoS::ExactlyOnce && epoch.shaken.is_none() && !epoch.discarded
             }) else {
                 continue;
             };
             for (owner, wills) in &self.wills {
                 let got = view.wills.get(owner).copied().unwrap_or(0);
                 let topic = format!("w/{owner}");
-                let dropped = self.dropped.get(&(Some(format!("c{index}")), topic));
-                let seen_all = first.sure.is_some_and(|sure| sure < wills.first_due);
+                let dropped = self.dropped.get(&(Some(index), topic));
+                let excluded = *owner == index && view.not_its_own("w/#");
+                let seen_all = first.sure.is_some_and(|sure| sure < wills.first_due) && !excluded;
                 if got > wills.at_most
                     || seen_all && got + dropped.copied().unwrap_or(0) < wills.at_least
                 {
@@ -124,9 +120,9 @@ impl Oracle {
 
 /// Whether the subscription was there for the whole of the message's way into the broker, and what
 /// it took for its client was not given up.
-fn owes(epoch: &Epoch, message: &Message) -> bool {
+pub(super) fn owes(epoch: &Epoch, message: &Message) -> bool {
     let Some(acknowledged) = message.acknowledged else { return false };
-    epoch.qos > QoS::AtMostOnce
+    epoch.options.qos > QoS::AtMostOnce
         && !epoch.discarded
         && !message.clears
         && epoch.sure.is_some_and(|sure| sure < message.begun)

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 
 use surewire_engine::message::Content;
-use surewire_engine::packet::QoS;
+use surewire_engine::packet::{QoS, SubscribeOptions, Version};
 use surewire_engine::topic;
 
+use super::expected::owes;
+use super::options::Wish;
 use super::{Message, Oracle, Tick};
 
 /// A subscription, from one SUBSCRIBE to the UNSUBSCRIBE or the end of its session.
 #[derive(Clone, Debug)]
 pub(super) struct Epoch {
-    pub(super) qos: QoS,
+    pub(super) options: SubscribeOptions,
     asked: Tick,
     /// From here on it is there: the SUBACK came.
     pub(super) sure: Option<Tick>,
@@ -33,9 +35,12 @@ pub(super) struct Got {
 /// One client.
 #[derive(Debug)]
 pub(super) struct View {
-    index: usize,
+    pub(super) index: usize,
+    pub(super) version: Version,
     /// By filter, the latest last.
     pub(super) epochs: BTreeMap<String, Vec<Epoch>>,
+    /// Every SUBSCRIBE, by filter, the latest last.
+    pub(super) wishes: BTreeMap<String, Vec<Wish>>,
     pub(super) got: BTreeMap<u64, Got>,
     /// The latest message and when it came, by publisher, topic, QoS of publishing and of delivery.
     latest: BTreeMap<(usize, String, QoS, QoS), (u64, Tick)>,
@@ -47,14 +52,17 @@ pub(super) struct View {
 
 /// What a filter takes messages by.
 pub(super) fn proper(filter: &str) -> &str {
-    filter.strip_prefix("$share/g/").unwrap_or(filter)
+    let shared = filter.strip_prefix("$share/").and_then(|rest| rest.split_once('/'));
+    shared.map_or(filter, |(_, filter)| filter)
 }
 
 impl View {
-    pub(super) fn new(index: usize) -> Self {
+    pub(super) fn new(index: usize, version: Version) -> Self {
         Self {
             index,
+            version,
             epochs: BTreeMap::new(),
+            wishes: BTreeMap::new(),
             got: BTreeMap::new(),
             latest: BTreeMap::new(),
             wills: BTreeMap::new(),
@@ -73,6 +81,10 @@ impl View {
     ) -> Result<(), String> {
         let me = self.index;
         if content.retain {
+            // It was retained, or came as it was published.
+            if self.keeps_retain(message) {
+                self.got.entry(number).or_default();
+            }
             return Ok(());
         }
         let Message { publisher, topic, qos, acknowledged, begun, .. } = message;
@@ -112,6 +124,22 @@ impl View {
         Err(format!("I3: c{me} got message {number} of {topic} first behind {latest}"))
     }
 
+    /// The subscription that owes the message to the client, if one does.
+    pub(super) fn is_owed(&self, message: &Message) -> Option<(&str, &Epoch)> {
+        let topic = message.topic.as_str();
+        self.epochs.iter().find_map(|(filter, epochs)| {
+            let takes = !filter.starts_with("$share/") && topic::matches(filter, topic);
+            let takes = takes && !(self.index == message.publisher && self.not_its_own(filter));
+            let epoch = epochs.iter().filter(|_| takes).find(|epoch| owes(epoch, message))?;
+            Some((filter.as_str(), epoch))
+        })
+    }
+
+    /// The share group that the client is or was a member of.
+    pub(super) fn group(&self) -> Option<&str> {
+        self.epochs.keys().map(String::as_str).find(|filter| filter.starts_with("$share/"))
+    }
+
     /// Whether a message that was begun then may come: no, if every subscription was over.
     fn may_get(&self, topic: &str, begun: Tick) -> bool {
         let mut epochs = self.epochs.iter().filter(|(filter, _)| {
@@ -130,13 +158,21 @@ impl View {
 
 impl Oracle {
     /// A SUBSCRIBE is on its way.
-    pub(crate) fn subscribing(&mut self, client: usize, filter: &str, qos: QoS) {
+    pub(crate) fn subscribing(
+        &mut self,
+        client: usize,
+        filter: &str,
+        options: SubscribeOptions,
+        identifier: Option<u32>,
+    ) {
         let asked = self.tick();
         let Some(view) = self.views.get_mut(client) else { return };
+        let wish = Wish { answered: None, options, identifier };
+        view.wishes.entry(filter.to_owned()).or_default().push(wish);
         let open = view.last(filter).is_some_and(|epoch| epoch.shaken.is_none());
         if !open {
             let epoch =
-                Epoch { qos, asked, sure: None, shaken: None, over: None, discarded: false };
+                Epoch { options, asked, sure: None, shaken: None, over: None, discarded: false };
             view.epochs.entry(filter.to_owned()).or_default().push(epoch);
         }
     }
@@ -144,9 +180,13 @@ impl Oracle {
     /// Its SUBACK is there.
     pub(crate) fn subscribed(&mut self, client: usize, filter: &str, granted: bool) {
         let now = self.tick();
-        let Some(epoch) = self.views.get_mut(client).and_then(|view| view.last(filter)) else {
-            return;
-        };
+        let Some(view) = self.views.get_mut(client) else { return };
+        if let Some(wish) = view.wishes.get_mut(filter).and_then(|wishes| wishes.last_mut())
+            && granted
+        {
+            wish.answered.get_or_insert(now);
+        }
+        let Some(epoch) = view.last(filter) else { return };
         if granted {
             epoch.sure.get_or_insert(now);
         } else if epoch.sure.is_none() {

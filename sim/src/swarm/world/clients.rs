@@ -4,21 +4,28 @@ use bytes::Bytes;
 use surewire_engine::client::{CloseReason, Input, Output, Token};
 use surewire_engine::codec;
 use surewire_engine::message::Content;
-use surewire_engine::packet::{
-    Packet, PropertySet, QoS, SubscribeFilter, SubscribeOptions, Version,
-};
+use surewire_engine::packet::{Packet, PropertySet, QoS, ReasonCode, SubscribeFilter, Version};
 use surewire_engine::topic::TopicName;
 
-use super::{Happening, MS, World, nanos};
-use crate::swarm::actor::Asked;
+use super::{Happening, MS, World};
+use crate::swarm::actor::{Asked, forwarded};
+use crate::swarm::oracle::Message;
 use crate::swarm::tap::number_in;
+use crate::swarm::variety::Part;
 
 /// Messages above QoS 0 that are sent at once.
 const FEW: u64 = 5;
 
+/// What is refused in the SUBACK.
+const NO_FILTER: &str = "t#";
+
 impl World {
     /// One client does one thing.
     pub(super) fn act(&mut self) {
+        self.go_on_clearing();
+        if self.act_oddly() {
+            return;
+        }
         let client = self.random.index(self.plan.actors.len());
         let Some(actor) = self.actors.get(client) else { return };
         let (restless, toggles) = (actor.role.restlessness, actor.role.toggles.len());
@@ -59,6 +66,7 @@ impl World {
     }
 
     pub(super) fn come_back(&mut self, client: usize) {
+        self.judge_faded(client);
         if let Some(actor) = self.actors.get_mut(client) {
             actor.away = false;
             if actor.discarded && actor.role.persistent && actor.link.is_none() {
@@ -80,6 +88,10 @@ impl World {
     fn say_bye(&mut self, client: usize, away: bool) {
         let Some(actor) = self.actors.get_mut(client) else { return };
         actor.away = away;
+        if self.say_other_bye(client) {
+            return;
+        }
+        let Some(actor) = self.actors.get_mut(client) else { return };
         actor.said_bye = actor.machine.is_connected();
         self.client_hands_in(client, Input::Disconnect);
         // A machine that was not accepted yet only closes.
@@ -114,30 +126,64 @@ impl World {
         let which = self.random.index(actor.role.toggles.len());
         let Some((filter, qos)) = actor.role.toggles.get(which).cloned() else { return };
         // One thing after the other, so that each answer is one to the last thing asked.
-        if actor.awaits(&filter) {
+        if actor.awaits(&filter) || self.is_ordered(client, &filter) {
             return;
+        }
+        if self.plan.variety.has(Part::Options) && self.streams.options.one_in(8) {
+            if self.streams.options.one_in(2) {
+                return self.subscribe_at_once(client, vec![(NO_FILTER.to_owned(), qos)], None);
+            }
+            return self.unsubscribe(client, "no/such".to_owned(), true);
         }
         if self.oracle.is_subscribed(client, &filter) && self.random.one_in(2) {
             self.oracle.unsubscribing(client, &filter);
-            let token = self.token(client, Asked::Unsubscribe(filter.clone()));
-            let filters = vec![filter.into()];
-            self.client_hands_in(client, Input::Unsubscribe { token, filters });
+            self.unsubscribe(client, filter, false);
         } else {
             self.subscribe(client, vec![(filter, qos)]);
         }
     }
 
-    fn subscribe(&mut self, client: usize, wanted: Vec<(String, QoS)>) {
-        if wanted.is_empty() {
-            return;
+    fn unsubscribe(&mut self, client: usize, filter: String, unknown: bool) {
+        let filters = vec![filter.as_str().into()];
+        let token = self.token(client, Asked::Unsubscribe { filter, unknown });
+        self.client_hands_in(client, Input::Unsubscribe { token, filters });
+    }
+
+    /// In one packet, unless each has an identifier of its own.
+    pub(super) fn subscribe(&mut self, client: usize, wanted: Vec<(String, QoS)>) {
+        let identified = self.actors.get(client).is_some_and(|actor| actor.role.identified);
+        if !identified {
+            return self.subscribe_at_once(client, wanted, None);
         }
-        let filters = wanted.iter().map(|(filter, qos)| {
-            let options = SubscribeOptions { qos: *qos, ..SubscribeOptions::default() };
-            SubscribeFilter { filter: filter.as_str().into(), options }
+        for (filter, qos) in wanted {
+            // Tells the filter, and the SUBSCRIBE of it.
+            let Some(actor) = self.actors.get_mut(client) else { return };
+            let known = actor.role.filters.iter().chain(&actor.role.toggles);
+            let place = known.map(|(known, _)| known).position(|known| *known == filter);
+            let place = u32::try_from(place.unwrap_or(0)).unwrap_or(0);
+            actor.next_identifier += 1;
+            let identifier = Some(place * 10_000 + actor.next_identifier % 10_000 + 1);
+            self.subscribe_at_once(client, vec![(filter, qos)], identifier);
+        }
+    }
+
+    fn subscribe_at_once(
+        &mut self,
+        client: usize,
+        wanted: Vec<(String, QoS)>,
+        identifier: Option<u32>,
+    ) {
+        let Some(actor) = self.actors.get_mut(client).filter(|_| !wanted.is_empty()) else {
+            return;
+        };
+        actor.identifier = identifier;
+        let filters = wanted.iter().map(|(filter, qos)| SubscribeFilter {
+            filter: filter.as_str().into(),
+            options: actor.role.options(filter, *qos),
         });
-        let filters = filters.collect();
-        for (filter, qos) in &wanted {
-            self.oracle.subscribing(client, filter, *qos);
+        let filters: Vec<_> = filters.collect();
+        for asked in &filters {
+            self.oracle.subscribing(client, &asked.filter, asked.options, identifier);
         }
         let token = self.token(client, Asked::Subscribe(wanted));
         self.client_hands_in(client, Input::Subscribe { token, filters });
@@ -158,13 +204,15 @@ impl World {
         let expires = self.actors.get(client).is_some_and(|actor| actor.role.terms.expires);
         let expiry = (expires && self.random.one_in(2)).then(|| self.random.below(3));
         let expiry = expiry.and_then(|seconds| u32::try_from(seconds).ok());
-        let number = self.oracle.publishes(client, topic.clone(), qos, retain, clears);
-        if expiry.is_some() {
-            self.oracle.may_expire(number);
-        }
+        let expires = expiry.is_some();
+        let forwarded = self.forwarded(client);
+        let properties = forwarded.clone();
+        let message = Message::new(client, topic.clone(), qos);
+        let message = Message { retain, clears, expires, properties, ..message };
+        let number = self.oracle.publishes(message);
         let padding = self.random.below(self.plan.payload);
         let payload = if clears { Bytes::new() } else { payload(number, padding) };
-        let set = PropertySet { message_expiry_interval: expiry, ..PropertySet::NONE };
+        let set = PropertySet { message_expiry_interval: expiry, ..forwarded };
         let properties = set.into();
         let content = Content { topic, payload, qos, retain, properties };
         let first = self.input_of(client, number, content.clone());
@@ -175,16 +223,26 @@ impl World {
         self.client_hands_in_all(client, inputs);
     }
 
+    /// What goes with the client's next message.
+    fn forwarded(&mut self, client: usize) -> PropertySet {
+        let has = self.actors.get(client).is_some_and(|actor| actor.role.terms.properties);
+        if has && self.streams.properties.one_in(2) {
+            forwarded(self.oracle.next_number())
+        } else {
+            PropertySet::NONE
+        }
+    }
+
     /// Messages like `first` that are sent with it, so that the broker reads all of them at once.
     fn publish_more(&mut self, client: usize, first: &Content, inputs: &mut Vec<Input>) {
         // A client with a window of 1 would be at what is acknowledged for ever.
         let most = if first.qos == QoS::AtMostOnce { u64::MAX } else { FEW };
         for _ in 0..self.together_random.below(self.plan.together.min(most)) {
-            let topic = first.topic.clone();
-            let number = self.oracle.publishes(client, topic, first.qos, first.retain, false);
-            if first.expires().is_some() {
-                self.oracle.may_expire(number);
-            }
+            let message = Message::new(client, first.topic.clone(), first.qos);
+            let mut properties = first.properties.get().clone();
+            let expires = properties.message_expiry_interval.take().is_some();
+            let message = Message { retain: first.retain, expires, properties, ..message };
+            let number = self.oracle.publishes(message);
             let payload = payload(number, self.together_random.below(self.plan.payload));
             inputs.push(self.input_of(client, number, Content { payload, ..first.clone() }));
         }
@@ -223,8 +281,17 @@ impl World {
         let due = actor.machine.next_timeout();
         let mut bytes = Vec::new();
         let mut rest = Vec::new();
-        for output in outputs {
-            if let Output::Send(packet) = &output {
+        for mut output in outputs {
+            if let Output::Send(packet) = &mut output {
+                if let Packet::Subscribe(subscribe) = packet {
+                    // The machine has no words for it.
+                    let ids = actor.identifier.take();
+                    let set = PropertySet {
+                        subscription_identifiers: ids.into_iter().collect(),
+                        ..PropertySet::NONE
+                    };
+                    subscribe.properties = set.into();
+                }
                 if matches!(packet, Packet::Connect(_)) {
                     self.trace.note(self.now, format_args!("c{client} connects"), &[]);
                 }
@@ -254,27 +321,69 @@ impl World {
             Output::Acknowledged { token, code } => {
                 if let Some(Asked::Publish { number, qos }) = self.settle(client, token)
                     && qos > QoS::AtMostOnce
-                    && !code.is_error()
                 {
-                    self.trace.note(self.now, format_args!("c{client}: {number} is safe"), &[]);
-                    self.oracle.acknowledged(number);
+                    self.published(client, number, qos, code);
                 }
             }
             Output::Subscribed { token, codes } => {
                 if let Some(Asked::Subscribe(filters)) = self.settle(client, token) {
-                    for ((filter, _), code) in filters.iter().zip(codes) {
+                    for ((filter, qos), code) in filters.iter().zip(codes) {
+                        self.judge_granted(client, filter, *qos, code);
                         self.oracle.subscribed(client, filter, !code.is_error());
                     }
                 }
             }
-            Output::Unsubscribed { token, .. } => {
-                if let Some(Asked::Unsubscribe(filter)) = self.settle(client, token) {
+            Output::Unsubscribed { token, codes } => {
+                if let Some(Asked::Unsubscribe { filter, unknown }) = self.settle(client, token) {
+                    let right = if unknown {
+                        ReasonCode::NoSubscriptionExisted
+                    } else {
+                        ReasonCode::Success
+                    };
+                    if codes.iter().any(|code| *code != right) {
+                        let what = format!("I11: c{client} leaves {filter}: {codes:?}");
+                        self.oracle.violation(what);
+                    }
                     self.oracle.unsubscribed(client, &filter);
                 }
             }
             Output::Failed { token, .. } => {
                 self.settle(client, token);
             }
+        }
+    }
+
+    /// A message above QoS 0 was acknowledged.
+    fn published(&mut self, client: usize, number: u64, qos: QoS, code: ReasonCode) {
+        self.trace.note(self.now, format_args!("c{client}: {number} has {code:?}"), &[]);
+        let at_least_once = qos == QoS::AtLeastOnce;
+        let right = code == ReasonCode::Success
+            || code == ReasonCode::NoMatchingSubscribers && at_least_once
+            // A PUBREL that is repeated when its exchange is over.
+            || code == ReasonCode::PacketIdentifierNotFound && !at_least_once
+            || code == ReasonCode::QuotaExceeded && self.fills_up;
+        if !right {
+            self.oracle.violation(format!("I11: {number} of c{client}: {code:?}"));
+        }
+        if !code.is_error() {
+            self.oracle.acknowledged(number, code);
+        }
+    }
+
+    /// Each filter is granted as it was asked for, or refused for want of room.
+    fn judge_granted(&mut self, client: usize, filter: &str, qos: QoS, code: ReasonCode) {
+        let version = self.actors.get(client).map(|actor| actor.role.version);
+        let refused = match version {
+            Some(Version::V5) if filter == NO_FILTER => ReasonCode::TopicFilterInvalid,
+            Some(Version::V5) => ReasonCode::QuotaExceeded,
+            _ => ReasonCode::UnspecifiedError,
+        };
+        if filter == NO_FILTER && code == refused {
+            return;
+        }
+        if code != ReasonCode::from(qos) && !(self.fills_up && code == refused) {
+            let what = format!("I11: c{client} asks for {filter} at {qos:?}: {code:?}");
+            self.oracle.violation(what);
         }
     }
 
@@ -294,6 +403,8 @@ impl World {
     fn client_is_in(&mut self, client: usize, present: bool) {
         let Some(actor) = self.actors.get_mut(client) else { return };
         (actor.accepted, actor.discarded) = (true, actor.clean);
+        actor.name = actor.machine.client_id().to_string();
+        actor.kept = actor.usual;
         let present = (actor.role.version != Version::V3_1).then_some(present);
         let (lasts, overdue) = (!actor.clean, actor.overdue);
         self.trace.note(self.now, format_args!("c{client} is in, present {present:?}"), &[]);
@@ -311,17 +422,17 @@ impl World {
 
     /// Whether the client was away for so long that its session may be gone, as far as it knows.
     pub(super) fn may_have_expired(&self, client: usize) -> bool {
-        let expiry = self.plan.config.session_expiry_interval;
-        let left = self.actors.get(client).and_then(|actor| actor.left_at);
-        left.zip(expiry).is_some_and(|(at, expiry)| self.now + self.slack() > at + nanos(expiry))
+        let Some(actor) = self.actors.get(client) else { return false };
+        let kept = actor.left_at.zip(actor.kept.at_least);
+        kept.is_some_and(|(at, kept)| self.now + self.slack() > at + kept)
     }
 
     /// Whether its session must be gone, if it connects now.
     pub(super) fn must_have_expired(&self, client: usize) -> bool {
-        let expiry = self.plan.config.session_expiry_interval;
-        let gone = self.actors.get(client).and_then(|actor| actor.known_gone);
+        let Some(actor) = self.actors.get(client) else { return false };
         let late = 1_000 * MS + self.slack();
-        gone.zip(expiry).is_some_and(|(at, expiry)| self.now > at + nanos(expiry) + late)
+        let kept = actor.known_gone.zip(actor.kept.at_most);
+        kept.is_some_and(|(at, kept)| self.now > at + kept + late)
     }
 
     /// How long the news of a connection's end may be under way.
@@ -358,7 +469,7 @@ impl World {
 }
 
 /// What tells a message from all others, and something behind it.
-fn payload(number: u64, padding: u64) -> Bytes {
+pub(super) fn payload(number: u64, padding: u64) -> Bytes {
     let padding = usize::try_from(padding).unwrap_or(0);
     Bytes::from(format!("{number}{}", ".".repeat(padding)))
 }

@@ -1,22 +1,27 @@
 //! After the storm: nothing goes wrong any more, and everything that was promised comes.
 
-use surewire_engine::packet::{QoS, Version};
+use surewire_engine::event::Memory;
+use surewire_engine::packet::QoS;
 
 use super::{Happening, MS, World};
 use crate::swarm::actor::Actor;
+use crate::swarm::actor::Kept;
 use crate::swarm::plan::{Role, Terms};
+use crate::swarm::variety::Part;
+use std::collections::BTreeMap;
 
 /// Longer than every waiting time of a plan.
 const PATIENCE: u64 = 1_000_000 * MS;
 
 /// So long after the last message nothing is on its way.
-const QUIET: u64 = 3_000 * MS;
+pub(super) const QUIET: u64 = 3_000 * MS;
 
 impl World {
     pub(super) fn heal(&mut self) {
         self.healing = true;
         (self.full_until, self.slow) = (0, 1);
         (self.disk.fails, self.disk.misdirects) = (false, false);
+        self.memory_is(Memory::Enough);
         self.deadline = self.now + PATIENCE;
         self.trace.note(self.now, format_args!("everything is to come right"), &[8]);
         for client in 0..self.actors.len() {
@@ -24,6 +29,10 @@ impl World {
             let expires = self.plan.config.session_expiry_interval.is_some();
             if (waits || expires) && self.random.one_in(3) {
                 self.stay_away(client);
+                continue;
+            }
+            if self.plan.variety.has(Part::Byes) && self.streams.byes.one_in(4) {
+                self.fade(client);
                 continue;
             }
             self.come_back(client);
@@ -51,6 +60,7 @@ impl World {
     }
 
     pub(super) fn check(&mut self) {
+        self.go_on_clearing();
         let idle = self.actors.iter().all(Actor::is_idle);
         let quiet = self.now.saturating_sub(self.quiet_since) > QUIET;
         let missing = if idle && quiet { self.oracle.missing() } else { Vec::new() };
@@ -76,19 +86,27 @@ impl World {
         let index = self.plan.actors.len();
         if self.actors.len() == index {
             let role = Role {
-                version: Version::V3_1_1,
+                version: self.plan.reader(),
                 persistent: false,
                 keep_alive: 0,
                 max_inflight: 1,
                 filters: vec![("#".to_owned(), QoS::ExactlyOnce)],
                 toggles: Vec::new(),
+                options: BTreeMap::new(),
+                identified: false,
                 restlessness: u64::MAX,
                 publishes: false,
                 will: None,
                 terms: Terms::default(),
             };
+            if self.judge_attacks() {
+                return self.after(100 * MS, Happening::Check);
+            }
+            self.judge_desk();
             self.judge_room();
-            self.actors.push(Actor::new(index, role));
+            self.judge_deadlines();
+            let kept = Kept::exactly(None);
+            self.actors.push(Actor::new(index, role, kept));
             self.quiet_since = self.now;
             self.dial(index);
             return self.after(100 * MS, Happening::Check);
@@ -96,9 +114,22 @@ impl World {
         if !self.oracle.is_subscribed(index, "#") {
             return self.after(100 * MS, Happening::Check);
         }
-        let found = std::mem::take(&mut self.found);
-        self.oracle.judge_retained(&found);
+        if self.finale.has_begun() {
+            return self.try_retain_handling();
+        }
+        self.oracle.judge_retained(&self.found);
+        if self.plan.variety.is_any() {
+            return self.try_retain_handling();
+        }
         self.compare_counters();
         self.done = true;
+    }
+
+    /// I10 and I13: nothing is late.
+    fn judge_deadlines(&mut self) {
+        let now = self.process.time(self.now);
+        if let Some(what) = self.tap.overdue(now) {
+            self.oracle.violation(what);
+        }
     }
 }

@@ -34,6 +34,7 @@ impl World {
         }
         if let Some(actor) = self.actors.get_mut(client) {
             (actor.overdue, actor.known_gone) = (overdue, None);
+            actor.kept = actor.kept.or(actor.usual);
             (actor.link, actor.said_bye, actor.accepted) = (Some(link), false, false);
             actor.stuck = false;
             actor.unread.clear();
@@ -171,8 +172,12 @@ impl World {
         actor.unread.clear();
         // One that waits is perhaps withdrawn.
         let due = actor.role.will.is_some() && !actor.delays_will();
-        if actor.accepted && !actor.said_bye && due {
+        let stopped = self.links.get(&link).is_some_and(|there| there.stopped);
+        if actor.accepted && !actor.said_bye && due && !stopped {
             self.oracle.will_due(client);
+            if let Some(there) = self.links.get_mut(&link) {
+                there.will_due = true;
+            }
         }
         self.oracle.left(client);
         if actor.clean {

@@ -3,21 +3,23 @@
 use std::time::Duration;
 
 use surewire_engine::Engine;
+use surewire_engine::action::Outgoing;
 use surewire_engine::id::Lsn;
-use surewire_engine::log;
-use surewire_engine::log::disk::{DiskError, Op, Reply};
+use surewire_engine::log::disk::Op;
 use surewire_engine::log::image::Image;
 use surewire_engine::log::record::Record;
-use surewire_engine::log::recovery::{RecoveredBatch, Recovery, RecoveryError, Step, Summary};
+use surewire_engine::log::recovery::{Recovery, RecoveryError, Step, Summary};
 use surewire_engine::log::writer::{Log, Options, Sync};
 use surewire_engine::notice::{CloseReason, DropReason, Notice, SessionEnd};
+use surewire_engine::packet::Packet;
 use surewire_engine::time::Time;
 
 use super::network::conn;
+use super::recovery::apply;
 use super::{Happening, MS, World, nanos};
-use crate::swarm::broker::{Broker, Deed};
+use crate::swarm::broker::{Broker, Deed, Taken};
 use crate::swarm::disk::Disk;
-use crate::swarm::random::Random;
+use crate::swarm::variety::{self, Part};
 
 /// The process, and what is going to become of it.
 #[derive(Debug, Default)]
@@ -43,6 +45,8 @@ pub(super) struct Process {
     /// A bit is to turn round at the next power cut; what the disk holds is not what was written.
     pub(super) flips: bool,
     pub(super) damaged: bool,
+    /// The disk as the start found it, if recovery is to be tried in more ways than one.
+    found: Option<Disk>,
 }
 
 #[derive(Debug, Default)]
@@ -92,6 +96,20 @@ impl Shadow {
         &self.durable
     }
 
+    /// The last record that is known to be durable.
+    pub(super) fn told(&self) -> Lsn {
+        self.told
+    }
+
+    /// What a log stands for that ends with this record.
+    pub(super) fn image_upto(&self, last: Lsn) -> Image {
+        let mut image = self.durable.clone();
+        for (lsn, record) in self.rest.iter().take_while(|(lsn, _)| *lsn <= last) {
+            image.apply(*lsn, record.clone());
+        }
+        image
+    }
+
     fn upto(&mut self, last: Lsn) {
         let there = self.rest.partition_point(|(lsn, _)| *lsn <= last);
         for (lsn, record) in self.rest.drain(..there) {
@@ -126,6 +144,9 @@ impl World {
         self.coverage.crashes += 1;
         self.coverage.power_cuts += u64::from(power);
         self.coverage.crashes_in_recovery += u64::from(matches!(was, State::Reading(_)));
+        if let State::Up(broker) = &was {
+            self.judge_log(broker);
+        }
         self.trace.note(self.now, format_args!("the process ends, power off: {power}"), &[2]);
         if let Some(op) = self.process.doing.take()
             && self.disk_random.one_in(5)
@@ -144,8 +165,14 @@ impl World {
         (self.process.life, self.process.timer) = (self.process.life + 1, None);
         (self.process.ending, self.process.retries) = (None, false);
         (self.stalled_until, self.process.first_link) = (0, self.next_link + 1);
+        self.stopping = false;
         self.tap.ended();
         self.oracle.broker_ended();
+        self.attacks_are_over();
+        self.desk_is_cleared();
+        for actor in &mut self.actors {
+            actor.kept = actor.kept.or(actor.usual);
+        }
         let links = self.links.iter_mut().filter(|(_, link)| link.client_end);
         let cut: Vec<u64> = links.map(|(number, _)| *number).collect();
         for link in cut {
@@ -163,13 +190,15 @@ impl World {
     }
 
     pub(super) fn boot(&mut self) {
+        let often = self.plan.variety.is_any() && self.streams.changes.one_in(10);
+        self.process.found = often.then(|| self.disk.clone());
         let options = self.options();
         self.process.ops = 0;
         self.process.state = State::Reading(Box::new((Recovery::new(options), Image::default())));
         self.go_on_reading();
     }
 
-    fn options(&mut self) -> Options {
+    pub(super) fn options(&mut self) -> Options {
         let (segment_len, nonce) = (self.plan.segment_len, self.disk_random.next());
         let planted = self.plan.config.planted;
         Options { segment_len, sync: Sync::Always, nonce, planted }
@@ -226,6 +255,9 @@ impl World {
         if summary.last < told {
             return self.found_damage(&format!("ends at {} of {}", summary.last.0, told.0));
         }
+        if let Some(found) = self.process.found.take().filter(|_| !self.process.damaged) {
+            self.recover_from_each_step(&found);
+        }
         self.shadow.upto(summary.last);
         self.shadow.rest.clear();
         self.shadow.told = summary.last;
@@ -236,10 +268,20 @@ impl World {
             self.recover_once_more(&image, summary.last);
         }
         log.set_live(image.live_bytes());
-        let seed = [u8::try_from(self.plan.seed & 0xFF).unwrap_or(0); 32];
-        let config = self.plan.config.clone();
+        let mut seed = [u8::try_from(self.plan.seed & 0xFF).unwrap_or(0); 32];
+        if let Some(byte) = seed.last_mut().filter(|_| self.plan.variety.is_any()) {
+            // No life gives away the Client Identifiers of another.
+            *byte = byte.wrapping_add(u8::try_from(self.process.life & 0xFF).unwrap_or(0));
+        }
+        self.set_up();
+        let varied = self.plan.variety.is_any();
+        let before = varied.then(|| image.clone());
+        let config = self.config.clone();
         let engine = Engine::restore(config, seed, image, summary.last, summary.time);
         engine.check();
+        if before.is_some_and(|before| engine.image() != before) {
+            self.oracle.violation("I17: the engine is not what its log says".to_owned());
+        }
         let wall = i64::try_from(crate::EPOCH_SECS * 1_000).unwrap_or(0) + self.process.clock;
         let wall = Duration::from_millis(u64::try_from(wall).unwrap_or(0));
         let wall = Time::ZERO + wall + Duration::from_nanos(self.now);
@@ -252,20 +294,13 @@ impl World {
         self.pump();
     }
 
-    /// I16: what was recovered is there again if the power is cut at once.
-    fn recover_once_more(&mut self, image: &Image, last: Lsn) {
-        let mut random = self.disk_random.split();
-        let mut disk = self.disk.clone();
-        disk.cut_power(&mut random);
-        let options = self.options();
-        match recover(&mut disk, options, &mut random) {
-            Ok((again, found)) if again == *image && found == last => {}
-            Ok((_, found)) => {
-                let what = format!("I16: recovered {} at first, then {}", last.0, found.0);
-                self.oracle.violation(what);
-            }
-            Err(why) => self.oracle.violation(format!("I16: recovered, and then: {why}")),
+    /// The configuration of a life that begins.
+    fn set_up(&mut self) {
+        if self.plan.variety.has(Part::Changes) && self.process.life > 0 {
+            self.config = variety::changed(&mut self.streams.changes, &self.config);
+            self.coverage.changes += 1;
         }
+        self.tap.begins(&self.config);
     }
 
     /// The disk begins an operation.
@@ -372,34 +407,80 @@ impl World {
         }
     }
 
-    fn take_deeds(&mut self) {
-        let now = self.process.time(self.now);
+    pub(super) fn take_deeds(&mut self) {
         let Some(broker) = self.process.broker_mut() else { return };
         for deed in broker.deeds() {
-            match deed {
-                Deed::Took { conn, packet } => {
-                    self.trace.note(self.now, format_args!("link {}: {packet:?}", conn.slot), &[]);
-                    self.tap.took(now, conn, &packet);
+            self.take_deed(deed);
+        }
+    }
+
+    fn take_deed(&mut self, deed: Deed) {
+        let now = self.process.time(self.now);
+        match deed {
+            Deed::Took { conn, packet } => {
+                self.trace.note(self.now, format_args!("link {}: {packet:?}", conn.slot), &[]);
+                let judged = self.tap.took(now, conn, &packet);
+                self.judge(judged);
+                if let Taken::Packet(Packet::Disconnect(disconnect)) = &packet {
+                    self.bye_is_read(conn, disconnect);
                 }
-                Deed::Sent { conn, outgoing, bytes } => {
-                    let slot = conn.slot;
-                    self.trace.note(self.now, format_args!("link {slot}: {outgoing:?}"), &[]);
-                    if let Err(what) = self.tap.sent(now, conn, &outgoing) {
-                        self.oracle.violation(what);
-                    }
-                    self.send_to_client(u64::from(conn.slot), bytes);
-                }
-                Deed::Closed { conn } => {
-                    self.tap.closed(conn);
-                    self.broker_closed(u64::from(conn.slot));
-                }
-                Deed::Appended { lsn, record } => self.shadow.rest.push((lsn, record)),
-                Deed::Durable { upto } => {
-                    self.shadow.told = upto;
-                    self.shadow.upto(upto);
-                }
-                Deed::Told(notice) => self.hear(&notice),
             }
+            Deed::Sent { conn, outgoing, bytes } => {
+                let slot = conn.slot;
+                self.trace.note(self.now, format_args!("link {slot}: {outgoing:?}"), &[]);
+                let judged = self.tap.sent(now, conn, &outgoing, bytes.len());
+                self.judge(judged);
+                self.learn_name(u64::from(slot), &outgoing);
+                self.hostile_hears(u64::from(slot), &outgoing);
+                self.send_to_client(u64::from(slot), bytes);
+            }
+            Deed::Closed { conn } => {
+                self.tap.closed(conn);
+                self.closed_by_stop(u64::from(conn.slot));
+                self.hostile_closed(u64::from(conn.slot));
+                self.broker_closed(u64::from(conn.slot));
+            }
+            Deed::Lost { conn } => self.tap.closed(conn),
+            Deed::Answered { id, answer } => self.answered(id.0, answer),
+            Deed::Appended { lsn, record } => self.shadow.rest.push((lsn, record)),
+            Deed::Durable { upto } => {
+                self.shadow.told = upto;
+                self.shadow.upto(upto);
+            }
+            Deed::Told(notice) => self.hear(&notice),
+        }
+    }
+
+    fn judge(&mut self, outcome: Result<(), String>) {
+        if let Err(what) = outcome {
+            self.oracle.violation(what);
+        }
+    }
+
+    /// The broker may have given the client of a connection its identifier.
+    fn learn_name(&mut self, link: u64, outgoing: &Outgoing) {
+        if let Outgoing::Packet(Packet::Connack(ack)) = outgoing
+            && let Some(name) = &ack.properties.get().assigned_client_identifier
+            && let Some(there) = self.links.get(&link)
+        {
+            self.names.insert(name.to_string(), there.client);
+        }
+    }
+
+    /// The client of that name, if it is one of the world's.
+    fn client_named(&self, name: &str) -> Option<usize> {
+        let plain = || {
+            let index: usize = name.strip_prefix('c')?.parse().ok()?;
+            (index <= self.plan.actors.len()).then_some(index)
+        };
+        self.names.get(name).copied().or_else(plain)
+    }
+
+    /// A session that was ended by an order is not there when its client comes back.
+    fn judge_presence(&mut self, client: &str, present: bool) {
+        self.accepted_since_order.insert(client.to_owned());
+        if self.ended_by_order.remove(client) && present {
+            self.oracle.violation(format!("I4: the session of {client} was ended by an order"));
         }
     }
 
@@ -413,12 +494,21 @@ impl World {
     }
 
     fn hear(&mut self, notice: &Notice) {
-        self.tap.told(notice);
-        self.oracle.told(notice);
+        let now = self.process.time(self.now);
+        let judged = self.tap.told(now, notice);
+        self.judge(judged);
+        let client = notice.client().and_then(|client| self.client_named(client.as_str()));
+        self.oracle.told(client, notice);
         self.trace.note(self.now, format_args!("notice: {notice:?}"), &[7]);
         match notice {
             Notice::Disconnected { why: CloseReason::TakenOver, .. } => {
                 self.coverage.takeovers += 1;
+            }
+            Notice::Disconnected { why: CloseReason::KeepAlive, .. } => {
+                self.coverage.silent += 1;
+            }
+            Notice::Disconnected { why: CloseReason::QueueFull, .. } => {
+                self.coverage.kicked += 1;
             }
             Notice::Dropped { why, .. } => {
                 let full = matches!(
@@ -430,10 +520,13 @@ impl World {
                 );
                 self.coverage.overflows += u64::from(full);
                 self.coverage.messages_expired += u64::from(*why == DropReason::Expired);
+                self.coverage.too_large += u64::from(*why == DropReason::PacketTooLarge);
             }
             Notice::SessionEnded { why: SessionEnd::Expired, .. } => self.coverage.expired += 1,
-            Notice::Connected { .. }
-            | Notice::Refused { .. }
+            Notice::Connected { client, session_present, .. } => {
+                self.judge_presence(client.as_str(), *session_present);
+            }
+            Notice::Refused { .. }
             | Notice::Disconnected { .. }
             | Notice::SessionEnded { .. }
             | Notice::PublishRefused { .. }
@@ -450,30 +543,6 @@ impl World {
         let Some(broker) = self.process.broker_mut() else { return };
         if let Err(what) = self.tap.compare(broker.engine.counters()) {
             self.oracle.violation(what);
-        }
-    }
-}
-
-fn apply(image: &mut Image, batch: &RecoveredBatch) -> Result<(), String> {
-    for (lsn, bytes) in batch.records() {
-        let record = log::decode(bytes).map_err(|error| format!("record {}: {error}", lsn.0))?;
-        image.apply(lsn, record);
-    }
-    Ok(())
-}
-
-/// Reads a log to its end.
-fn recover(disk: &mut Disk, options: Options, random: &mut Random) -> Result<(Image, Lsn), String> {
-    let (mut recovery, mut image) = (Recovery::new(options), Image::default());
-    loop {
-        match recovery.next() {
-            Step::Do(op) => {
-                let reply: Result<Reply, DiskError> = disk.perform(op, random);
-                recovery.done(reply);
-            }
-            Step::Batch(batch) => apply(&mut image, &batch)?,
-            Step::Finished(_, summary) => return Ok((image, summary.last)),
-            Step::Failed(error) => return Err(error.to_string()),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What a broker takes when all has come right: no more than what lives asks for.
 
+use surewire_engine::event::Memory;
+
 use super::World;
 
 /// Segments that the log and its reserve take beside what lives: up to four before a start is
@@ -30,6 +32,24 @@ impl World {
         }
         if connections > clients {
             too_much(format!("{connections} connections of {clients} clients"));
+        }
+    }
+
+    /// Memory gets short, or there is more of it again.
+    pub(super) fn shorten_memory(&mut self) {
+        let stages =
+            [Memory::Enough, Memory::NoNewSessions, Memory::NoQueuedQos0, Memory::NoPublishers];
+        let stage = self.streams.memory.pick(&stages).unwrap_or_default();
+        self.coverage.shortages += u64::from(stage > Memory::Enough);
+        self.memory_is(stage);
+    }
+
+    /// There is so much memory from now on.
+    pub(super) fn memory_is(&mut self, stage: Memory) {
+        let now = self.process.time(self.now);
+        if let Some(broker) = self.process.broker_mut() {
+            broker.memory(now, stage);
+            self.pump();
         }
     }
 }

@@ -5,7 +5,7 @@ mod options;
 mod retained;
 mod views;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use surewire_engine::message::Content;
 use surewire_engine::notice::{DropReason, Notice};
@@ -75,6 +75,8 @@ pub(crate) struct Oracle {
     /// Messages that the broker said it dropped for want of room, by client and topic; without a
     /// client for share groups.
     dropped: BTreeMap<(Option<usize>, String), u64>,
+    /// Topics of which the broker said that a message was delivered and not retained.
+    not_retained: BTreeSet<String>,
     wills: BTreeMap<usize, Wills>,
     /// When the broker ended last.
     ended: Tick,
@@ -209,6 +211,9 @@ impl Oracle {
     /// What the broker says of itself: drops excuse what is missing, and nothing else does.
     /// `client` is who it speaks of, if that is one of the clients.
     pub(crate) fn told(&mut self, client: Option<usize>, notice: &Notice) {
+        if let Notice::NotRetained { topic, .. } = notice {
+            self.not_retained.insert(topic.as_str().to_owned());
+        }
         if let Notice::Dropped { client: named, topic, why, .. } = notice
             && is_want_of_room(*why)
             && named.is_some() == client.is_some()

@@ -198,9 +198,9 @@ impl Plan {
         if self.variety.is_any() { Version::V5 } else { Version::V3_1_1 }
     }
 
-    /// Whether the disk may have no room at some time.
+    /// Whether the disk or memory may have no room at some time.
     pub(crate) fn fills_up(&self) -> bool {
-        self.faults.iter().any(|fault| matches!(fault.what, What::Full(_)))
+        self.variety.has(Part::Memory) || self.faults.iter().any(|fault| matches!(fault.what, What::Full(_)))
     }
 
     /// Goes on for longer than a session waits for its client, and lets no clock jump and no process

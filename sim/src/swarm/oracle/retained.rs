@@ -39,6 +39,7 @@ impl Oracle {
             None => {
                 let never = !writes().any(|write| write.acknowledged.is_some());
                 never
+                    || self.not_retained.contains(topic)
                     || writes()
                         .filter(|write| write.clears || write.expires)
                         .any(|write| write.acknowledged.is_none_or(|done| !overwritten(done)))

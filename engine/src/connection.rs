@@ -33,6 +33,9 @@ pub(crate) struct Connection {
     pub(crate) aliases: Option<Box<Aliases>>,
     /// QoS 1 messages of the client whose PUBACK waits in the gate; its session knows those of QoS 2.
     pub(crate) unanswered: u32,
+    /// QoS 2 messages that an earlier connection of the session left under way: they count on that one
+    /// alone (5.0 section 4.9).
+    pub(crate) carried: u16,
     /// How it has authenticated itself, if by an exchange.
     pub(crate) method: Option<Box<Method>>,
     /// The User Name of its CONNECT.

@@ -256,7 +256,9 @@ impl Engine {
         let due = patience.map(|patience| self.now + patience);
         let asked = connect.properties.get();
         let window = asked.receive_maximum.unwrap_or(u16::MAX);
+        let mut carried = 0;
         if let Some(session) = self.sessions.get_mut(slot) {
+            carried = u16::try_from(session.received.len()).unwrap_or(u16::MAX);
             session.window = window.min(self.config.max_inflight_messages);
             if self.config.planted.is(Bug::ReceiveMaximumIgnored) {
                 session.window = self.config.max_inflight_messages;
@@ -275,6 +277,7 @@ impl Engine {
             alias_maximum: alias_maximum.min(self.config.topic_alias_maximum),
             aliases: None,
             unanswered: 0,
+            carried,
             method: None,
             user_name: connect.user_name.as_deref().map(Arc::from),
             keep_alive: connect.keep_alive,

@@ -110,12 +110,14 @@ impl Engine {
     }
 
     /// Whether so many more are too many QoS 1 and 2 messages under way for what the client was
-    /// told. A QoS 2 message counts until its PUBREL (5.0 section 4.9).
+    /// told. A QoS 2 message counts until its PUBREL, on the connection that it came on (5.0 section
+    /// 4.9).
     pub(super) fn exceeds_receive_maximum(&self, conn: ConnId, more: usize) -> bool {
         let Some(connection) = self.connections.get(conn) else { return false };
         let is_strict = self.config.receive_maximum_policy.is_strict(connection.version);
         let received = self.sessions.get(connection.session).map_or(0, |s| s.received.len());
         let unanswered = usize::try_from(connection.unanswered).unwrap_or(usize::MAX);
+        let received = received.saturating_sub(connection.carried.into());
         let under_way = unanswered.saturating_add(received).saturating_add(more);
         let unchecked = self.config.planted.is(Bug::ReceiveMaximumUnchecked);
         is_strict && !unchecked && under_way > usize::from(self.config.receive_maximum)

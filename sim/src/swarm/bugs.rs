@@ -63,6 +63,7 @@ pub const REGRESSIONS: &[(u64, &str)] = &[
     (400_000_575, "cleaning-without-end"),
     (2_257_957_727, "cleaning-too-late"),
     (2_257_960_998, "cleaning-too-late"),
+    (3_001_000, "earlier-connection-counts"),
 ];
 
 /// The bug of that name, to be planted.

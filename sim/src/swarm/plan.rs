@@ -200,7 +200,8 @@ impl Plan {
 
     /// Whether the disk or memory may have no room at some time.
     pub(crate) fn fills_up(&self) -> bool {
-        self.variety.has(Part::Memory) || self.faults.iter().any(|fault| matches!(fault.what, What::Full(_)))
+        self.variety.has(Part::Memory)
+            || self.faults.iter().any(|fault| matches!(fault.what, What::Full(_)))
     }
 
     /// Goes on for longer than a session waits for its client, and lets no clock jump and no process

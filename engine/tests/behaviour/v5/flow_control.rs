@@ -111,6 +111,26 @@ fn a_patient_broker_stops_reading_instead() {
     client.ping();
 }
 
+// The maximum is counted anew on each connection (5.0 section 4.9). The swarm found a client that was
+// cut off for ever, for it sent a message again before its releases.
+#[test]
+fn what_was_under_way_on_an_earlier_connection_does_not_count() {
+    let bench = strict();
+    let client = bench.resume5("c", NEVER, false);
+    for id in 1..=3 {
+        client.publish_as("t", 2, false, "x", id, false);
+    }
+    client.lose();
+    let client = bench.resume5("c", NEVER, true);
+    client.publish_as("t", 1, false, "again", 4, true);
+    for id in 5..=7 {
+        client.publish_as("t", 2, false, "x", id, false);
+    }
+    assert_eq!(client.take().len(), 4);
+    client.publish_as("t", 2, false, "too many", 8, false);
+    expect_exceeded(&client);
+}
+
 #[test]
 fn a_client_that_comes_back_may_release_what_it_had_under_way() {
     let bench = strict();

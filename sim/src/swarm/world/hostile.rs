@@ -44,8 +44,8 @@ impl World {
             bytes.extend(flood(self.config.receive_maximum.saturating_add(1)));
         }
         bytes.extend(attack.bytes);
-        // On a full disk nothing of a flood is taken.
-        let may_stay = is_flood;
+        // Where there is no room nothing of a flood is taken.
+        let may_stay = is_flood && self.fills_up;
         if is_flood && self.config.receive_maximum_policy == ReceiveMaximumPolicy::Backpressure {
             return;
         }
@@ -106,7 +106,8 @@ impl World {
             return;
         }
         let right = (begun.version == Version::V5).then_some(begun.attack.code);
-        if begun.told != right {
+        let silent = begun.told == Some(ReasonCode::KeepAliveTimeout.byte());
+        if begun.told != right && !(begun.may_stay && silent) {
             let (name, told) = (begun.attack.name, begun.told);
             let what = format!("I11: {name}: told {told:02x?} and not {right:02x?}");
             self.oracle.violation(what);

@@ -75,6 +75,8 @@ pub(crate) struct Oracle {
     /// Messages that the broker said it dropped for want of room, by client and topic; without a
     /// client for share groups.
     dropped: BTreeMap<(Option<usize>, String), u64>,
+    /// Clients of which the broker said that their session is over, and who do not know it yet.
+    over: BTreeSet<usize>,
     /// Topics of which the broker said that a message was delivered and not retained.
     not_retained: BTreeSet<String>,
     wills: BTreeMap<usize, Wills>,
@@ -122,8 +124,9 @@ impl Oracle {
         message.acknowledged.get_or_insert(now);
         if code == ReasonCode::NoMatchingSubscribers {
             let message = message.clone();
-            let owed =
-                self.views.iter().find_map(|view| view.is_owed(&message).map(|_| view.index));
+            let there = self.views.iter().filter(|view| !self.over.contains(&view.index));
+            let owed = there.filter(|view| view.is_owed(&message).is_some()).map(|view| view.index);
+            let owed = owed.min();
             if let Some(client) = owed.filter(|_| !message.again) {
                 self.violation(format!("I11: nobody is said to want {number}, but c{client} does"));
             }
@@ -211,6 +214,15 @@ impl Oracle {
     /// What the broker says of itself: drops excuse what is missing, and nothing else does.
     /// `client` is who it speaks of, if that is one of the clients.
     pub(crate) fn told(&mut self, client: Option<usize>, notice: &Notice) {
+        match (client, notice) {
+            (Some(client), Notice::SessionEnded { .. }) => {
+                self.over.insert(client);
+            }
+            (Some(client), Notice::Connected { .. }) => {
+                self.over.remove(&client);
+            }
+            _ => {}
+        }
         if let Notice::NotRetained { topic, .. } = notice {
             self.not_retained.insert(topic.as_str().to_owned());
         }

@@ -61,7 +61,7 @@ fn orders() {
     let settings = settings();
     let stored = block_on(store::open(&settings, &environment));
     let Stored { engine, clock, store, opened } = stored.unwrap_or_else(|error| panic!("{error}"));
-    let core = Core::new(engine, clock, WORKERS, false, store);
+    let core = Core::new(engine, clock, store, &settings);
     let shared = Arc::new(Shared::new(core, settings));
     let committing = Committing::start(&shared, opened, &environment).unwrap();
     let (mailboxes, mut returned) = start_workers(&shared, &environment).unwrap();

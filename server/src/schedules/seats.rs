@@ -71,7 +71,7 @@ fn start(lives: [Life; WORKERS]) -> (Mailboxes, Vec<JoinHandle<usize>>) {
 
 fn shared(environment: &Controlled, settings: Settings) -> Arc<Shared> {
     let engine = Engine::new(settings.engine.clone(), environment.seed().unwrap());
-    let core = Core::new(engine, environment.clock(), WORKERS, false, Store::nothing());
+    let core = Core::new(engine, environment.clock(), Store::nothing(), &settings);
     Arc::new(Shared::new(core, settings))
 }
 
@@ -79,7 +79,7 @@ async fn acceptor(environment: &Controlled, settings: &Settings) -> Acceptor {
     let listener = &settings.listeners[0];
     Acceptor {
         listener: environment.bind(&listener.address).await.unwrap().remove(0),
-        transport: Transport::new(listener, 1_024).unwrap(),
+        transport: Transport::new(listener, 1_024, settings.planted).unwrap(),
         anonymous: true,
         name: String::new(),
     }

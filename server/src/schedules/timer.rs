@@ -13,6 +13,7 @@ use super::environment::Controlled;
 use super::in_many_orders;
 use crate::core::Core;
 use crate::environment::Environment;
+use crate::settings::{ListenerSettings, Settings};
 use crate::store::Store;
 use crate::sync::{Mutex, block_on, spawn_local};
 use crate::timer::keep_time;
@@ -57,8 +58,10 @@ async fn keep(core: Arc<Core>, lock: Lock) {
 fn deadlines() {
     let (environment, _) = Controlled::new();
     let engine = Engine::new(Config::default(), environment.seed().unwrap());
-    let (clock, workers, store) = (environment.clock(), LATER.len(), Store::nothing());
-    let core = Arc::new(Core::new(engine, clock, workers, false, store));
+    let listener = ListenerSettings::plain("127.0.0.1:0".parse().unwrap());
+    let settings = Settings { workers: LATER.len(), ..Settings::on(listener) };
+    let core = Core::new(engine, environment.clock(), Store::nothing(), &settings);
+    let core = Arc::new(core);
     let lock = Lock::default();
     let worker = |later| {
         let (core, lock) = (Arc::clone(&core), Arc::clone(&lock));

@@ -10,6 +10,10 @@ use turmoil::net::TcpStream;
 /// How long a dial may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Bytes of MQTT in a WebSocket message, at most: the broker takes no larger ones than its largest
+/// packet and a little.
+const MESSAGE: usize = 1 << 20;
+
 /// What a WebSocket client asks for.
 const UPGRADE: &str = "GET /mqtt HTTP/1.1\r\nHost: broker\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
@@ -68,7 +72,11 @@ impl Wire {
 
     /// Writes MQTT's bytes, in segments or frames of the size at hand.
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        for part in bytes.chunks(self.segment.max(1)) {
+        let most = match self.carrier {
+            Carrier::Tcp => self.segment,
+            Carrier::WebSocket => self.segment.min(MESSAGE),
+        };
+        for part in bytes.chunks(most.max(1)) {
             match self.carrier {
                 Carrier::Tcp => self.stream.write_all(part).await?,
                 Carrier::WebSocket => self.stream.write_all(&frame(part)).await?,

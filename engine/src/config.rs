@@ -45,6 +45,8 @@ pub struct Config {
     pub max_client_id_length: usize,
     /// Subscriptions of one session.
     pub max_subscriptions_per_client: usize,
+    /// Share groups that one session may be in: a message for all of them is brought to it as often.
+    pub max_share_groups_per_client: usize,
     /// Filters in one SUBSCRIBE.
     pub max_filters_per_subscribe: usize,
     /// Retained messages in all.
@@ -183,6 +185,7 @@ impl Default for Config {
             max_topic_length: 65_535,
             max_client_id_length: 65_535,
             max_subscriptions_per_client: 100_000,
+            max_share_groups_per_client: 1_000,
             max_filters_per_subscribe: 10_000,
             max_retained_messages: 10_000_000,
             max_retained_bytes: 4 << 30,

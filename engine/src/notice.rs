@@ -354,6 +354,8 @@ pub enum SubscribeRefusal {
     FilterLimit,
     /// The client holds `max_subscriptions_per_client` already.
     SubscriptionLimit,
+    /// The client is in `max_share_groups_per_client` share groups already.
+    ShareGroupLimit,
     /// As many subscriptions wait for first connections as may: for 10,000 clients, 1,000 for each.
     Awaited,
     /// Memory is short (`memory_limit`).

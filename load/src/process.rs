@@ -105,6 +105,15 @@ impl Process {
         self.memory("status", "VmHWM:")
     }
 
+    /// Resident bytes that are its program's and its libraries' files: the system takes them back when
+    /// it likes.
+    ///
+    /// # Errors
+    /// As [`Process::cpu_time`].
+    pub fn file_bytes(&self) -> Result<u64, Error> {
+        self.memory("status", "RssFile:")
+    }
+
     /// Starts a new peak from the present resident memory.
     ///
     /// # Errors

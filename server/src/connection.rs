@@ -35,7 +35,7 @@ use queue::Queue;
 use read::Reader;
 
 pub(crate) use open::STRANGER_LIMIT;
-pub(crate) use strangers::Strangers;
+pub(crate) use strangers::{Counted, Share, Strangers};
 
 /// A connection whose CONNECT is there. What is rare is boxed: an idle one is small.
 pub(crate) struct Connection {

@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use crate::environment::Stream;
@@ -27,6 +28,8 @@ async fn shut(stream: &mut Box<dyn Stream>, most: usize) -> io::Result<()> {
             0 => break,
             count => drained += count,
         }
+        // Those who leave wait for those who stay.
+        yield_now().await;
     }
     Ok(())
 }

@@ -12,11 +12,11 @@ use crate::environment::Environment;
 use crate::shared::Shared;
 
 /// No broker fills memory faster than this, in bytes a second: so the next look can wait for as
-/// long as it takes to fill what is left.
+/// long as it takes to get to the next stage.
 const FASTEST: u64 = 1 << 30;
 
 /// Bounds of that.
-const SOONEST: Duration = Duration::from_millis(10);
+const SOONEST: Duration = Duration::from_millis(1);
 const LATEST: Duration = Duration::from_secs(1);
 
 /// Looks how much memory there is in use, as often as it can change much, for ever.
@@ -61,8 +61,9 @@ fn stage(in_use: u64, limit: u64, before: Memory) -> Memory {
 }
 
 fn until_next_look(in_use: u64, limit: u64) -> Duration {
-    let left = limit.saturating_sub(in_use).min(FASTEST);
-    Duration::from_millis(left * 1_000 / FASTEST).clamp(SOONEST, LATEST)
+    let begins = STAGES.iter().map(|(from, _)| limit / 100 * from);
+    let left = begins.filter(|begin| *begin > in_use).min().unwrap_or(limit) - in_use.min(limit);
+    Duration::from_millis(left.min(FASTEST) * 1_000 / FASTEST).clamp(SOONEST, LATEST)
 }
 
 #[cfg(test)]
@@ -98,8 +99,10 @@ mod tests {
     #[test]
     fn looks_are_the_more_frequent_the_less_is_left() {
         assert_eq!(until_next_look(0, 16 << 30), Duration::from_secs(1));
-        assert_eq!(until_next_look(0, 256 << 20), Duration::from_millis(250));
-        assert_eq!(until_next_look(255 << 20, 256 << 20), Duration::from_millis(10));
-        assert_eq!(until_next_look(300 << 20, 256 << 20), Duration::from_millis(10));
+        assert_eq!(until_next_look(0, 500 << 20), Duration::from_millis(390));
+        assert_eq!(until_next_look(390 << 20, 500 << 20), Duration::from_millis(9));
+        assert_eq!(until_next_look(430 << 20, 500 << 20), Duration::from_millis(19));
+        assert_eq!(until_next_look(499 << 20, 500 << 20), Duration::from_millis(1));
+        assert_eq!(until_next_look(600 << 20, 500 << 20), Duration::from_millis(1));
     }
 }

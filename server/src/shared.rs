@@ -22,7 +22,7 @@ pub(crate) struct Shared {
     /// What each worker's connections read and wrote.
     traffic: Box<[Traffic]>,
     /// What connections that are not accepted yet may make us keep.
-    pub(crate) strangers: Strangers,
+    pub(crate) strangers: Arc<Strangers>,
     /// Notified when the last connection is gone.
     drained: Notify,
     /// Connections closed, and requests failed, because our own task for them panicked.

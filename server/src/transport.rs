@@ -10,12 +10,16 @@ use std::sync::Arc;
 
 use tokio_rustls::TlsAcceptor;
 
+use crate::connection::{Counted, Share};
 use crate::environment::Stream;
 use crate::planted::Planted;
 use crate::settings::{Carrier, ListenerSettings};
 
 pub use tls::TlsError;
 pub use websocket::accept as accept_websocket;
+
+/// Bytes of an unfinished TLS handshake beside those that came.
+const TLS_STATE: usize = 16 * 1024;
 
 /// How connections of one listener become streams of MQTT's bytes.
 #[derive(Clone)]
@@ -37,8 +41,25 @@ impl Transport {
         Ok(Arc::new(Self { tls, carrier: settings.protocol, max_packet_size, planted }))
     }
 
-    /// Does the handshakes on the server's side.
-    pub(crate) async fn establish(&self, socket: Box<dyn Stream>) -> io::Result<Box<dyn Stream>> {
+    /// Whether MQTT's bytes are the socket's own.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.tls.is_none() && self.carrier == Carrier::Stream
+    }
+
+    /// Does the handshakes on the server's side. What they keep is part of `share` until the stream is
+    /// told that its client was admitted.
+    pub(crate) async fn establish(
+        &self,
+        socket: Box<dyn Stream>,
+        mut share: Share,
+    ) -> io::Result<Box<dyn Stream>> {
+        if self.is_plain() {
+            return Ok(socket);
+        }
+        if self.tls.is_some() {
+            share.grow(TLS_STATE)?;
+        }
+        let socket: Box<dyn Stream> = Box::new(Counted::new(socket, share));
         let stream: Box<dyn Stream> = match &self.tls {
             Some(acceptor) => Box::new(acceptor.accept(socket).await?),
             None => socket,

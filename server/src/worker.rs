@@ -1,6 +1,7 @@
 //! A worker: one thread's connections, and the turns that carry their packets to the engine.
 
 mod arena;
+mod pace;
 mod turn;
 
 use std::cell::{Cell, RefCell};
@@ -22,7 +23,11 @@ use crate::timer::keep_time;
 use crate::transport::Transport;
 
 use arena::Arena;
+use pace::Pace;
 use turn::Spare;
+
+/// So many connections may begin at once while rounds are short.
+const ARRIVALS: usize = 8;
 
 /// What is sent to a worker.
 pub(crate) enum Mail {
@@ -50,6 +55,7 @@ pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     connections: RefCell<Table<Rc<Connection>>>,
     pub(crate) arena: Arena,
+    pub(crate) pace: Pace,
     inbox: RefCell<Vec<Input>>,
     /// Connections with written bytes that the engine does not know of yet.
     written: RefCell<Vec<Rc<Connection>>>,
@@ -57,6 +63,8 @@ pub(crate) struct Worker {
     released: RefCell<Vec<u32>>,
     spare: RefCell<Spare>,
     turn_wanted: Cell<bool>,
+    /// A packet that is the work of a whole turn waits for it.
+    much_to_do: Cell<bool>,
     timeout_wanted: Cell<bool>,
     stopping: Cell<bool>,
     stop: Notify,
@@ -69,9 +77,17 @@ pub(crate) async fn work(shared: Arc<Shared>, index: usize, mut mail: UnboundedR
     let turns = spawn_local(tokio::task::unconstrained(turn::take_turns(Rc::clone(&worker))));
     let _turns = AbortOnDrop(turns);
     let _timer = (index == 0).then(|| AbortOnDrop(spawn_local(time(Rc::clone(&worker)))));
+    let mut arrivals: usize = 0;
     while let Some(mail) = mail.recv().await {
         match mail {
-            Mail::Arrival(arrival) => connection::start(&worker, *arrival),
+            Mail::Arrival(arrival) => {
+                connection::start(&worker, *arrival);
+                // Many new clients must not hold up those who are here.
+                arrivals += 1;
+                if worker.pace.is_slow() || arrivals.is_multiple_of(ARRIVALS) {
+                    worker.let_others_in().await;
+                }
+            }
             Mail::Stop => worker.stop(),
             Mail::End => break,
         }
@@ -96,11 +112,13 @@ impl Worker {
             shared,
             connections: RefCell::default(),
             arena: Arena::default(),
+            pace: Pace::default(),
             inbox: RefCell::default(),
             written: RefCell::default(),
             released: RefCell::default(),
             spare: RefCell::new(spare),
             turn_wanted: Cell::new(false),
+            much_to_do: Cell::new(false),
             timeout_wanted: Cell::new(false),
             stopping: Cell::new(false),
             stop: Notify::new(),
@@ -130,6 +148,21 @@ impl Worker {
         self.connections.borrow_mut().insert(Rc::clone(connection))
     }
 
+    /// Whether so much was read that it should be handled before more is.
+    pub(crate) fn has_read_enough(&self) -> bool {
+        self.arena.unhandled() > self.pace.batch()
+    }
+
+    /// A packet that is the work of a whole turn was read.
+    pub(crate) fn got_much_to_do(&self) {
+        self.much_to_do.set(true);
+    }
+
+    /// Whether there was such a packet since the last turn.
+    pub(crate) fn has_much_to_do(&self) -> bool {
+        self.much_to_do.get()
+    }
+
     /// Hands something in with the next turn, which is soon.
     pub(crate) fn submit(&self, input: Input) {
         self.inbox.borrow_mut().push(input);
@@ -138,6 +171,7 @@ impl Worker {
 
     /// The connection's transport is gone. Called once for each registered connection.
     pub(crate) fn release(&self, connection: &Connection) {
+        self.waited(connection.key());
         self.released.borrow_mut().push(connection.key());
         if let Some(id) = connection.id() {
             self.submit(Input::Release(id));

@@ -46,6 +46,13 @@ struct Flags {
     /// Exit with 1 when a bar is missed
     #[arg(long)]
     assert: bool,
+    /// Let the system choose the cores; otherwise both brokers share one, the clients and the flood
+    /// another
+    #[arg(long)]
+    unpinned: bool,
+    /// Tell how long the flooded broker's steps took
+    #[arg(long)]
+    histograms: bool,
     /// Print one JSON object a flood
     #[arg(long)]
     json: bool,
@@ -83,7 +90,8 @@ fn run(flags: &Flags) -> Result<bool, Error> {
 fn is_kept(flags: &Flags, scenario: Scenario) -> Result<bool, Error> {
     let program = flags.program.clone().unwrap_or_else(|| Software::Surewire.usual_path());
     let (scale, time) = (flags.scale, Duration::from_secs(flags.seconds));
-    let plan = Plan { program: &program, scenario, scale, time };
+    let (histograms, pinned) = (flags.histograms, !flags.unpinned);
+    let plan = Plan { program: &program, scenario, scale, time, pinned, histograms };
     let bars = Bars { memory: flags.memory_bar, p99: flags.p99_bar };
     let tries = if flags.assert { flags.tries } else { 1 };
     for _ in 0..tries {
@@ -106,5 +114,6 @@ fn print(flags: &Flags, row: &Row) {
         println!("{}", serde_json::json!(row));
     } else {
         println!("{row}");
+        row.histograms.iter().for_each(|line| println!("    {line}"));
     }
 }

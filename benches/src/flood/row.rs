@@ -6,6 +6,7 @@ use surewire_load::{Latency, Tally};
 
 use super::aim::Deed;
 use super::scenario::Scenario;
+use crate::histograms::Line;
 
 /// What the well-behaved clients saw.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
@@ -27,7 +28,7 @@ pub struct Row {
     pub scale: f64,
     /// The broker's `memory_limit`.
     pub limit_bytes: u64,
-    /// Its highest resident memory under the flood.
+    /// Its highest resident memory under the flood, without its program's file.
     pub peak_bytes: u64,
     /// The clients of the broker under the flood.
     pub here: Side,
@@ -35,6 +36,8 @@ pub struct Row {
     pub elsewhere: Side,
     /// What the flood did.
     pub deed: Deed,
+    /// How long the flooded broker's steps took, if it was asked.
+    pub histograms: Vec<Line>,
 }
 
 /// How good is good enough.
@@ -120,6 +123,7 @@ mod tests {
             here: side(190.0),
             elsewhere: side(100.0),
             deed: Deed { done: 1, refused: 0 },
+            histograms: Vec::new(),
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use surewire_load::transport::{Route, Transport};
 use surewire_load::wire::Qos;
-use surewire_load::{Error, Limit, Outcome, Pacing, Shape, Workload};
+use surewire_load::{Error, Limit, Outcome, Pacing, Shape, Workload, machine};
 
 use super::aim::{Aim, Deed};
 use super::row::{Row, Side};
@@ -36,6 +36,10 @@ pub struct Plan<'a> {
     pub scale: f64,
     /// How long the clients talk, each time.
     pub time: Duration,
+    /// Whether both brokers are bound to one core, and the clients and the flood to another.
+    pub pinned: bool,
+    /// Whether the broker is asked how long its steps took.
+    pub histograms: bool,
 }
 
 /// Runs it both ways.
@@ -46,16 +50,20 @@ pub fn run(plan: &Plan<'_>) -> Result<Row, Error> {
     let transport = plan.scenario.transport();
     let certificate = transport.uses_tls().then(Certificate::generate).transpose()?;
     let start = || start(plan, certificate.as_ref());
-    let (broker, other) = (start()?, start()?);
+    let both = || Ok((start()?, start()?));
+    let (broker, other) = if plan.pinned { machine::on_core(0, 1, both)? } else { both()? };
     let route = |to: &Broker| route(to, transport, certificate.as_ref());
     let (elsewhere, _) = side(plan, &broker, &route(&broker)?, &other, &route(&other)?)?;
     drop(other);
     broker.process().forget_peak()?;
     let (here, deed) = side(plan, &broker, &route(&broker)?, &broker, &route(&broker)?)?;
     let Plan { scenario, scale, .. } = *plan;
-    let (limit_bytes, peak_bytes) =
-        (limit_mib(scale) << 20, broker.process().peak_resident_bytes()?);
-    Ok(Row { scenario, scale, limit_bytes, peak_bytes, here, elsewhere, deed })
+    let histograms = if plan.histograms { broker.histograms()? } else { Vec::new() };
+    let process = broker.process();
+    // What the limit is about: the program's file is there as well, and is nobody's fault.
+    let peak_bytes = process.peak_resident_bytes()?.saturating_sub(process.file_bytes()?);
+    let limit_bytes = limit_mib(scale) << 20;
+    Ok(Row { scenario, scale, limit_bytes, peak_bytes, here, elsewhere, deed, histograms })
 }
 
 /// The clients talk to `broker` while the flood goes to `aimed_at`.
@@ -120,7 +128,7 @@ fn start(plan: &Plan<'_>, certificate: Option<&Certificate>) -> Result<Broker, E
         transport: plan.scenario.transport(),
         certificate,
         workers: None,
-        only_errors: true,
+        only_errors: !plan.histograms,
         lines: Some(&lines),
     })
 }

@@ -113,6 +113,11 @@ impl Engine {
         if is_new && held >= self.config.max_subscriptions_per_client {
             return Err(SubscribeRefusal::SubscriptionLimit);
         }
+        let shared = self.sessions.get(slot).map_or(0, |session| session.shared as usize);
+        let joins = is_new && filter.share_name().is_some();
+        if joins && shared >= self.config.max_share_groups_per_client {
+            return Err(SubscribeRefusal::ShareGroupLimit);
+        }
         if is_new && self.begins_nothing() {
             return Err(SubscribeRefusal::MemoryShort);
         }
@@ -154,6 +159,10 @@ impl Engine {
             SubscribeRefusal::SubscriptionLimit => {
                 let most = config.max_subscriptions_per_client;
                 format!("a client has at most {most} subscriptions").into()
+            }
+            SubscribeRefusal::ShareGroupLimit => {
+                let most = config.max_share_groups_per_client;
+                format!("a client is in at most {most} share groups").into()
             }
             SubscribeRefusal::Awaited => "too many subscriptions wait for first connections".into(),
             SubscribeRefusal::MemoryShort => "the broker's memory is short for now".into(),
@@ -250,6 +259,7 @@ fn refusal_code(why: SubscribeRefusal) -> ReasonCode {
         }
         SubscribeRefusal::FilterLimit
         | SubscribeRefusal::SubscriptionLimit
+        | SubscribeRefusal::ShareGroupLimit
         | SubscribeRefusal::Awaited
         | SubscribeRefusal::MemoryShort
         | SubscribeRefusal::StorageFull => ReasonCode::QuotaExceeded,

@@ -68,6 +68,7 @@ fn cve_2026_42209_no_number_of_the_configuration_breaks_the_broker() {
             Config { max_topic_length: n, ..default() },
             Config { max_client_id_length: n, ..default() },
             Config { max_subscriptions_per_client: n, ..default() },
+            Config { max_share_groups_per_client: n, ..default() },
             Config { max_filters_per_subscribe: n, ..default() },
             Config { max_retained_messages: n, ..default() },
             Config { max_retained_bytes: n, ..default() },

@@ -102,6 +102,22 @@ fn subscriptions_beyond_the_limits_are_refused() {
     assert_eq!(bench.sizes().subscriptions, 0);
 }
 
+// Every message would be brought to one client a hundred thousand times.
+#[test]
+fn share_groups_beyond_the_limit_are_refused() {
+    let bench = Bench::with(Config { max_share_groups_per_client: 3, ..Config::default() });
+    let client = bench.connect5("c");
+    let groups: Vec<_> = (0..5).map(|n| format!("$share/g{n}/t")).collect();
+    let groups: Vec<_> = groups.iter().map(|filter| (filter.as_str(), 0)).collect();
+    assert_eq!(client.subscribe_many(&groups), [0, 0, 0, 0x97, 0x97]);
+    // Others of its own, those it has, and what took their place.
+    assert_eq!(client.subscribe_many(&[("t", 0), ("$share/g0/t", 0)]), [0, 0]);
+    client.unsubscribe(&["$share/g0/t"]);
+    assert_eq!(client.subscribe_many(&[("$share/g4/t", 0), ("$share/g0/t", 0)]), [0, 0x97]);
+    bench.connect("w").publish("t", 0, "m");
+    assert_eq!(client.messages().len(), 4);
+}
+
 // A member that dies with messages in flight: they leaked, or were never given to anybody else.
 #[test]
 fn what_a_dead_member_of_a_group_held_goes_to_the_living() {

@@ -118,6 +118,8 @@ section! {
         reject_control_chars: bool = Text("false"), Kind::Bool;
         /// Subscriptions of one session.
         max_subscriptions_per_client: u32 = Text("100000"), integer(1, MOST, "subscriptions");
+        /// Share groups that one session may be in: it is brought a message for all of them as often.
+        max_share_groups_per_client: u32 = Text("1000"), integer(1, MOST, "share groups");
         /// Topic filters in one SUBSCRIBE or UNSUBSCRIBE.
         max_filters_per_subscribe: u32 = Text("10000"), integer(1, MOST, "filters");
         /// Bytes that wait in one session, besides `max_msgqueue_messages`.

@@ -45,14 +45,17 @@ pub(super) async fn open(worker: Rc<Worker>, arrival: Arrival) -> Option<Rc<Conn
     let patience = if settings.planted.is(Bug::SilenceAllowed) { 360 } else { 1 };
     let deadline = accepted + settings.connect_timeout * patience;
     let stream = until(&worker, deadline, peer, async {
-        transport.establish(incoming.attach(settings.tcp_keepalive)?).await
+        let socket = incoming.attach(settings.tcp_keepalive)?;
+        transport.establish(socket, worker.shared.strangers.share()).await
     });
     let mut stream = stream.await?;
     let share = worker.shared.strangers.share();
-    let first = read_first(&mut stream, &settings.limits, share);
+    let first = read_first(&worker, &mut stream, share);
     let Some(first) = until(&worker, deadline, peer, first).await else {
-        // Whatever the transport still has to say (a WebSocket Close frame) must arrive.
-        linger(&mut stream).await;
+        // What a transport still has to say (a WebSocket Close frame) must arrive. TCP alone has nothing.
+        if !transport.is_plain() {
+            linger(&mut stream).await;
+        }
         return None;
     };
     let peer = Peer { address: peer, anonymous };
@@ -85,15 +88,17 @@ async fn until<T>(
 
 /// Reads up to the end of the first packet and a little of what follows.
 async fn read_first(
+    worker: &Worker,
     stream: &mut Box<dyn Stream>,
-    limits: &Limits,
-    mut share: Share<'_>,
+    mut share: Share,
 ) -> io::Result<First> {
+    let limits = &worker.shared.settings.limits;
     let limits = Limits { max_packet_size: limits.max_packet_size.min(STRANGER_LIMIT), ..*limits };
     let mut buf = Vec::with_capacity(FIRST_READ);
     loop {
-        let room = buf.capacity() - buf.len();
-        if stream.read_buf(&mut (&mut buf).limit(room)).await? == 0 {
+        let room = (buf.capacity() - buf.len()).min(worker.pace.share());
+        let count = stream.read_buf(&mut (&mut buf).limit(room)).await?;
+        if count == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         match first_len(&buf, &limits) {
@@ -118,6 +123,9 @@ async fn read_first(
                 buf.reserve_exact(more);
             }
             Ok(_) => {}
+        }
+        if worker.pace.is_much(count) {
+            worker.let_others_in().await;
         }
     }
 }

@@ -26,10 +26,7 @@ use crate::worker::Worker;
 /// Reads before others get their turn.
 const READS: usize = 4;
 
-/// A read of so many bytes is enough for one turn.
-const MUCH: usize = 32 * 1024;
-
-/// A SUBSCRIBE or UNSUBSCRIBE of more filters is as much work as that.
+/// A SUBSCRIBE or UNSUBSCRIBE of more filters is the work of a turn.
 const MANY_FILTERS: usize = 64;
 
 /// An incomplete packet with more bytes than this is completed in its own buffer.
@@ -57,8 +54,8 @@ enum Filled {
     Shared(Bytes),
     /// One whole packet in its own allocation.
     Own(Bytes),
-    /// Part of a packet.
-    Part,
+    /// So many bytes of a packet.
+    Part(usize),
     /// The stream's end.
     End,
 }
@@ -66,25 +63,39 @@ enum Filled {
 impl Connection {
     /// Hands in packets as long as there are any; ready when the stream has ended.
     pub(super) fn poll_packets(self: &Rc<Self>, cx: &mut Context<'_>) -> Poll<Lost> {
+        self.worker.waited(self.key());
         for _ in 0..READS {
             if !self.may_read() {
                 return Poll::Pending;
             }
-            let mut much = false;
-            match ready!(self.poll_fill(cx)) {
-                Ok(Filled::Shared(bytes)) => much = (bytes.len() >= MUCH) | self.packets(bytes),
-                Ok(Filled::Own(frame)) => self.own_packet(frame),
-                Ok(Filled::Part) => {}
+            if self.worker.has_much_to_do() && self.reader.borrow().holds_filters() {
+                break;
+            }
+            let pace = &self.worker.pace;
+            let much = match ready!(self.poll_fill(cx)) {
+                Ok(Filled::Shared(bytes)) => pace.is_much(bytes.len()) | self.packets(bytes),
+                // One packet full of filters a turn: they are more work than their bytes tell.
+                Ok(Filled::Own(frame)) if self.must_wait(&frame) => {
+                    self.reader.borrow_mut().keep(frame.to_vec());
+                    true
+                }
+                Ok(Filled::Own(frame)) => {
+                    let much = pace.is_much(frame.len());
+                    self.own_packet(frame);
+                    much
+                }
+                Ok(Filled::Part(count)) => pace.is_much(count),
                 Ok(Filled::End) => return Poll::Ready(Lost::ByPeer),
                 Err(_) => return Poll::Ready(Lost::Failed),
-            }
-            if self.worker.arena.is_full() {
+            };
+            if self.worker.has_read_enough() {
                 self.worker.turn_inline(cx);
             }
             if much {
                 break;
             }
         }
+        self.worker.waits(self.key());
         cx.waker().wake_by_ref();
         Poll::Pending
     }
@@ -112,6 +123,10 @@ impl Connection {
         let settings = &self.worker.shared.settings;
         let mut taken_before = 0;
         while !self.broken.get() {
+            if self.must_wait(&bytes) {
+                self.reader.borrow_mut().keep(bytes.to_vec());
+                return true;
+            }
             taken_before += 1;
             if taken_before > 20 && settings.planted.is(Bug::RestOfReadLost) {
                 return false;
@@ -128,6 +143,7 @@ impl Connection {
                     let much = is_much_work(&packets);
                     self.packets_taken(packets);
                     if much {
+                        self.worker.got_much_to_do();
                         self.reader.borrow_mut().keep(bytes.to_vec());
                         return true;
                     }
@@ -145,9 +161,21 @@ impl Connection {
         false
     }
 
+    /// Whether filters come next, and the turn has its share of them already.
+    fn must_wait(&self, bytes: &[u8]) -> bool {
+        self.worker.has_much_to_do()
+            && bytes.first().is_some_and(|first| codec::brings_filters(*first))
+    }
+
     fn own_packet(&self, frame: Bytes) {
         match codec::decode(self.version, frame, &self.worker.shared.settings.limits) {
-            Ok(packet) => self.packets_taken(Packets::One(packet)),
+            Ok(packet) => {
+                let packets = Packets::One(packet);
+                if is_much_work(&packets) {
+                    self.worker.got_much_to_do();
+                }
+                self.packets_taken(packets);
+            }
             Err(violation) => self.broken(violation),
         }
     }
@@ -192,6 +220,11 @@ impl Reader {
         self.wanted = 0;
     }
 
+    /// Whether a SUBSCRIBE or UNSUBSCRIBE is kept that is to be looked at next.
+    fn holds_filters(&self) -> bool {
+        self.unseen && self.partial.first().is_some_and(|first| codec::brings_filters(*first))
+    }
+
     /// Keeps the beginning of a packet of `len` bytes.
     fn rest(&mut self, bytes: &[u8], len: Option<usize>) {
         self.partial = bytes.to_vec();
@@ -211,7 +244,7 @@ impl Reader {
         if self.wanted >= LARGE_PAYLOAD || self.partial.len() > SMALL {
             return self.poll_fill_own(cx, stream, worker);
         }
-        let bytes = ready!(worker.arena.poll_read(cx, stream, &self.partial))?;
+        let bytes = ready!(worker.arena.poll_read(cx, stream, &self.partial, worker.pace.share()))?;
         worker.count_received(bytes.len().saturating_sub(self.partial.len()));
         self.partial = Vec::new();
         Poll::Ready(Ok(if bytes.is_empty() { Filled::End } else { Filled::Shared(bytes) }))
@@ -229,6 +262,7 @@ impl Reader {
             self.partial.reserve_exact(self.partial.len().max(GROW).min(missing));
         }
         let room = missing.min(self.partial.capacity() - self.partial.len());
+        let room = room.min(worker.pace.share());
         let mut target = (&mut self.partial).limit(room);
         let count = ready!(pin!(stream.read_buf(&mut target)).poll(cx))?;
         worker.count_received(count);
@@ -238,7 +272,7 @@ impl Reader {
             self.wanted = 0;
             Filled::Own(Bytes::from(std::mem::take(&mut self.partial)))
         } else {
-            Filled::Part
+            Filled::Part(count)
         }))
     }
 }

@@ -1,10 +1,18 @@
 //! What all clients that are not accepted yet may make the broker keep together.
 //!
-//! An ordinary CONNECT needs no share of it: that is for the few that are long, and bounds those that
-//! never end.
+//! An ordinary CONNECT over TCP needs no share of it: that is for the few that are long, and bounds those
+//! that never end. TLS and WebSocket keep bytes of their own, which nobody can see from outside, so
+//! there whatever comes before the CONNECT is accepted counts as kept.
 
 use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::environment::Stream;
 
 /// Bytes of all unfinished CONNECTs behind what each may have anyway; less where memory is small.
 const MOST: u64 = 64 << 20;
@@ -20,25 +28,25 @@ pub(crate) struct Strangers {
 
 /// What one of them has. It goes back when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Share<'a> {
-    of: &'a Strangers,
+pub(crate) struct Share {
+    of: Arc<Strangers>,
     bytes: u64,
 }
 
 impl Strangers {
     /// For a broker that may take so many bytes of memory.
-    pub(crate) fn new(memory_limit: Option<u64>) -> Self {
+    pub(crate) fn new(memory_limit: Option<u64>) -> Arc<Self> {
         let most = memory_limit.map_or(MOST, |limit| MOST.min(limit / SHARE_OF_LIMIT));
-        Self { left: AtomicU64::new(most) }
+        Arc::new(Self { left: AtomicU64::new(most) })
     }
 
     /// A share that is still empty.
-    pub(crate) fn share(&self) -> Share<'_> {
-        Share { of: self, bytes: 0 }
+    pub(crate) fn share(self: &Arc<Self>) -> Share {
+        Share { of: Arc::clone(self), bytes: 0 }
     }
 }
 
-impl Share<'_> {
+impl Share {
     /// Takes more.
     ///
     /// # Errors
@@ -48,15 +56,84 @@ impl Share<'_> {
         let rest = |left: u64| left.checked_sub(bytes);
         match self.of.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest) {
             Ok(_) => self.bytes += bytes,
-            Err(_) => return Err(io::Error::other("too much is kept of unfinished CONNECTs")),
+            Err(_) => {
+                return Err(io::Error::other(
+                    "too much is kept of clients that are not accepted yet",
+                ));
+            }
         }
         Ok(())
     }
 }
 
-impl Drop for Share<'_> {
+impl Drop for Share {
     fn drop(&mut self) {
         self.of.left.fetch_add(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// A socket under TLS or WebSocket: all that comes counts until its client is admitted.
+pub(crate) struct Counted {
+    socket: Box<dyn Stream>,
+    share: Option<Share>,
+}
+
+impl Counted {
+    /// Nothing has come yet.
+    pub(crate) fn new(socket: Box<dyn Stream>, share: Share) -> Self {
+        Self { socket, share: Some(share) }
+    }
+}
+
+impl Stream for Counted {
+    fn admit(&mut self) {
+        self.share = None;
+        self.socket.admit();
+    }
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
+        if let Some(share) = &mut self.share {
+            share.grow(buf.filled().len() - before)?;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
     }
 }
 
@@ -87,5 +164,26 @@ mod tests {
             share.grow(64 << 20).unwrap();
             assert!(share.grow(1).is_err());
         }
+    }
+
+    #[tokio::test]
+    async fn what_comes_under_tls_or_websocket_counts_until_its_client_is_admitted() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+        let strangers = Strangers::new(Some(800));
+        let (socket, mut peer) = tokio::io::duplex(1_000);
+        let mut counted = Counted::new(Box::new(socket), strangers.share());
+        peer.write_all(&[0; 60]).await.unwrap();
+        counted.read_exact(&mut [0; 60]).await.unwrap();
+        assert!(strangers.share().grow(41).is_err());
+        counted.admit();
+        peer.write_all(&[0; 300]).await.unwrap();
+        counted.read_exact(&mut [0; 300]).await.unwrap();
+        strangers.share().grow(100).unwrap();
+
+        let (socket, mut peer) = tokio::io::duplex(1_000);
+        let mut counted = Counted::new(Box::new(socket), strangers.share());
+        peer.write_all(&[0; 101]).await.unwrap();
+        assert!(counted.read_exact(&mut [0; 101]).await.is_err());
     }
 }

@@ -89,6 +89,7 @@ fn engine(config: &Config, machine: Machine) -> EngineConfig {
         max_topic_length: config.max_topic_length.into(),
         max_client_id_length: config.max_client_id_length.into(),
         max_subscriptions_per_client: widened(config.max_subscriptions_per_client),
+        max_share_groups_per_client: widened(config.max_share_groups_per_client),
         max_filters_per_subscribe: widened(config.max_filters_per_subscribe),
         max_retained_messages: widened(config.retained.max_messages),
         max_retained_bytes: bytes(config.retained.max_bytes),

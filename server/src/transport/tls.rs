@@ -51,7 +51,11 @@ pub enum TlsError {
     },
 }
 
-impl Stream for TlsStream<Box<dyn Stream>> {}
+impl Stream for TlsStream<Box<dyn Stream>> {
+    fn admit(&mut self) {
+        self.get_mut().0.admit();
+    }
+}
 
 pub(super) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, TlsError> {
     let chain = certificates(&files.certificate)?;

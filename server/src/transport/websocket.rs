@@ -117,6 +117,7 @@ impl Callback for Subprotocol {
 
 impl Stream for WebSocketBytes {
     fn admit(&mut self) {
+        self.socket.admit();
         let limit = self.max_packet_size + FRAME_SLACK;
         self.context.set_config(|config| {
             config.max_message_size = Some(limit);

@@ -14,14 +14,8 @@ use crate::environment::Stream;
 /// Allocated at once; used again as soon as nothing refers to it any more.
 const CHUNK: usize = 256 * 1024;
 
-/// The most bytes of one read.
-const READ: usize = 64 * 1024;
-
 /// With less room than this at its end a new chunk begins.
 const LEAST_ROOM: usize = 16 * 1024;
-
-/// Bytes that are read before the worker takes a turn whatever else is ready.
-const FULL: usize = 256 * 1024;
 
 /// Reads go to the tail; what was read is split off as a view and lives until its packets are
 /// handled. No connection owns any of it.
@@ -32,13 +26,14 @@ pub(crate) struct Arena {
 }
 
 impl Arena {
-    /// Reads what the stream has, at most 64 KiB, and returns it behind `head`; empty at the
+    /// Reads what the stream has, at most `most` bytes, and returns it behind `head`; empty at the
     /// stream's end.
     pub(crate) fn poll_read(
         &self,
         cx: &mut Context<'_>,
         stream: &mut Box<dyn Stream>,
         head: &[u8],
+        most: usize,
     ) -> Poll<io::Result<Bytes>> {
         let mut tail = self.tail.borrow_mut();
         // Whatever a read that did not happen left behind.
@@ -47,7 +42,7 @@ impl Arena {
             tail.reserve(CHUNK.max(head.len() + LEAST_ROOM));
         }
         tail.extend_from_slice(head);
-        let room = READ.min(tail.capacity() - tail.len());
+        let room = most.min(tail.capacity() - tail.len());
         let count = {
             let mut target = (&mut *tail).limit(room);
             ready!(pin!(stream.read_buf(&mut target)).poll(cx))?
@@ -59,9 +54,9 @@ impl Arena {
         Poll::Ready(Ok(tail.split().freeze()))
     }
 
-    /// Whether so much is read that it should be handled before more is.
-    pub(crate) fn is_full(&self) -> bool {
-        self.unhandled.get() > FULL
+    /// Bytes that were read and are not handled yet.
+    pub(crate) fn unhandled(&self) -> usize {
+        self.unhandled.get()
     }
 
     /// Everything that was read is being handled.
@@ -77,7 +72,7 @@ mod tests {
 
     fn read(arena: &Arena, stream: &mut Box<dyn Stream>, head: &[u8]) -> Poll<Bytes> {
         let mut cx = Context::from_waker(Waker::noop());
-        arena.poll_read(&mut cx, stream, head).map(Result::unwrap)
+        arena.poll_read(&mut cx, stream, head, 64 * 1024).map(Result::unwrap)
     }
 
     impl Stream for fixed::Fixed {}

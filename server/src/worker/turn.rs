@@ -36,8 +36,8 @@ pub(super) async fn take_turns(worker: Rc<Worker>) {
     loop {
         worker.shared.core.woken(worker.index).await;
         // Connections that are readable already read first, so that the batch grows. But what has
-        // waited for the disk does not wait for them too.
-        if !worker.shared.core.owes_acknowledgements() {
+        // waited for the disk does not wait for them too, nor does anybody while rounds are long.
+        if !worker.shared.core.owes_acknowledgements() && !worker.pace.is_slow() {
             yield_now().await;
         }
         worker.turn();
@@ -57,6 +57,7 @@ impl Worker {
         // that takes turns every client of this worker would wait for ever.
         let _fatal = self.shared.core.fatal_panics();
         self.turn_wanted.set(false);
+        self.much_to_do.set(false);
         self.arena.handled();
         let fresh = Spare::new(self.shared.settings.log_packets);
         let mut spare = self.spare.replace(fresh);

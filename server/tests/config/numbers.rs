@@ -27,6 +27,7 @@ const KEYS: &[(&str, u64, u64, &str)] = &[
     ("max_client_id_length", 23, U16, ""),
     ("max_user_properties", 0, U32, ""),
     ("max_subscriptions_per_client", 1, U32, ""),
+    ("max_share_groups_per_client", 1, U32, ""),
     ("max_filters_per_subscribe", 1, U32, ""),
     ("max_queued_bytes", 1024, SIZE, ""),
     ("max_unsent_bytes", 1024, SIZE, ""),

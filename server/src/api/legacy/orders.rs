@@ -53,6 +53,9 @@ pub(super) async fn subscribe(
         SubscribeRefusal::FilterLimit | SubscribeRefusal::SubscriptionLimit => {
             "the client has as many subscriptions as it may have"
         }
+        SubscribeRefusal::ShareGroupLimit => {
+            "the client is in as many share groups as it may be in"
+        }
         SubscribeRefusal::MemoryShort => "the broker's memory is close to its limit",
         SubscribeRefusal::Awaited => {
             "as many subscriptions wait for clients that never connected as may"

@@ -25,6 +25,7 @@ pub(super) struct Limits {
     #[schema(required = true)]
     max_session_expiry_interval: Option<u32>,
     max_subscriptions_per_client: usize,
+    max_share_groups_per_client: usize,
     max_filters_per_subscribe: usize,
     max_inflight_messages: u16,
     #[schema(required = true)]
@@ -76,6 +77,7 @@ impl From<&Settings> for Limits {
             max_topic_length,
             max_client_id_length,
             max_subscriptions_per_client,
+            max_share_groups_per_client,
             max_filters_per_subscribe,
             max_retained_messages,
             max_retained_bytes,
@@ -102,6 +104,7 @@ impl From<&Settings> for Limits {
             session_expiry_interval: session_expiry_interval.as_ref().map(Duration::as_secs_f64),
             max_session_expiry_interval,
             max_subscriptions_per_client,
+            max_share_groups_per_client,
             max_filters_per_subscribe,
             max_inflight_messages,
             max_msgqueue_messages,

@@ -120,6 +120,11 @@ pub(crate) fn subscribe(why: SubscribeRefusal) -> Words {
             "The client has as many subscriptions as one may have. Use wildcards, or raise \
              max_subscriptions_per_client.",
         ),
+        SubscribeRefusal::ShareGroupLimit => words(
+            "share_group_limit",
+            "The client is in as many share groups as one may be in. Let fewer groups do the work, or \
+             raise max_share_groups_per_client.",
+        ),
         SubscribeRefusal::Awaited => words(
             "awaited_clients",
             "As many subscriptions wait for clients that never connected as may: 1,000 for one, for \
@@ -195,6 +200,7 @@ mod tests {
             SubscribeRefusal::TopicLimit,
             SubscribeRefusal::FilterLimit,
             SubscribeRefusal::SubscriptionLimit,
+            SubscribeRefusal::ShareGroupLimit,
             SubscribeRefusal::Awaited,
             SubscribeRefusal::MemoryShort,
             SubscribeRefusal::StorageFull,

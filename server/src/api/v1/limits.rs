@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use surewire_engine::codec;
+use surewire_engine::codec::Limits as InPackets;
 use surewire_engine::config::{Config, QueueFullPolicy, ReceiveMaximumPolicy};
 use utoipa::ToSchema;
 
@@ -56,9 +56,9 @@ pub(super) struct Limits {
     workers: usize,
 }
 
+// Everything is taken apart without `..`: a limit that is added must find its place here.
 impl From<&Settings> for Limits {
     fn from(settings: &Settings) -> Self {
-        // Taken apart without `..`: a limit that is added must find its place here.
         let Config {
             delivery_retry_interval,
             max_inflight_messages,
@@ -93,7 +93,7 @@ impl From<&Settings> for Limits {
             budgets: _,
             planted: _,
         } = settings.engine;
-        let codec::Limits { max_packet_size, max_user_properties, reject_control_chars } =
+        let InPackets { max_packet_size, max_user_properties, reject_control_chars } =
             settings.limits;
         Self {
             max_connections,

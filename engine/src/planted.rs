@@ -159,6 +159,18 @@ bugs! {
     BacklogStops = "backlog-stops";
     /// A session that is too much for one step is never taken apart to its end.
     RemainsStay = "remains-stay";
+    /// An UNSUBSCRIBE that ends nothing is not answered.
+    UnsubackMissing = "unsuback-missing";
+    /// PUBACK overtakes others if its own message has nothing to wait for.
+    PubackOvertakes = "puback-overtakes";
+    /// Whoever was not read while memory was short is never read again.
+    HushedForEver = "hushed-for-ever";
+    /// What is sent again does not say so.
+    DupMissing = "dup-missing";
+    /// What waited in the gate when its connection ended counts as sent.
+    DupUnsent = "dup-unsent";
+    /// CONNACK goes out before the connection that is taken over is closed.
+    TakenOverLate = "taken-over-late";
 }
 
 /// Which bug there is, if any.

@@ -73,6 +73,9 @@ impl Engine {
         }
         let was_empty = connection.gate.is_empty();
         let is_puback = is_puback(&outgoing);
+        if self.config.planted.is(Bug::PubackOvertakes) && is_puback && after <= self.durable {
+            return self.send_now(conn, outgoing, len);
+        }
         match connection.gate.offer(outgoing, after, self.durable) {
             Some(outgoing) => self.send_now(conn, outgoing, len),
             None => {

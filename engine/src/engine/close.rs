@@ -129,7 +129,7 @@ impl Engine {
             let session = self.sessions.get_mut(slot);
             let outbox = session.and_then(|session| session.outbox.as_mut());
             if let Some(exchange) = outbox.and_then(|o| o.inflight.get_mut(packet_id)) {
-                exchange.sent = delivery.dup;
+                exchange.sent = delivery.dup || self.config.planted.is(Bug::DupUnsent);
             }
         }
     }

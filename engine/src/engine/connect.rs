@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rand_core::RngCore;
 
+use crate::action::Action;
 use crate::codec::{self, BadConnect};
 use crate::connection::Connection;
 use crate::engine::Engine;
@@ -144,6 +145,9 @@ impl Engine {
         let at_once = connect.clean_start && self.config.planted.is(Bug::ConnackBeforeDiscard);
         let after = if at_once { Lsn::NONE } else { after };
         self.answer(conn, admitted.connack(session_present), after);
+        if self.config.planted.is(Bug::TakenOverLate) {
+            self.out.sort_by_key(|action| !matches!(action, Action::Send { .. }));
+        }
         self.count_connection();
         let address = peer.address;
         self.notice(Notice::Connected { client, address, version, session_present });

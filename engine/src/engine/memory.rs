@@ -13,6 +13,7 @@ use crate::id::{ClientId, ConnId};
 use crate::message::Message;
 use crate::notice::{DropReason, Notice};
 use crate::packet::QoS;
+use crate::planted::Bug;
 use crate::timers::Timer;
 
 /// While queued QoS 0 is dropped a connection may leave one in so many bytes of its output unwritten.
@@ -218,7 +219,9 @@ impl Engine {
     fn unhush(&mut self, conn: ConnId) {
         if let Some(connection) = self.connections.get_mut(conn) {
             connection.hushed = false;
-            self.regulate(conn);
+            if !self.config.planted.is(Bug::HushedForEver) {
+                self.regulate(conn);
+            }
         }
     }
 

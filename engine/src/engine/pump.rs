@@ -68,6 +68,7 @@ impl Engine {
             let outgoing = if is_publish || self.config.planted.is(Bug::PublishAfterPubrec) {
                 // DUP says that it has been sent before, not that it was meant to be.
                 let dup = exchange.sent || !is_publish;
+                let dup = dup && !self.config.planted.is(Bug::DupMissing);
                 Outgoing::Publish(self.copy_of(conn, &exchange.entry, Some(packet_id), dup))
             } else {
                 Outgoing::Packet(Packet::Pubrel(Ack::new(packet_id)))

@@ -89,6 +89,9 @@ impl Engine {
             });
         }
         let after = if self.lsn == before { Lsn::NONE } else { self.lsn };
+        if after == Lsn::NONE && self.config.planted.is(Bug::UnsubackMissing) {
+            return;
+        }
         let packet_id = unsubscribe.packet_id;
         let properties = self.subscribe_refused(conn, refused);
         let unsuback = Suback { packet_id, codes, properties };

@@ -133,6 +133,14 @@ impl Broker {
         }
     }
 
+    /// A connection that is not read from, though its client has taken all that it was sent and the
+    /// engine has nothing to do.
+    pub(crate) fn unread(&self, now: Time) -> Option<ConnId> {
+        let idle = self.engine.next_timeout().is_none_or(|due| due > now);
+        let unread = |conn: &Conn| idle && conn.admitted && !conn.reads && conn.untaken == 0;
+        self.conns.iter().find(|(_, conn)| unread(conn)).map(|(id, _)| *id)
+    }
+
     /// What it did since the last call.
     pub(crate) fn deeds(&mut self) -> Vec<Deed> {
         std::mem::take(&mut self.deeds)

@@ -1,7 +1,9 @@
 //! What is seen on the broker's side of the wires, and must always hold there.
 
+mod answers;
 mod codes;
 mod expiry;
+mod repeats;
 mod terms;
 mod wills;
 
@@ -17,7 +19,9 @@ use surewire_engine::packet::{Connack, Connect, Packet, QoS, ReasonCode, Version
 use surewire_engine::time::Time;
 
 use super::broker::Taken;
+use answers::Answers;
 use expiry::Expiry;
+use repeats::Repeats;
 use terms::Terms;
 use wills::Wills;
 
@@ -41,6 +45,7 @@ pub(crate) struct Tap {
     wills: Wills,
     /// The connection that ended last, until the broker has said why.
     over: Option<Wire>,
+    repeats: Repeats,
     accepted: u64,
     received: u64,
     sent: u64,
@@ -61,6 +66,7 @@ struct Wire {
     last_word: Option<ReasonCode>,
     /// Messages above QoS 0 that it has sent and the broker has not answered with the first packet.
     unanswered: BTreeSet<PacketId>,
+    answers: Answers,
 }
 
 /// Messages that the broker may take at once, beyond what it allows: they came in one read.
@@ -84,8 +90,9 @@ impl Tap {
     /// The process ended: everything is forgotten but what was promised.
     pub(crate) fn ended(&mut self) {
         let before = std::mem::take(self);
-        let Self { released, loose, expiry, aliases, .. } = before;
-        *self = Self { released, loose, expiry, aliases, ..Self::default() };
+        let Self { released, loose, expiry, aliases, repeats, .. } = before;
+        let repeats = repeats.ended();
+        *self = Self { released, loose, expiry, aliases, repeats, ..Self::default() };
     }
 
     /// These may come again, as others.
@@ -110,6 +117,8 @@ impl Tap {
         let Some(wire) = self.clients.get_mut(&conn) else { return Ok(()) };
         wire.heard = now;
         wire.terms.took(packet);
+        wire.answers.took(packet);
+        self.repeats.took(&wire.client, packet);
         if let Packet::Disconnect(disconnect) = packet
             && let Some(will) = &mut wire.will
             && let Some(expiry) = disconnect.properties.get().session_expiry_interval
@@ -155,6 +164,7 @@ impl Tap {
             heard: now,
             last_word: None,
             unanswered: BTreeSet::new(),
+            answers: Answers::default(),
         };
         self.clients.insert(conn, wire);
     }
@@ -178,6 +188,9 @@ impl Tap {
             return self.answered_connect(conn, ack);
         }
         let (client, clean) = (wire.client.clone(), wire.clean);
+        if let Outgoing::Packet(packet) = outgoing {
+            wire.answers.sent(packet).map_err(|what| format!("{what}, to {client}"))?;
+        }
         if self.current.get(&client) != Some(&conn) {
             return Err(format!("I6: {client} was sent {outgoing:?} on a connection taken over"));
         }
@@ -186,6 +199,7 @@ impl Tap {
                 let kept = wire.terms.delivered(delivery);
                 kept.map_err(|what| format!("{client}: {what}"))?;
                 self.expiry.sent(now, delivery).map_err(|what| format!("{what}, to {client}"))?;
+                self.repeats.sent(&client, delivery)?;
                 self.aliases += u64::from(matches!(delivery.alias, TopicAlias::Instead(_)));
                 self.delivered(&client, delivery)
             }
@@ -225,12 +239,18 @@ impl Tap {
         // Messages of a session that ended are not in flight any more.
         if wire.clean || !ack.session_present {
             self.in_flight.remove(&wire.client);
+            self.repeats.forget(&wire.client);
         } else if let Some(window) = self.in_flight.get_mut(&wire.client) {
             // The rest is sent again, or is another member's of its share group by now.
             window.retain(|_, (_, has)| *has);
         }
-        self.current.insert(wire.client.clone(), conn);
-        wire.terms.accepted(ack, &self.config).map_err(|what| format!("{}: {what}", wire.client))
+        let (client, before) =
+            (wire.client.clone(), self.current.insert(wire.client.clone(), conn));
+        wire.terms.accepted(ack, &self.config).map_err(|what| format!("{client}: {what}"))?;
+        if before.is_some_and(|before| before != conn && self.clients.contains_key(&before)) {
+            return Err(format!("I6: {client} is let in, and has another connection still"));
+        }
+        Ok(())
     }
 
     fn delivered(&mut self, client: &str, delivery: &Delivery) -> Result<(), String> {
@@ -277,6 +297,7 @@ impl Tap {
                 self.dropped += dropped;
                 // Nothing of it is in flight any more, whatever its client was told of that.
                 self.in_flight.remove(client.as_str());
+                self.repeats.forget(client.as_str());
                 self.wills.session_ended(now, client.as_str());
             }
             Notice::Connected { client, .. } => {
@@ -354,6 +375,15 @@ impl Tap {
         let silent = self.clients.values().find(silent);
         let silent = silent.map(|wire| format!("I10: {} is silent and stays", wire.client));
         silent.or_else(|| self.wills.overdue(now))
+    }
+
+    /// What should have been answered, as nothing waits for the disk.
+    pub(crate) fn unanswered(&self) -> Option<String> {
+        let mut accepted = self.clients.values().filter(|wire| wire.accepted);
+        accepted.find_map(|wire| {
+            let owed = wire.answers.first()?;
+            Some(format!("I10: {} is not answered: {owed:?}", wire.client))
+        })
     }
 
     /// Compares what the broker counted with what was seen.

@@ -97,6 +97,8 @@ pub(crate) struct World {
     /// The process does nothing until then.
     stalled_until: u64,
     full_until: u64,
+    /// Since when memory is not short, if it is not.
+    enough_since: Option<u64>,
     /// Whether the disk has no room at some time.
     fills_up: bool,
     slow: u64,
@@ -210,6 +212,7 @@ impl World {
             faults: plan.faults.clone(),
             stalled_until: 0,
             full_until: 0,
+            enough_since: None,
             fills_up: plan.fills_up(),
             slow: 1,
             slow_until_act: 0,

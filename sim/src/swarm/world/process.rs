@@ -96,6 +96,11 @@ impl Shadow {
         &self.durable
     }
 
+    /// Whether nothing waits for the disk.
+    fn is_durable(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     /// The last record that is known to be durable.
     pub(super) fn told(&self) -> Lsn {
         self.told
@@ -287,6 +292,7 @@ impl World {
         let wall = Time::ZERO + wall + Duration::from_nanos(self.now);
         self.process.time = wall.max(summary.time);
         self.process.started = self.now;
+        self.enough_since = Some(self.now);
         let time = self.process.time;
         let broker = Broker::new(engine, log, &self.plan, time);
         self.process.state = State::Up(Box::new(broker));
@@ -388,6 +394,9 @@ impl World {
     /// Whatever the broker has to do with others.
     pub(super) fn pump(&mut self) {
         self.take_deeds();
+        if self.shadow.is_durable() {
+            self.judge_promptness();
+        }
         let (life, time) = (self.process.life, self.process.time(self.now));
         let idle = self.process.doing.is_none();
         let Some(broker) = self.process.broker_mut() else { return };
@@ -404,6 +413,19 @@ impl World {
         {
             self.process.timer = Some(self.now + delay);
             self.after(delay, Happening::EngineTimer(life));
+        }
+    }
+
+    /// I10: where nothing waits for the disk, nobody waits for an answer, and everybody is listened
+    /// to unless memory is short, or was a moment ago.
+    fn judge_promptness(&mut self) {
+        let now = self.process.time(self.now);
+        let enough = self.enough_since.is_some_and(|since| self.now > since + 1_000 * MS);
+        let broker = self.process.broker_mut().filter(|_| enough);
+        let unread = broker.and_then(|broker| broker.unread(now));
+        let unread = unread.map(|conn| format!("I10: link {} is not read from", conn.slot));
+        if let Some(what) = unread.or_else(|| self.tap.unanswered()) {
+            self.oracle.violation(what);
         }
     }
 

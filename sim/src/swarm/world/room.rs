@@ -46,6 +46,7 @@ impl World {
 
     /// There is so much memory from now on.
     pub(super) fn memory_is(&mut self, stage: Memory) {
+        self.enough_since = Some(self.now).filter(|_| stage == Memory::Enough);
         let now = self.process.time(self.now);
         if let Some(broker) = self.process.broker_mut() {
             broker.memory(now, stage);

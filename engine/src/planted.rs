@@ -171,6 +171,12 @@ bugs! {
     DupUnsent = "dup-unsent";
     /// CONNACK goes out before the connection that is taken over is closed.
     TakenOverLate = "taken-over-late";
+    /// Messages that are forwarded together are counted as QoS 0.
+    RunCountedAsQoS0 = "run-counted-as-qos-0";
+    /// A queue without a limit holds ten messages.
+    LimitUnasked = "limit-unasked";
+    /// While memory is short QoS 1 and 2 do not wait either.
+    ShortageTakesAll = "shortage-takes-all";
 }
 
 /// Which bug there is, if any.

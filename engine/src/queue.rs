@@ -9,6 +9,7 @@ use crate::matched::Matched;
 use crate::message::{Content, RetainFlag};
 use crate::notice::DropReason;
 use crate::packet::QoS;
+use crate::planted::Bug;
 use crate::time::Time;
 
 /// A message that a session holds.
@@ -216,7 +217,9 @@ impl Queue {
     }
 
     fn is_full(&self, weight: usize, config: &Config) -> bool {
-        let count_reached = config.max_msgqueue_messages.is_some_and(|max| self.len() >= max);
+        let unasked = config.planted.is(Bug::LimitUnasked).then_some(10);
+        let most = config.max_msgqueue_messages.or(unasked);
+        let count_reached = most.is_some_and(|max| self.len() >= max);
         count_reached || self.bytes + weight > config.max_queued_bytes
     }
 

@@ -119,6 +119,7 @@ impl Engine {
             }
             Outgoing::Run(run, numbers) => {
                 let count = run.count().into();
+                let numbers = numbers.filter(|_| !self.config.planted.is(Bug::RunCountedAsQoS0));
                 let qos = numbers.map_or(QoS::AtMostOnce, |numbers| numbers.qos);
                 self.counters.sent.add(qos, count);
                 self.counters.payload_sent += run.payload_bytes();

@@ -99,7 +99,8 @@ impl Engine {
 
     /// Whether a message is to go instead of waiting.
     pub(super) fn lets_none_wait(&self, qos: QoS) -> bool {
-        qos == QoS::AtMostOnce && self.shortage.stage >= Memory::NoQueuedQos0
+        let goes = qos == QoS::AtMostOnce || self.config.planted.is(Bug::ShortageTakesAll);
+        goes && self.shortage.stage >= Memory::NoQueuedQos0
     }
 
     /// Drops a message that was to wait for a session, or for a share group.

@@ -2,6 +2,8 @@
 
 mod answers;
 mod codes;
+mod counts;
+mod drops;
 mod expiry;
 mod repeats;
 mod terms;
@@ -12,14 +14,15 @@ use std::time::Duration;
 
 use surewire_engine::action::{Delivery, Outgoing, TopicAlias};
 use surewire_engine::config::Config;
-use surewire_engine::counters::{ByQoS, Counters};
+use surewire_engine::counters::Counters;
 use surewire_engine::id::{ConnId, PacketId};
 use surewire_engine::notice::{CloseReason, DropReason, Notice, Refusal};
-use surewire_engine::packet::{Connack, Connect, Packet, QoS, ReasonCode, Version};
+use surewire_engine::packet::{Connack, Connect, Packet, PacketType, QoS, ReasonCode, Version};
 use surewire_engine::time::Time;
 
 use super::broker::Taken;
 use answers::Answers;
+use counts::Counts;
 use expiry::Expiry;
 use repeats::Repeats;
 use terms::Terms;
@@ -46,10 +49,7 @@ pub(crate) struct Tap {
     /// The connection that ended last, until the broker has said why.
     over: Option<Wire>,
     repeats: Repeats,
-    accepted: u64,
-    received: u64,
-    sent: u64,
-    dropped: u64,
+    counts: Counts,
 }
 
 #[derive(Debug)]
@@ -119,6 +119,7 @@ impl Tap {
         wire.terms.took(packet);
         wire.answers.took(packet);
         self.repeats.took(&wire.client, packet);
+        self.counts.took(packet);
         if let Packet::Disconnect(disconnect) = packet
             && let Some(will) = &mut wire.will
             && let Some(expiry) = disconnect.properties.get().session_expiry_interval
@@ -129,8 +130,6 @@ impl Tap {
             answered(window, packet);
         }
         let Packet::Publish(publish) = packet else { return Ok(()) };
-        // With an identifier that only servers send it was none.
-        self.received += u64::from(publish.properties.get().subscription_identifiers.is_empty());
         self.expiry.took(now, publish);
         wire.unanswered.extend(publish.packet_id);
         let (waiting, most) = (wire.unanswered.len(), usize::from(self.config.receive_maximum));
@@ -189,6 +188,7 @@ impl Tap {
         }
         let (client, clean) = (wire.client.clone(), wire.clean);
         if let Outgoing::Packet(packet) = outgoing {
+            self.counts.sent(packet.packet_type());
             wire.answers.sent(packet).map_err(|what| format!("{what}, to {client}"))?;
         }
         if self.current.get(&client) != Some(&conn) {
@@ -236,6 +236,7 @@ impl Tap {
         if let Some(assigned) = &ack.properties.get().assigned_client_identifier {
             wire.client = assigned.to_string();
         }
+        self.counts.sent(PacketType::Connack);
         // Messages of a session that ended are not in flight any more.
         if wire.clean || !ack.session_present {
             self.in_flight.remove(&wire.client);
@@ -254,9 +255,10 @@ impl Tap {
     }
 
     fn delivered(&mut self, client: &str, delivery: &Delivery) -> Result<(), String> {
-        self.sent += 1;
+        let payload = &delivery.message.content().payload;
+        self.counts.delivered(delivery.qos, payload.len());
         let Some(id) = delivery.packet_id else { return Ok(()) };
-        let message = number_in(&delivery.message.content().payload);
+        let message = number_in(payload);
         if delivery.qos == QoS::ExactlyOnce
             && !delivery.retain
             && !self.loose.contains(&message)
@@ -282,9 +284,10 @@ impl Tap {
 
     /// Takes a fact; what is wrong with it, if anything is.
     pub(crate) fn told(&mut self, now: Time, notice: &Notice) -> Result<(), String> {
+        self.counts.told(notice);
         match notice {
-            Notice::Dropped { client, why, .. } => {
-                self.dropped += 1;
+            Notice::Dropped { client, qos, why, .. } => {
+                drops::judge(&self.config, *qos, *why)?;
                 let name = client.as_ref().map(|client| client.as_str());
                 if name.is_none() && *why == DropReason::SessionEnded {
                     return Err("I19: a share group lost a message with a member".to_owned());
@@ -293,15 +296,13 @@ impl Tap {
                     return Err(format!("I14: nothing is too large for {name:?}"));
                 }
             }
-            Notice::SessionEnded { client, dropped, .. } => {
-                self.dropped += dropped;
+            Notice::SessionEnded { client, .. } => {
                 // Nothing of it is in flight any more, whatever its client was told of that.
                 self.in_flight.remove(client.as_str());
                 self.repeats.forget(client.as_str());
                 self.wills.session_ended(now, client.as_str());
             }
             Notice::Connected { client, .. } => {
-                self.accepted += 1;
                 return self.wills.connected(client.as_str());
             }
             Notice::Disconnected { client, why } => {
@@ -388,18 +389,7 @@ impl Tap {
 
     /// Compares what the broker counted with what was seen.
     pub(crate) fn compare(&self, counters: &Counters) -> Result<(), String> {
-        let all = |by: &ByQoS| by.at_most_once + by.at_least_once + by.exactly_once;
-        for (name, counted, seen) in [
-            ("connections", counters.connections, self.accepted),
-            ("PUBLISH packets received", all(&counters.received), self.received),
-            ("PUBLISH packets sent", all(&counters.sent), self.sent),
-            ("messages dropped", counters.dropped.total(), self.dropped),
-        ] {
-            if counted != seen {
-                return Err(format!("I20: {name}: {counted} counted and {seen} seen"));
-            }
-        }
-        Ok(())
+        self.counts.compare(counters)
     }
 }
 

@@ -177,6 +177,12 @@ bugs! {
     LimitUnasked = "limit-unasked";
     /// While memory is short QoS 1 and 2 do not wait either.
     ShortageTakesAll = "shortage-takes-all";
+    /// Where a new subscription's retained messages have got to is not stored.
+    ReplayNotStored = "replay-not-stored";
+    /// Retained messages that are too many for one step are not gone on with.
+    ReplayStops = "replay-stops";
+    /// Retained messages are sent in disregard of what fits the connection and the window.
+    ReplayOverfills = "replay-overfills";
 }
 
 /// Which bug there is, if any.

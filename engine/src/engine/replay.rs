@@ -12,6 +12,7 @@ use crate::identifiers::Identifiers;
 use crate::log::record::{Record, Retained};
 use crate::message::{Content, Message, RetainFlag};
 use crate::packet::QoS;
+use crate::planted::Bug;
 use crate::retained::{Cursor, Look};
 use crate::timers::Timer;
 use crate::walks::Replay;
@@ -31,6 +32,9 @@ impl Engine {
             let walk = session.replays.as_mut().and_then(|r| r.get_mut(added.subscription));
             let Some(walk) = walk else { continue };
             walk.recorded = true;
+            if self.config.planted.is(Bug::ReplayNotStored) {
+                continue;
+            }
             let (filter, after) = (walk.cursor.filter().clone(), walk.cursor.after().cloned());
             self.append_for(slot, |session| Record::Replaying { session, filter, after });
         }
@@ -98,6 +102,9 @@ impl Engine {
         replays.put_back(walk);
         if !replays.timer_set {
             replays.timer_set = true;
+            if self.config.planted.is(Bug::ReplayStops) {
+                return;
+            }
             self.set_timer(now, Timer::Replay(reference));
         }
     }
@@ -149,6 +156,9 @@ impl Engine {
     /// How many messages at up to this QoS could be sent at once, so that no more than one has to
     /// queue.
     fn room_for_retained(&mut self, slot: u32, conn: ConnId, granted: QoS) -> usize {
+        if self.config.planted.is(Bug::ReplayOverfills) {
+            return usize::MAX;
+        }
         let limit = self.config.max_unsent_bytes;
         // One that did not fit the connection queues; the walk must not heap more upon it.
         let session = self.sessions.get(slot).filter(|session| session.is_caught_up());

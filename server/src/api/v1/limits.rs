@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use surewire_engine::codec::Limits as InPackets;
+use surewire_engine::codec::Limits as Wire;
 use surewire_engine::config::{Config, QueueFullPolicy, ReceiveMaximumPolicy};
 use utoipa::ToSchema;
 
@@ -93,8 +93,7 @@ impl From<&Settings> for Limits {
             budgets: _,
             planted: _,
         } = settings.engine;
-        let InPackets { max_packet_size, max_user_properties, reject_control_chars } =
-            settings.limits;
+        let Wire { max_packet_size, max_user_properties, reject_control_chars } = settings.limits;
         Self {
             max_connections,
             connect_timeout: settings.connect_timeout.as_secs_f64(),

@@ -45,7 +45,7 @@ fn kind(op: &Op) -> &'static str {
 }
 
 /// Does all there is to do; returns what that was, and what became durable.
-fn work(log: &mut Log, disk: &mut Disk) -> (Vec<&'static str>, Lsn) {
+pub(crate) fn work(log: &mut Log, disk: &mut Disk) -> (Vec<&'static str>, Lsn) {
     let (mut done, mut durable) = (Vec::new(), Lsn::NONE);
     while let Some(op) = log.next() {
         assert!(done.len() < 1_000, "it comes to an end");

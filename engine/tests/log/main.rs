@@ -10,12 +10,18 @@ mod rebuild;
 mod room;
 mod salvage;
 
+use std::sync::Arc;
+
+use directory::{published, to};
 use disk::{Disk, Rng};
 use proptest::prelude::*;
-use surewire_engine::id::Lsn;
+use surewire_engine::id::{Lsn, PacketId};
 use surewire_engine::log::pending::Pending;
+use surewire_engine::log::record::{Record, Retained, SessionKey, Target};
 use surewire_engine::log::recovery::{Recovery, RecoveryError, Step, Summary};
 use surewire_engine::log::writer::{Log, Options, Progress, Sync};
+use surewire_engine::message::Content;
+use surewire_engine::packet::PropertySet;
 use surewire_engine::planted::Planted;
 use surewire_engine::time::Time;
 
@@ -211,4 +217,49 @@ fn what_is_joined_begins_where_the_first_of_it_begins() {
     assert_eq!((whole.first, whole.count, later.count), (Lsn(7), 2, 0));
     whole.join(&mut batch(9, 3));
     assert_eq!((whole.first, whole.count), (Lsn(7), 5));
+}
+
+/// What a batch says of the records that an engine gave, which is what the log cleans by.
+#[test]
+fn what_is_taken_is_counted_by_what_writing_it_anew_would_take() {
+    let message = 3 + "t".len() as u64 + "hello".len() as u64;
+    let alive = 4 + 1;
+    let to = |holders| (1..=holders).map(|session| to(session, 1, None)).collect();
+    let counted = |records: Vec<(Record, bool, u64)>| {
+        let mut batch = Pending::default();
+        for (lsn, (record, anew, frees)) in (7..).map(Lsn).zip(&records) {
+            batch.take(lsn, record, *anew, *frees);
+        }
+        assert_eq!((batch.first, batch.count as usize), (Lsn(7), records.len()));
+        (batch.anew, batch.surplus, batch.frees)
+    };
+    let fresh = |record| counted(vec![(record, false, 0)]);
+    // Each holder but the first gets a record of its own, and what is retained is written twice.
+    assert_eq!(fresh(published("t", Retained::Untouched, to(1), 1)), (0, 0, 0));
+    assert_eq!(fresh(published("t", Retained::Untouched, to(3), 1)), (0, 2 * 20, 0));
+    assert_eq!(fresh(published("t", Retained::Stored, to(3), 1)), (0, 2 * 20 + message, 0));
+    assert_eq!(fresh(published("t", Retained::Stored, to(0), 1)), (0, 0, 0));
+    assert_eq!(fresh(expiring(to(3), Some(PacketId::FIRST))), (0, 2 * (20 + 9) + 6, 0));
+    // What only says that something ceased is never written anew, nor is what it names.
+    assert_eq!(fresh(Record::Alive), (0, 0, alive));
+    let records = vec![(Record::Alive, false, 30), (Record::Alive, false, 7)];
+    assert_eq!(counted(records), (0, 0, 2 * alive + 37));
+    // What is told again is neither news nor gone.
+    let records = vec![(Record::Alive, true, 0), (Record::Alive, true, 9)];
+    assert_eq!(counted(records), (2 * alive, 0, 9));
+}
+
+/// A message that expires, maybe one that came by QoS 2.
+fn expiring(to: Vec<Target>, received: Option<PacketId>) -> Record {
+    let Record::Published { message, at, retained, .. } =
+        published("t", Retained::Untouched, Vec::new(), 1)
+    else {
+        unreachable!()
+    };
+    let mut message = Content::clone(&message);
+    let expiry = PropertySet { message_expiry_interval: Some(60), ..PropertySet::NONE };
+    message.properties = expiry.into();
+    message.accept(at);
+    let received = received.map(|id| (SessionKey(9), id));
+    Record::Published { message: Arc::new(message), at, received, retained, to }
 }

@@ -378,6 +378,32 @@ fn a_round_whose_segments_stay_half_empty_is_not_begun_anew_before_something_is_
 }
 
 #[test]
+fn a_few_bytes_are_no_reason_for_another_round_however_much_is_outdated() {
+    let mut disk = Disk::default();
+    let mut log = open(&mut disk, 1);
+    log.append(batch(1, 2 * SEGMENT));
+    work(&mut log, &mut disk);
+    assert!(log.wants_cleaning());
+    // While it runs a few bytes come, and most of what it wrote ends.
+    let anew = 4 + 2 * SEGMENT as u64;
+    log.append(Pending { anew, ..batch(2, 2 * SEGMENT) });
+    work(&mut log, &mut disk);
+    log.append(batch(3, 1));
+    work(&mut log, &mut disk);
+    log.append(Pending { trim: Some(Lsn(2)), live: Some(10), ..Pending::default() });
+    work(&mut log, &mut disk);
+    assert_eq!(log.rounds(), 1);
+    assert!(!log.wants_cleaning());
+    let sixteenth = SEGMENT / 16;
+    log.append(batch(4, sixteenth - 2 * 4 - 1));
+    work(&mut log, &mut disk);
+    assert!(!log.wants_cleaning(), "a sixteenth of a segment has come");
+    log.append(batch(5, 1));
+    work(&mut log, &mut disk);
+    assert!(log.wants_cleaning(), "and more than that");
+}
+
+#[test]
 fn what_is_known_to_be_outdated_needs_no_spare_and_buys_no_cleaning() {
     let mut disk = Disk::default();
     let mut log = open(&mut disk, 1);

@@ -10,6 +10,7 @@ use surewire_engine::Engine;
 use surewire_engine::config::Config;
 use surewire_engine::id::{ClientId, Lsn, PacketId};
 use surewire_engine::identifiers::Identifiers;
+use surewire_engine::log::batch;
 use surewire_engine::log::disk::Op;
 use surewire_engine::log::image::Image;
 use surewire_engine::log::pending::Pending;
@@ -266,6 +267,14 @@ fn what_ended_before_the_base_comes_back_only_where_it_may_be_needed() {
     assert_eq!(start(4, 100), (Lsn(32), None, Lsn(3)));
 }
 
+/// Where the last whole batch of the newest segment ends, and where all that is written.
+fn end_of_the_last() -> (usize, usize) {
+    let (_, bytes) = stored().pop_last().unwrap();
+    let begins = |(_, four): &(usize, &[u8])| *four == batch::MAGIC.to_le_bytes();
+    let (end, _) = bytes.windows(4).enumerate().filter(begins).last().unwrap();
+    (end, bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1)
+}
+
 /// What is in the directory: which kinds of records are there, and the image.
 fn read() -> (BTreeSet<u8>, Image) {
     let mut disk = Disk::default();
@@ -276,7 +285,9 @@ fn read() -> (BTreeSet<u8>, Image) {
     assert_eq!(summary.segments, 4, "{summary:?}");
     assert_eq!((summary.last, summary.time), (LAST, at(23)));
     let cut = summary.cut.expect("a batch that was not complete");
-    assert_eq!(cut.file, "0000000000000004.log");
+    let (end, written) = end_of_the_last();
+    assert_eq!((cut.file.as_str(), cut.offset), ("0000000000000004.log", end as u64));
+    assert_eq!(cut.bytes, (written - end) as u64, "up to the last byte that is not zero");
     let mut image = Image::default();
     let mut kinds = BTreeSet::new();
     for (lsn, bytes) in records {
@@ -299,5 +310,8 @@ fn a_directory_of_version_1_is_read_as_what_it_was() {
     let (kinds, image) = read();
     assert_eq!(kinds, (1..=21).collect(), "every kind of record is in it");
     assert_eq!(lines(&image), include_str!("v1/image.txt"));
+    let mut anew = Pending::default();
+    image.records(Lsn(1), |lsn, record| anew.push(lsn, &record));
+    assert_eq!(image.live_bytes(), anew.bytes.len() as u64);
     Engine::restore(Config::default(), [0; 32], image, LAST, at(23)).check();
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use surewire_engine::id::Lsn;
 use surewire_engine::log::disk::{DiskError, Op, Reply};
 use surewire_engine::log::pending::Pending;
-use surewire_engine::log::recovery::Recovery;
+use surewire_engine::log::recovery::{Recovery, Step};
 use surewire_engine::log::writer::{Log, Options, Progress, Sync};
 use surewire_engine::planted::Planted;
 use surewire_engine::time::Time;
@@ -223,7 +223,7 @@ fn the_spares_outlive_the_process_and_serve_the_next_one_on_a_full_disk() {
     let (log, mut disk) = full(2);
     drop(log);
     let mut log = open(&mut disk, 2);
-    assert_eq!(disk.files(), 3);
+    assert_eq!((disk.files(), log.spare_bytes()), (3, 2 * SEGMENT as u64));
     log.append(batch(2, RECORD));
     let (done, durable) = work(&mut log, &mut disk);
     assert_eq!(durable, Lsn(2));
@@ -241,6 +241,28 @@ fn a_spare_that_was_begun_is_not_used_again() {
     let (_, summary, _) = recover(&mut disk, options(2), usize::MAX).unwrap().unwrap();
     assert_eq!(summary.removed, [begun]);
     assert_eq!((summary.cut, disk.files()), (None, 2));
+}
+
+#[test]
+fn what_recovery_removes_stays_removed() {
+    let (log, mut disk) = full(2);
+    drop(log);
+    let (file, bytes) = ("0000000000000002.new".to_owned(), b"a torn segment".to_vec());
+    disk.perform(Op::Write { file, offset: 400, bytes }).unwrap();
+    let mut recovery = Recovery::new(options(2));
+    let mut done = Vec::new();
+    loop {
+        match recovery.next() {
+            Step::Do(op) => {
+                done.push(kind(&op));
+                recovery.done(disk.perform(op));
+            }
+            Step::Batch(_) => {}
+            Step::Finished(..) => break,
+            Step::Failed(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!(done[done.len() - 2..], ["remove", "sync directory"]);
 }
 
 /// Rewrites what lives, all in one record, and trims to it.
@@ -294,6 +316,25 @@ fn a_few_bytes_on_a_full_disk_are_worth_a_round_in_the_long_run() {
     assert_eq!(asked(&mut log, &mut disk), Some(2), "a quarter of a segment each time");
     clean(&mut log, &mut disk, 4, 6_000);
     assert_eq!(asked(&mut log, &mut disk), None, "nothing has changed since");
+}
+
+#[test]
+fn however_much_lives_half_a_segment_on_a_full_disk_is_worth_a_round() {
+    let mut disk = Disk::with_room(SEGMENT * 5);
+    let mut log = open(&mut disk, 1);
+    log.append(Pending { anew: RECORD as u64 + 4, ..batch(1, RECORD) });
+    work(&mut log, &mut disk);
+    let live = Some(40 * SEGMENT as u64);
+    log.append(Pending { trim: Some(Lsn(1)), live, ..Pending::default() });
+    work(&mut log, &mut disk);
+    assert!(log.is_full() && !log.wants_cleaning());
+    let half = SEGMENT as u64 / 2 + SEGMENT as u64 / 16;
+    log.append(Pending { surplus: half - 5, ..batch(2, 1) });
+    work(&mut log, &mut disk);
+    assert!(!log.wants_cleaning());
+    log.append(batch(3, 1));
+    work(&mut log, &mut disk);
+    assert!(log.wants_cleaning(), "and a sixteenth");
 }
 
 #[test]
@@ -419,6 +460,20 @@ fn what_is_known_to_be_outdated_needs_no_spare_and_buys_no_cleaning() {
     work(&mut log, &mut disk);
     assert_eq!(spares(&log, &disk), 5 + 2);
     assert_eq!(log.take_owed(), 0, "no round runs");
+}
+
+#[test]
+fn a_round_has_spares_for_what_comes_meanwhile_and_for_what_is_around_the_records() {
+    let mut disk = Disk::default();
+    let mut log = open(&mut disk, 1);
+    log.append(batch(1, 4 * SEGMENT));
+    work(&mut log, &mut disk);
+    // An eighth and a 32nd of what lives.
+    for (live, files) in [(444, 1), (445, 2), (1_800, 5)] {
+        log.append(Pending { live: Some(live), ..Pending::default() });
+        work(&mut log, &mut disk);
+        assert_eq!(disk.files() - log.segments(), files + 2, "{live}");
+    }
 }
 
 #[test]
@@ -559,7 +614,7 @@ fn recovery_reads_each_spare_and_changes_nothing() {
     drop(log);
     let before = disk.clone();
     let mut recovery = Recovery::new(options(2));
-    while let surewire_engine::log::recovery::Step::Do(op) = recovery.next() {
+    while let Step::Do(op) = recovery.next() {
         assert_eq!(kind(&op), "read");
         recovery.done(disk.perform(op));
     }

@@ -270,8 +270,7 @@ fn what_ended_before_the_base_comes_back_only_where_it_may_be_needed() {
 /// Where the last whole batch of the newest segment ends, and where all that is written.
 fn end_of_the_last() -> (usize, usize) {
     let (_, bytes) = stored().pop_last().unwrap();
-    let begins = |(_, four): &(usize, &[u8])| *four == batch::MAGIC.to_le_bytes();
-    let (end, _) = bytes.windows(4).enumerate().filter(begins).last().unwrap();
+    let end = bytes.windows(4).rposition(|four| four == batch::MAGIC.to_le_bytes()).unwrap();
     (end, bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1)
 }
 

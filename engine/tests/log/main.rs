@@ -16,10 +16,12 @@ use directory::{published, to};
 use disk::{Disk, Rng};
 use proptest::prelude::*;
 use surewire_engine::id::{Lsn, PacketId};
+use surewire_engine::log::disk::Op;
 use surewire_engine::log::pending::Pending;
 use surewire_engine::log::record::{Record, Retained, SessionKey, Target};
 use surewire_engine::log::recovery::{Recovery, RecoveryError, Step, Summary};
 use surewire_engine::log::writer::{Log, Options, Progress, Sync};
+use surewire_engine::log::{batch, segment};
 use surewire_engine::message::Content;
 use surewire_engine::packet::PropertySet;
 use surewire_engine::planted::Planted;
@@ -147,8 +149,7 @@ impl Life {
                 return self.crash();
             }
             left -= 1;
-            self.cleaned +=
-                usize::from(matches!(op, surewire_engine::log::disk::Op::Remove { .. }));
+            self.cleaned += usize::from(matches!(op, Op::Remove { .. }));
             let result = self.disk.perform(op);
             if let Progress::Durable(lsn) = log.done(result).expect("the disk never fails") {
                 self.durable = lsn.0 as usize;
@@ -207,6 +208,30 @@ fn a_flipped_bit_is_found_or_was_never_promised() {
             }
         }
     }
+}
+
+#[test]
+fn damage_is_refused_where_a_later_batch_says_that_it_was_durable_and_cut_off_at_the_end() {
+    let mut disk = Disk::default();
+    let mut log = room::open(&mut disk, 1);
+    for lsn in 1..=3 {
+        log.append(room::batch(lsn, 50));
+        room::work(&mut log, &mut disk);
+    }
+    let len = (batch::HEADER + 4 + 50 + batch::TRAILER) as u64;
+    let damaged = |nth: u64| {
+        let (mut disk, offset) = (disk.clone(), segment::HEAD as u64 + nth * len);
+        let write = Op::Write { file: segment::name(1), offset: offset + 60, bytes: vec![0] };
+        disk.perform(write).unwrap();
+        let recovered = recover(&mut disk, options(&mut Rng(2)), usize::MAX).unwrap();
+        (offset, recovered.map(|(_, summary, _)| (summary.last, summary.cut.unwrap().offset)))
+    };
+    for nth in 0..2 {
+        let (offset, refused) = damaged(nth);
+        assert_eq!(refused, Err(RecoveryError::Damaged { file: segment::name(1), offset }));
+    }
+    let (offset, cut) = damaged(2);
+    assert_eq!(cut, Ok((Lsn(2), offset)));
 }
 
 #[test]

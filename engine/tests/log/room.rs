@@ -21,12 +21,12 @@ fn options(nonce: u64) -> Options {
     Options { segment_len: SEGMENT as u64, sync: Sync::Always, nonce, planted: Planted::NONE }
 }
 
-fn open(disk: &mut Disk, nonce: u64) -> Log {
+pub(crate) fn open(disk: &mut Disk, nonce: u64) -> Log {
     recover(disk, options(nonce), usize::MAX).unwrap().unwrap().0
 }
 
 /// A batch of one record of so many bytes.
-fn batch(lsn: u64, len: usize) -> Pending {
+pub(crate) fn batch(lsn: u64, len: usize) -> Pending {
     let mut bytes = u32::try_from(len).unwrap().to_le_bytes().to_vec();
     bytes.resize(4 + len, 7);
     Pending { first: Lsn(lsn), count: 1, time: Time::from_secs(lsn), bytes, ..Pending::default() }

@@ -309,8 +309,11 @@ fn a_directory_of_version_1_is_read_as_what_it_was() {
     let (kinds, image) = read();
     assert_eq!(kinds, (1..=21).collect(), "every kind of record is in it");
     assert_eq!(lines(&image), include_str!("v1/image.txt"));
-    let mut anew = Pending::default();
-    image.records(Lsn(1), |lsn, record| anew.push(lsn, &record));
-    assert_eq!(image.live_bytes(), anew.bytes.len() as u64);
+    let (mut anew, mut again) = (Pending::default(), Image::default());
+    image.records(Lsn(1), |lsn, record| {
+        anew.push(lsn, &record);
+        again.apply(lsn, record);
+    });
+    assert_eq!((image.live_bytes(), &again), (anew.bytes.len() as u64, &image));
     Engine::restore(Config::default(), [0; 32], image, LAST, at(23)).check();
 }

@@ -75,12 +75,6 @@ pub fn check_first_byte(first: u8) -> Result<(), Violation> {
     }
 }
 
-/// Whether a packet that begins with this byte is a SUBSCRIBE or an UNSUBSCRIBE.
-#[must_use]
-pub const fn brings_filters(first: u8) -> bool {
-    matches!(first, 0x82 | 0xA2)
-}
-
 /// The length in bytes of the packet at the front of `buf`, fixed header included; `None` while
 /// the fixed header is incomplete. The packet itself need not be complete.
 ///

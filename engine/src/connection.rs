@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use crate::action::{Delivery, TopicAlias};
 use crate::alias::{Inbound, Outbound};
 use crate::engine::Method;
 use crate::gate::Gate;
-use crate::id::ConnId;
-use crate::packet::Version;
+use crate::id::{ConnId, Lsn};
+use crate::notice::SubscribeRefusal;
+use crate::packet::{ReasonCode, Version};
 use crate::time::Time;
 use crate::topic::TopicName;
 
@@ -62,7 +65,20 @@ pub(crate) struct Connection {
     pub(crate) paused: bool,
     /// Whether that is because it has published while memory is short.
     pub(crate) hushed: bool,
+    /// What the filters so far came to, while those of one packet come in parts.
+    pub(crate) filters: Option<Box<Filters>>,
     pub(crate) gate: Gate,
+}
+
+/// What the filters of a SUBSCRIBE or UNSUBSCRIBE came to.
+#[derive(Debug, Default)]
+pub(crate) struct Filters {
+    /// One each.
+    pub(crate) codes: SmallVec<[ReasonCode; 4]>,
+    /// Why the first that was refused was.
+    pub(crate) refused: Option<SubscribeRefusal>,
+    /// The record that the answer has to wait for.
+    pub(crate) after: Lsn,
 }
 
 /// Whether a delivery may go onto a connection now.

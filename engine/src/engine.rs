@@ -185,6 +185,7 @@ impl Engine {
         std::mem::swap(&mut self.out, actions);
         match event {
             Event::Received { conn, packet } => self.received(conn, packet),
+            Event::ReceivedPart { conn, packet } => self.received_part(conn, packet),
             Event::ReceivedRun { conn, run } => self.received_run(conn, &run),
             Event::ReceivedAcks { conn, acks } => self.received_acks(conn, &acks),
             Event::Written { conn, bytes } => self.written(conn, bytes),
@@ -277,6 +278,20 @@ impl Engine {
             Packet::Auth(auth) => self.auth(conn, &auth),
             // Only servers send these: refused above.
             Packet::Connack(_) | Packet::Suback(_) | Packet::Unsuback(_) | Packet::Pingresp => {}
+        }
+    }
+
+    fn received_part(&mut self, conn: ConnId, packet: Packet) {
+        let Some(connection) = self.connections.get_mut(conn) else { return };
+        connection.heard = self.now;
+        if let Err(violation) = codec::check_from_client(&packet) {
+            return self.violated(conn, violation);
+        }
+        match packet {
+            Packet::Subscribe(subscribe) => self.subscribe_in_part(conn, *subscribe),
+            Packet::Unsubscribe(unsubscribe) => self.unsubscribe_in_part(conn, &unsubscribe),
+            // Without filters it is whole.
+            other => self.received(conn, other),
         }
     }
 

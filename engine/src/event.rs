@@ -31,6 +31,15 @@ pub enum Event {
         /// Decoded by the version of the connection's CONNECT.
         packet: Packet,
     },
+    /// The first filters of a SUBSCRIBE or UNSUBSCRIBE whose others follow, so that no step is long. What
+    /// comes last is `Received`, and answered for all of them. Until then nothing else comes from the
+    /// connection.
+    ReceivedPart {
+        /// From which connection.
+        conn: ConnId,
+        /// The packet with these filters alone.
+        packet: Packet,
+    },
     /// PUBLISH packets that came in one read and are alike: the same as each of them by itself.
     ReceivedRun {
         /// From which connection.

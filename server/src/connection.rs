@@ -8,6 +8,7 @@
 //! ```
 
 mod close;
+mod filters;
 mod open;
 mod queue;
 mod read;

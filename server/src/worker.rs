@@ -63,7 +63,7 @@ pub(crate) struct Worker {
     released: RefCell<Vec<u32>>,
     spare: RefCell<Spare>,
     turn_wanted: Cell<bool>,
-    /// A packet that is the work of a whole turn waits for it.
+    /// As many filters wait for the turn as are its work.
     much_to_do: Cell<bool>,
     timeout_wanted: Cell<bool>,
     stopping: Cell<bool>,
@@ -153,12 +153,12 @@ impl Worker {
         self.arena.unhandled() > self.pace.batch()
     }
 
-    /// A packet that is the work of a whole turn was read.
+    /// As many filters were handed in as are the work of a turn.
     pub(crate) fn got_much_to_do(&self) {
         self.much_to_do.set(true);
     }
 
-    /// Whether there was such a packet since the last turn.
+    /// Whether that was since the last turn.
     pub(crate) fn has_much_to_do(&self) -> bool {
         self.much_to_do.get()
     }

@@ -295,6 +295,7 @@ impl Engine {
             report_asked: false,
             paused: false,
             hushed: false,
+            filters: None,
             gate: Gate::default(),
         });
         if let Some(due) = due {

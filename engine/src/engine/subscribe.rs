@@ -1,10 +1,10 @@
 //! SUBSCRIBE and UNSUBSCRIBE.
 
 use bytestring::ByteString;
-use smallvec::SmallVec;
 
+use crate::connection::Filters;
 use crate::engine::Engine;
-use crate::id::{ConnId, Lsn};
+use crate::id::ConnId;
 use crate::log::record::Record;
 use crate::notice::{Notice, SubscribeRefusal};
 use crate::packet::{
@@ -18,14 +18,35 @@ use crate::topic::TopicFilter;
 
 impl Engine {
     pub(super) fn subscribe(&mut self, conn: ConnId, subscribe: Subscribe) {
-        let Some(slot) = self.session_of(conn) else { return };
-        let Subscribe { packet_id, filters, properties } = subscribe;
+        let packet_id = subscribe.packet_id;
+        let Some((slot, filters, added)) = self.subscribe_to(conn, subscribe) else { return };
+        let Filters { codes, refused, after } = *filters;
+        let properties = self.subscribe_refused(conn, refused);
+        let suback = Suback { packet_id, codes, properties };
+        self.answer(conn, Packet::Suback(Box::new(suback)), after);
+        self.serve(slot, &added);
+    }
+
+    /// The rest of the packet's filters follow.
+    pub(super) fn subscribe_in_part(&mut self, conn: ConnId, subscribe: Subscribe) {
+        let Some((slot, filters, added)) = self.subscribe_to(conn, subscribe) else { return };
+        self.keep_filters(conn, filters);
+        self.serve(slot, &added);
+    }
+
+    /// Makes the subscriptions. Returns the session's slot, what they and those of earlier parts came to,
+    /// and those that were made now.
+    fn subscribe_to(
+        &mut self,
+        conn: ConnId,
+        subscribe: Subscribe,
+    ) -> Option<(u32, Box<Filters>, Vec<Added>)> {
+        let (slot, mut done) = self.filters_so_far(conn)?;
+        let Subscribe { filters, properties, .. } = subscribe;
         let identifier = properties.get().subscription_identifiers.first().copied();
         let before = self.lsn;
-        let mut codes = SmallVec::new();
         let mut added = Vec::new();
-        let mut refused = None;
-        let many = filters.len() > self.config.max_filters_per_subscribe;
+        let many = done.codes.len() + filters.len() > self.config.max_filters_per_subscribe;
         for asked in filters {
             let checked = if many {
                 Err(SubscribeRefusal::FilterLimit)
@@ -34,25 +55,35 @@ impl Engine {
             };
             match checked {
                 Ok(filter) => {
-                    codes.push(asked.options.qos.into());
+                    done.codes.push(asked.options.qos.into());
                     added.push(self.add_subscription(slot, &filter, asked.options, identifier));
                 }
                 Err(why) => {
                     // A packet with half a million filters too many is one fact, not as many.
-                    if !many || codes.is_empty() {
+                    if !many || done.codes.is_empty() {
                         self.filter_refused(slot, &asked.filter, why);
                     }
-                    refused.get_or_insert(why);
-                    codes.push(refusal_code(why));
+                    done.refused.get_or_insert(why);
+                    done.codes.push(refusal_code(why));
                 }
             }
         }
-        let at_once = self.lsn == before || self.config.planted.is(Bug::SubackBeforeSync);
-        let after = if at_once { Lsn::NONE } else { self.lsn };
-        let properties = self.subscribe_refused(conn, refused);
-        let suback = Suback { packet_id, codes, properties };
-        self.answer(conn, Packet::Suback(Box::new(suback)), after);
-        self.serve(slot, &added);
+        if self.lsn != before && !self.config.planted.is(Bug::SubackBeforeSync) {
+            done.after = self.lsn;
+        }
+        Some((slot, done, added))
+    }
+
+    /// What the parts of a packet came to so far, for the connection's session.
+    fn filters_so_far(&mut self, conn: ConnId) -> Option<(u32, Box<Filters>)> {
+        let connection = self.connections.get_mut(conn)?;
+        Some((connection.session, connection.filters.take().unwrap_or_default()))
+    }
+
+    fn keep_filters(&mut self, conn: ConnId, filters: Box<Filters>) {
+        if let Some(connection) = self.connections.get_mut(conn) {
+            connection.filters = Some(filters);
+        }
     }
 
     /// Brings what subscriptions that were just made are owed: retained messages, and what waited
@@ -74,28 +105,44 @@ impl Engine {
     }
 
     pub(super) fn unsubscribe(&mut self, conn: ConnId, unsubscribe: &Unsubscribe) {
-        let Some(slot) = self.session_of(conn) else { return };
-        let before = self.lsn;
-        let (mut codes, mut refused) = (SmallVec::new(), None);
-        for text in &unsubscribe.filters {
-            codes.push(match TopicFilter::parse(text.clone()) {
-                Ok(filter) if self.remove_subscription(slot, &filter) => ReasonCode::Success,
-                Ok(_) if self.config.planted.is(Bug::UnsubackWrong) => ReasonCode::Success,
-                Ok(_) => ReasonCode::NoSubscriptionExisted,
-                Err(error) => {
-                    refused.get_or_insert(SubscribeRefusal::Invalid(error));
-                    ReasonCode::TopicFilterInvalid
-                }
-            });
-        }
-        let after = if self.lsn == before { Lsn::NONE } else { self.lsn };
-        if after == Lsn::NONE && self.config.planted.is(Bug::UnsubackMissing) {
-            return;
-        }
+        let Some(filters) = self.unsubscribe_from(conn, unsubscribe) else { return };
+        let Filters { codes, refused, after } = *filters;
         let packet_id = unsubscribe.packet_id;
         let properties = self.subscribe_refused(conn, refused);
         let unsuback = Suback { packet_id, codes, properties };
         self.answer(conn, Packet::Unsuback(Box::new(unsuback)), after);
+    }
+
+    /// The rest of the packet's filters follow.
+    pub(super) fn unsubscribe_in_part(&mut self, conn: ConnId, unsubscribe: &Unsubscribe) {
+        if let Some(filters) = self.unsubscribe_from(conn, unsubscribe) {
+            self.keep_filters(conn, filters);
+        }
+    }
+
+    /// Ends the subscriptions. Returns what they and those of earlier parts came to.
+    fn unsubscribe_from(
+        &mut self,
+        conn: ConnId,
+        unsubscribe: &Unsubscribe,
+    ) -> Option<Box<Filters>> {
+        let (slot, mut done) = self.filters_so_far(conn)?;
+        let before = self.lsn;
+        for text in &unsubscribe.filters {
+            done.codes.push(match TopicFilter::parse(text.clone()) {
+                Ok(filter) if self.remove_subscription(slot, &filter) => ReasonCode::Success,
+                Ok(_) if self.config.planted.is(Bug::UnsubackWrong) => ReasonCode::Success,
+                Ok(_) => ReasonCode::NoSubscriptionExisted,
+                Err(error) => {
+                    done.refused.get_or_insert(SubscribeRefusal::Invalid(error));
+                    ReasonCode::TopicFilterInvalid
+                }
+            });
+        }
+        if self.lsn != before {
+            done.after = self.lsn;
+        }
+        Some(done)
     }
 
     fn check_filter(&self, slot: u32, text: &ByteString) -> Result<TopicFilter, SubscribeRefusal> {

@@ -2,7 +2,12 @@
 
 use crate::support::{Bench, Client};
 use surewire_engine::config::Config;
+use surewire_engine::event::Event;
+use surewire_engine::id::PacketId;
 use surewire_engine::notice::{Notice, SubscribeRefusal};
+use surewire_engine::packet::{
+    Packet, PacketType, Properties, QoS, Subscribe, SubscribeFilter, SubscribeOptions,
+};
 
 /// Sends these bytes on a fresh connection; whether the server closed without any answer.
 fn closes(bytes: &[u8]) -> bool {
@@ -225,6 +230,62 @@ fn a_subscribe_with_too_many_filters_subscribes_to_none() {
     assert_eq!(client.subscribe_many(&[("a", 0), ("b", 0), ("c", 0)]), [0x80; 3]);
     assert_eq!(bench.sizes().subscriptions, 0);
     assert_eq!(client.subscribe_many(&[("a", 0), ("b", 0)]), [0, 0]);
+}
+
+/// Hands in all filters but the last as parts of their own, and the last as the packet.
+fn subscribe_in_parts(bench: &Bench, client: &Client, id: u16, filters: &[(&str, u8)]) {
+    let conn = client.conn();
+    for (at, (filter, qos)) in filters.iter().enumerate() {
+        let options =
+            SubscribeOptions { qos: QoS::from_bits(*qos).unwrap(), ..SubscribeOptions::default() };
+        let packet = Packet::Subscribe(Box::new(Subscribe {
+            packet_id: PacketId::new(id).unwrap(),
+            filters: vec![SubscribeFilter { filter: (*filter).into(), options }],
+            properties: Properties::NONE,
+        }));
+        let is_last = at + 1 == filters.len();
+        bench.event(if is_last {
+            Event::Received { conn, packet }
+        } else {
+            Event::ReceivedPart { conn, packet }
+        });
+    }
+}
+
+#[test]
+fn filters_in_parts_are_answered_together() {
+    let bench = Bench::with(Config { max_filters_per_subscribe: 4, ..Config::default() });
+    let client = bench.connect("c");
+    subscribe_in_parts(&bench, &client, 5, &[("a", 1), ("b/#/c", 0), ("c", 2)]);
+    assert_eq!(client.seen(), ["suback 5 [1, 128, 2]"]);
+    assert_eq!(bench.sizes().subscriptions, 2);
+    // Parts of the next packet begin anew.
+    subscribe_in_parts(&bench, &client, 6, &[("d", 0), ("e", 0)]);
+    assert_eq!(client.seen(), ["suback 6 [0, 0]"]);
+    let received = bench.counters().packets_received;
+    assert!(received.iter().any(|of| of == (PacketType::Subscribe, 2)), "in parts it is one");
+    // The limit holds for all parts together.
+    let many = [("f", 0), ("g", 0), ("h", 0), ("i", 0), ("j", 0)];
+    subscribe_in_parts(&bench, &client, 7, &many);
+    assert_eq!(client.seen(), ["suback 7 [0, 0, 0, 0, 128]"]);
+}
+
+#[test]
+fn parts_end_with_their_connection() {
+    let bench = Bench::new();
+    let client = bench.connect("c");
+    let part = Packet::Subscribe(Box::new(Subscribe {
+        packet_id: PacketId::new(5).unwrap(),
+        filters: vec![SubscribeFilter { filter: "a".into(), options: SubscribeOptions::default() }],
+        properties: Properties::NONE,
+    }));
+    bench.event(Event::ReceivedPart { conn: client.conn(), packet: part.clone() });
+    bench.connect("p").publish("a", 0, "live");
+    assert_eq!(client.seen(), ["a=live q0"], "a filter counts before the others");
+    let gone = client.conn();
+    client.lose();
+    bench.event(Event::ReceivedPart { conn: gone, packet: part });
+    assert_eq!(bench.connect("c").subscribe_many(&[("b", 0)]), [0]);
 }
 
 // contract: section 8, max_subscriptions_per_client

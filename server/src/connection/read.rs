@@ -11,13 +11,13 @@ use bytes::{BufMut, Bytes};
 use surewire_engine::codec::{self, Packets};
 use surewire_engine::event::{Event, Lost};
 use surewire_engine::message::LARGE_PAYLOAD;
-use surewire_engine::packet::Packet;
 use surewire_engine::violation::Violation;
 use tokio::io::AsyncReadExt;
 use tokio::task::spawn_local;
 use tokio::time::sleep;
 
 use super::Connection;
+use super::filters::Filters;
 use crate::environment::Stream;
 use crate::logging;
 use crate::planted::Bug;
@@ -25,9 +25,6 @@ use crate::worker::Worker;
 
 /// Reads before others get their turn.
 const READS: usize = 4;
-
-/// A SUBSCRIBE or UNSUBSCRIBE of more filters is the work of a turn.
-const MANY_FILTERS: usize = 64;
 
 /// An incomplete packet with more bytes than this is completed in its own buffer.
 const SMALL: usize = 512;
@@ -46,6 +43,8 @@ pub(super) struct Reader {
     wanted: usize,
     /// `partial` may hold complete packets as well.
     unseen: bool,
+    /// Of a packet that is being handed in part by part.
+    filters: Option<Box<Filters>>,
 }
 
 /// What a read brought.
@@ -68,17 +67,12 @@ impl Connection {
             if !self.may_read() {
                 return Poll::Pending;
             }
-            if self.worker.has_much_to_do() && self.reader.borrow().holds_filters() {
+            if self.has_filters() {
                 break;
             }
             let pace = &self.worker.pace;
             let much = match ready!(self.poll_fill(cx)) {
                 Ok(Filled::Shared(bytes)) => pace.is_much(bytes.len()) | self.packets(bytes),
-                // One packet full of filters a turn: they are more work than their bytes tell.
-                Ok(Filled::Own(frame)) if self.must_wait(&frame) => {
-                    self.reader.borrow_mut().keep(frame.to_vec());
-                    true
-                }
                 Ok(Filled::Own(frame)) => {
                     let much = pace.is_much(frame.len());
                     self.own_packet(frame);
@@ -123,10 +117,6 @@ impl Connection {
         let settings = &self.worker.shared.settings;
         let mut taken_before = 0;
         while !self.broken.get() {
-            if self.must_wait(&bytes) {
-                self.reader.borrow_mut().keep(bytes.to_vec());
-                return true;
-            }
             taken_before += 1;
             if taken_before > 20 && settings.planted.is(Bug::RestOfReadLost) {
                 return false;
@@ -140,10 +130,7 @@ impl Connection {
             };
             match taken {
                 Ok(Some(packets)) => {
-                    let much = is_much_work(&packets);
-                    self.packets_taken(packets);
-                    if much {
-                        self.worker.got_much_to_do();
+                    if self.packets_taken(packets) {
                         self.reader.borrow_mut().keep(bytes.to_vec());
                         return true;
                     }
@@ -161,45 +148,51 @@ impl Connection {
         false
     }
 
-    /// Whether filters come next, and the turn has its share of them already.
-    fn must_wait(&self, bytes: &[u8]) -> bool {
-        self.worker.has_much_to_do()
-            && bytes.first().is_some_and(|first| codec::brings_filters(*first))
+    /// Hands in a part of a packet full of filters, one in each turn of all connections. Whether there
+    /// is such a packet, which everything behind it waits for.
+    fn has_filters(&self) -> bool {
+        let mut reader = self.reader.borrow_mut();
+        let Some(filters) = &mut reader.filters else { return false };
+        if !self.worker.has_much_to_do() {
+            self.worker.got_much_to_do();
+            self.submit(|conn| filters.next_part(conn));
+            if filters.are_gone() {
+                reader.filters = None;
+            }
+        }
+        true
     }
 
     fn own_packet(&self, frame: Bytes) {
         match codec::decode(self.version, frame, &self.worker.shared.settings.limits) {
             Ok(packet) => {
-                let packets = Packets::One(packet);
-                if is_much_work(&packets) {
-                    self.worker.got_much_to_do();
-                }
-                self.packets_taken(packets);
+                self.packets_taken(Packets::One(packet));
             }
             Err(violation) => self.broken(violation),
         }
     }
 
-    fn packets_taken(&self, packets: Packets) {
+    /// Hands them in, but for filters that are to come in parts; whether they are.
+    fn packets_taken(&self, mut packets: Packets) -> bool {
         if let (true, Some(conn)) = (self.worker.shared.settings.log_packets, self.id.get())
             && let Packets::One(packet) = &packets
         {
             logging::received(conn, packet);
         }
-        self.submit(|conn| Event::received(conn, packets));
+        let most = self.worker.shared.settings.engine.max_filters_per_subscribe;
+        let filters = Filters::of(&mut packets, most);
+        let has_filters = filters.is_some();
+        if has_filters {
+            self.reader.borrow_mut().filters = filters.map(Box::new);
+        } else {
+            self.submit(|conn| Event::received(conn, packets));
+        }
+        has_filters
     }
 
     fn broken(&self, violation: Violation) {
         self.broken.set(true);
         self.submit(|conn| Event::Broken { conn, violation });
-    }
-}
-
-fn is_much_work(packets: &Packets) -> bool {
-    match packets {
-        Packets::One(Packet::Subscribe(subscribe)) => subscribe.filters.len() > MANY_FILTERS,
-        Packets::One(Packet::Unsubscribe(unsubscribe)) => unsubscribe.filters.len() > MANY_FILTERS,
-        Packets::One(_) | Packets::Run(_) | Packets::Acks(_) => false,
     }
 }
 
@@ -218,11 +211,6 @@ impl Reader {
         self.unseen = !rest.is_empty();
         self.partial = rest;
         self.wanted = 0;
-    }
-
-    /// Whether a SUBSCRIBE or UNSUBSCRIBE is kept that is to be looked at next.
-    fn holds_filters(&self) -> bool {
-        self.unseen && self.partial.first().is_some_and(|first| codec::brings_filters(*first))
     }
 
     /// Keeps the beginning of a packet of `len` bytes.

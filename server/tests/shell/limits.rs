@@ -61,6 +61,40 @@ fn a_packet_beyond_the_limit_is_refused_by_its_length_alone() {
     client.expect_end();
 }
 
+/// They are handed in part by part, and what stands behind them waits for all of them.
+#[test]
+fn many_filters_are_answered_together_and_before_what_follows() {
+    let broker = Broker::start(plain());
+    let mut clients: Vec<_> = (0..4).map(|n| broker.client(&format!("c{n}"))).collect();
+    let filters: Vec<String> = (0..500).map(|n| format!("t/{n}")).collect();
+    let (subscribe, unsubscribe) =
+        (of_filters(0x82, &filters, &[0]), of_filters(0xA2, &filters, &[]));
+    let mut all = subscribe.clone();
+    all.extend(publish_bytes("t/499", b"live"));
+    all.extend(&unsubscribe);
+    all.extend(publish_bytes("t/0", b"nobody's"));
+    all.extend([0xC0, 0]);
+    // At once, in pieces, and each by itself: that is how reads find them.
+    let pieces = [all.len(), 1_000, 7_000, 64];
+    for (client, piece) in clients.iter_mut().zip(pieces) {
+        all.chunks(piece).for_each(|bytes| client.send(bytes));
+        client.expect(&[&[0x90, 0xF6, 0x03, 0, 1][..], &[0; 500]].concat());
+        client.expect(&publish_bytes("t/499", b"live"));
+        client.expect(&[0xB0, 2, 0, 1, 0xD0, 0]);
+    }
+}
+
+fn of_filters(first: u8, filters: &[String], options: &[u8]) -> Vec<u8> {
+    let mut body = vec![0, 1];
+    for filter in filters {
+        body.extend(u16::try_from(filter.len()).unwrap().to_be_bytes());
+        body.extend(filter.as_bytes());
+        body.extend(options);
+    }
+    let [low, high] = [body.len() % 128, body.len() / 128].map(|part| u8::try_from(part).unwrap());
+    [&[first, low | 0x80, high][..], &body].concat()
+}
+
 #[test]
 fn a_malformed_packet_ends_the_connection_after_the_good_ones_before_it() {
     let broker = Broker::start(plain());

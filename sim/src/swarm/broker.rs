@@ -18,7 +18,7 @@ use surewire_engine::log::record::Record;
 use surewire_engine::log::writer::{Log, LogError, Progress};
 use surewire_engine::message::Message;
 use surewire_engine::notice::Notice;
-use surewire_engine::packet::{Connect, Packet, QoS, ReasonCode, Version};
+use surewire_engine::packet::{Connect, Packet, QoS, ReasonCode, Subscribe, Unsubscribe, Version};
 use surewire_engine::request::{Request, RequestId};
 use surewire_engine::time::Time;
 use surewire_engine::violation::Violation;
@@ -316,6 +316,30 @@ impl Broker {
         }
     }
 
+    /// Hands in packets; filters one by one where everything comes in small steps.
+    fn hand_in(&mut self, now: Time, conn: ConnId, mut packets: Packets) {
+        let Packets::One(packet) = &mut packets else {
+            return self.event(now, Event::received(conn, packets));
+        };
+        while self.singly {
+            let part = match packet {
+                Packet::Subscribe(whole) if whole.filters.len() > 1 => {
+                    let rest = whole.filters.split_off(1);
+                    let filters = std::mem::replace(&mut whole.filters, rest);
+                    Packet::Subscribe(Box::new(Subscribe { filters, ..(**whole).clone() }))
+                }
+                Packet::Unsubscribe(whole) if whole.filters.len() > 1 => {
+                    let rest = whole.filters.split_off(1);
+                    let filters = std::mem::replace(&mut whole.filters, rest);
+                    Packet::Unsubscribe(Box::new(Unsubscribe { filters, ..(**whole).clone() }))
+                }
+                _ => break,
+            };
+            self.event(now, Event::ReceivedPart { conn, packet: part });
+        }
+        self.event(now, Event::received(conn, packets));
+    }
+
     fn packets(&mut self, now: Time, conn: ConnId, packets: Packets) {
         let took = |packet| Deed::Took { conn, packet: Taken::Packet(packet) };
         let each: Vec<Packet> = match &packets {
@@ -324,7 +348,7 @@ impl Broker {
             Packets::Acks(acks) => acks.packets().collect(),
         };
         let (first, before) = (self.deeds.len(), self.taken());
-        self.event(now, Event::received(conn, packets));
+        self.hand_in(now, conn, packets);
         // What stands behind the one that ended the connection was never taken.
         let count = match each.len() {
             1 => 1,

@@ -6,6 +6,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 exec </dev/null
 mkdir -p .ci/out
 export CARGO_TERM_COLOR=never DEBIAN_FRONTEND=noninteractive
+# Nobody looks into these programs with a debugger.
+export CARGO_PROFILE_DEV_DEBUG=0
 TARGET_DIR=${CARGO_TARGET_DIR:-target}
 # Where searches begin that nobody has made yet.
 FRESH=$((16#$(git rev-parse HEAD | cut -c1-8)))

@@ -287,11 +287,13 @@ impl Engine {
         if let Err(violation) = codec::check_from_client(&packet) {
             return self.violated(conn, violation);
         }
-        match packet {
-            Packet::Subscribe(subscribe) => self.subscribe_in_part(conn, *subscribe),
-            Packet::Unsubscribe(unsubscribe) => self.unsubscribe_in_part(conn, &unsubscribe),
+        if let Packet::Subscribe(subscribe) = packet {
+            self.subscribe_in_part(conn, *subscribe);
+        } else if let Packet::Unsubscribe(unsubscribe) = packet {
+            self.unsubscribe_in_part(conn, &unsubscribe);
+        } else {
             // Without filters it is whole.
-            other => self.received(conn, other),
+            self.received(conn, packet);
         }
     }
 

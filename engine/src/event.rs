@@ -32,8 +32,8 @@ pub enum Event {
         packet: Packet,
     },
     /// The first filters of a SUBSCRIBE or UNSUBSCRIBE whose others follow, so that no step is long. What
-    /// comes last is `Received`, and answered for all of them. Until then nothing else comes from the
-    /// connection.
+    /// comes last is `Received`, and answered for all of them. Until then no other packet
+    /// comes from the connection.
     ReceivedPart {
         /// From which connection.
         conn: ConnId,

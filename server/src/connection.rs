@@ -190,6 +190,13 @@ impl Connection {
 
     /// Runs the connection: writes on what is queued, reads what is there.
     fn poll_end(self: &Rc<Self>, cx: &mut Context<'_>) -> Poll<End> {
+        self.worker.turn_begins(self.key());
+        let end = self.poll_turn(cx);
+        self.worker.turn_ends(self.key());
+        end
+    }
+
+    fn poll_turn(self: &Rc<Self>, cx: &mut Context<'_>) -> Poll<End> {
         self.remember(cx.waker());
         if let Poll::Ready(Err(_)) = self.poll_write_on(cx) {
             return Poll::Ready(End::Lost(Lost::Failed));

@@ -19,6 +19,9 @@ const FASTEST: u64 = 1 << 30;
 const SOONEST: Duration = Duration::from_millis(1);
 const LATEST: Duration = Duration::from_secs(1);
 
+/// From one look to the next once the last stage has begun.
+const LAST: Duration = Duration::from_millis(10);
+
 /// Looks how much memory there is in use, as often as it can change much, for ever.
 pub(crate) async fn watch(shared: &Shared, environment: &dyn Environment) -> Infallible {
     match shared.settings.memory_limit {
@@ -62,8 +65,14 @@ fn stage(in_use: u64, limit: u64, before: Memory) -> Memory {
 
 fn until_next_look(in_use: u64, limit: u64) -> Duration {
     let begins = STAGES.iter().map(|(from, _)| limit / 100 * from);
-    let left = begins.filter(|begin| *begin > in_use).min().unwrap_or(limit) - in_use.min(limit);
-    Duration::from_millis(left.min(FASTEST) * 1_000 / FASTEST).clamp(SOONEST, LATEST)
+    match begins.filter(|begin| *begin > in_use).min() {
+        Some(begin) => {
+            let left = (begin - in_use).min(FASTEST);
+            Duration::from_millis(left * 1_000 / FASTEST).clamp(SOONEST, LATEST)
+        }
+        // Nothing is left to be done about it.
+        None => LAST,
+    }
 }
 
 #[cfg(test)]
@@ -102,7 +111,7 @@ mod tests {
         assert_eq!(until_next_look(0, 500 << 20), Duration::from_millis(390));
         assert_eq!(until_next_look(390 << 20, 500 << 20), Duration::from_millis(9));
         assert_eq!(until_next_look(430 << 20, 500 << 20), Duration::from_millis(19));
-        assert_eq!(until_next_look(499 << 20, 500 << 20), Duration::from_millis(1));
-        assert_eq!(until_next_look(600 << 20, 500 << 20), Duration::from_millis(1));
+        assert_eq!(until_next_look(474 << 20, 500 << 20), Duration::from_millis(1));
+        assert_eq!(until_next_look(600 << 20, 500 << 20), Duration::from_millis(10));
     }
 }

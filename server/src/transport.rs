@@ -18,7 +18,7 @@ use crate::settings::{Carrier, ListenerSettings};
 pub use tls::TlsError;
 pub use websocket::accept as accept_websocket;
 
-/// Bytes of an unfinished TLS handshake beside those that came.
+/// Bytes of an unfinished TLS handshake beside those that came, from the first of them on.
 const TLS_STATE: usize = 16 * 1024;
 
 /// How connections of one listener become streams of MQTT's bytes.
@@ -51,15 +51,13 @@ impl Transport {
     pub(crate) async fn establish(
         &self,
         socket: Box<dyn Stream>,
-        mut share: Share,
+        share: Share,
     ) -> io::Result<Box<dyn Stream>> {
         if self.is_plain() {
             return Ok(socket);
         }
-        if self.tls.is_some() {
-            share.grow(TLS_STATE)?;
-        }
-        let socket: Box<dyn Stream> = Box::new(Counted::new(socket, share));
+        let state = if self.tls.is_some() { TLS_STATE } else { 0 };
+        let socket: Box<dyn Stream> = Box::new(Counted::new(socket, share, state));
         let stream: Box<dyn Stream> = match &self.tls {
             Some(acceptor) => Box::new(acceptor.accept(socket).await?),
             None => socket,

@@ -1,10 +1,11 @@
 //! A worker: one thread's connections, and the turns that carry their packets to the engine.
 
 mod arena;
-mod pace;
+pub(crate) mod pace;
 mod turn;
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -26,8 +27,11 @@ use arena::Arena;
 use pace::Pace;
 use turn::Spare;
 
-/// So many connections may begin at once while rounds are short.
-const ARRIVALS: usize = 8;
+/// So many connections may begin in one round.
+const ARRIVALS: usize = 16;
+
+/// The same while rounds are long.
+const SLOW_ARRIVALS: usize = 2;
 
 /// What is sent to a worker.
 pub(crate) enum Mail {
@@ -71,28 +75,41 @@ pub(crate) struct Worker {
 }
 
 /// Runs a worker until it is told to end.
-pub(crate) async fn work(shared: Arc<Shared>, index: usize, mut mail: UnboundedReceiver<Mail>) {
+pub(crate) async fn work(shared: Arc<Shared>, index: usize, mail: UnboundedReceiver<Mail>) {
     let worker = Rc::new(Worker::new(shared, index));
     // Without tokio's budget, which would make the 129th write of a turn look like a full socket.
     let turns = spawn_local(tokio::task::unconstrained(turn::take_turns(Rc::clone(&worker))));
     let _turns = AbortOnDrop(turns);
     let _timer = (index == 0).then(|| AbortOnDrop(spawn_local(time(Rc::clone(&worker)))));
-    let mut arrivals: usize = 0;
-    while let Some(mail) = mail.recv().await {
-        match mail {
-            Mail::Arrival(arrival) => {
-                connection::start(&worker, *arrival);
-                // Many new clients must not hold up those who are here.
-                arrivals += 1;
-                if worker.pace.is_slow() || arrivals.is_multiple_of(ARRIVALS) {
-                    worker.let_others_in().await;
-                }
+    // A task like the others, so that it has its turns among them.
+    let _ = spawn_local(read_mail(Rc::clone(&worker), mail)).await;
+    worker.abandon();
+}
+
+async fn read_mail(worker: Rc<Worker>, mut mail: UnboundedReceiver<Mail>) {
+    let mut arrivals = VecDeque::new();
+    loop {
+        let next = if arrivals.is_empty() { mail.recv().await } else { mail.try_recv().ok() };
+        match next {
+            // What is said to all passes arrivals that wait.
+            Some(Mail::Arrival(arrival)) => {
+                arrivals.push_back(arrival);
+                continue;
             }
-            Mail::Stop => worker.stop(),
-            Mail::End => break,
+            Some(Mail::Stop) => worker.stop(),
+            Some(Mail::End) => return,
+            None if arrivals.is_empty() => return,
+            None => {}
+        }
+        // Many new clients must not hold up those who are here.
+        let at_once = if worker.pace.is_slow() { SLOW_ARRIVALS } else { ARRIVALS };
+        for arrival in arrivals.drain(..arrivals.len().min(at_once)) {
+            connection::start(&worker, *arrival);
+        }
+        if !arrivals.is_empty() {
+            worker.let_others_in().await;
         }
     }
-    worker.abandon();
 }
 
 async fn time(worker: Rc<Worker>) {
@@ -171,7 +188,6 @@ impl Worker {
 
     /// The connection's transport is gone. Called once for each registered connection.
     pub(crate) fn release(&self, connection: &Connection) {
-        self.waited(connection.key());
         self.released.borrow_mut().push(connection.key());
         if let Some(id) = connection.id() {
             self.submit(Input::Release(id));

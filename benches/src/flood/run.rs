@@ -22,8 +22,9 @@ const PAIRS: u32 = 50;
 const RATE: f64 = 1_000.0;
 /// Memory limit at full size, in MiB.
 const FULL_LIMIT: f64 = 512.0;
-/// The least that makes sense: an idle broker takes some 15 MiB.
-const LEAST_LIMIT: f64 = 96.0;
+/// The least that makes sense: what waits for the disk comes and goes by some 10 MiB, and the last stage
+/// of memory_limit, which stops everybody, begins 5 % above the one that stops the flood.
+const LEAST_LIMIT: f64 = 192.0;
 
 /// What to do.
 #[derive(Debug, Clone, Copy)]

@@ -27,19 +27,22 @@ enum Left {
 }
 
 impl Filters {
-    /// Takes the filters out of a packet that has more than a part of them and no more than `most`: beyond
-    /// that all are refused, which is quick.
+    /// Takes the filters out of a packet that has more than a part of them. Of a SUBSCRIBE with more than
+    /// `most` all are refused, which is quick.
     pub(super) fn of(packets: &mut Packets, most: usize) -> Option<Self> {
-        let is_much = |filters: usize| filters > PART && filters <= most;
+        let many = PART + 1..=most;
         match packets {
-            Packets::One(Packet::Subscribe(packet)) if is_much(packet.filters.len()) => {
+            Packets::One(Packet::Subscribe(packet)) if many.contains(&packet.filters.len()) => {
                 let Subscribe { packet_id, filters, properties } = &mut **packet;
-                let left = Left::Subscribe(take(filters).into_iter());
+                let mut filters = take(filters);
+                filters.iter_mut().for_each(|asked| asked.filter = detached(&asked.filter));
+                let left = Left::Subscribe(filters.into_iter());
                 Some(Self { packet_id: *packet_id, properties: properties.clone(), left })
             }
-            Packets::One(Packet::Unsubscribe(packet)) if is_much(packet.filters.len()) => {
+            Packets::One(Packet::Unsubscribe(packet)) if packet.filters.len() > PART => {
                 let Unsubscribe { packet_id, filters, properties } = &mut **packet;
-                let left = Left::Unsubscribe(take(filters).into_iter());
+                let filters: Vec<_> = filters.iter().map(detached).collect();
+                let left = Left::Unsubscribe(filters.into_iter());
                 Some(Self { packet_id: *packet_id, properties: properties.clone(), left })
             }
             Packets::One(_) | Packets::Run(_) | Packets::Acks(_) => None,
@@ -75,14 +78,27 @@ impl Filters {
     }
 }
 
+/// A copy: these wait for as long as their client is not read, and must not keep the read that they came in.
+fn detached(text: &ByteString) -> ByteString {
+    ByteString::from(&**text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use surewire_engine::packet::SubscribeOptions;
 
     fn unsubscribe(filters: usize) -> Packets {
         let filters = (0..filters).map(|n| n.to_string().into()).collect();
         let (packet_id, properties) = (PacketId::FIRST, Properties::NONE);
         Packets::One(Packet::Unsubscribe(Box::new(Unsubscribe { packet_id, filters, properties })))
+    }
+
+    fn subscribe(filters: usize) -> Packets {
+        let asked = SubscribeFilter { filter: "t".into(), options: SubscribeOptions::default() };
+        let (packet_id, properties) = (PacketId::FIRST, Properties::NONE);
+        let filters = vec![asked; filters];
+        Packets::One(Packet::Subscribe(Box::new(Subscribe { packet_id, filters, properties })))
     }
 
     /// How many filters each part has, and whether it is the last.
@@ -103,7 +119,9 @@ mod tests {
     #[test]
     fn filters_come_in_parts_and_the_last_is_the_packet() {
         assert!(Filters::of(&mut unsubscribe(PART), 1_000).is_none());
-        assert!(Filters::of(&mut unsubscribe(1_001), 1_000).is_none());
+        assert!(Filters::of(&mut unsubscribe(1_001), 1_000).is_some(), "there is no limit");
+        assert!(Filters::of(&mut subscribe(1_000), 1_000).is_some());
+        assert!(Filters::of(&mut subscribe(1_001), 1_000).is_none(), "refused as a whole");
         assert_eq!(
             parts(Filters::of(&mut unsubscribe(PART + 1), 1_000).unwrap()),
             [(PART, false), (1, true)]

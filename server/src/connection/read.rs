@@ -62,7 +62,6 @@ enum Filled {
 impl Connection {
     /// Hands in packets as long as there are any; ready when the stream has ended.
     pub(super) fn poll_packets(self: &Rc<Self>, cx: &mut Context<'_>) -> Poll<Lost> {
-        self.worker.waited(self.key());
         for _ in 0..READS {
             if !self.may_read() {
                 return Poll::Pending;
@@ -82,6 +81,7 @@ impl Connection {
                 Ok(Filled::End) => return Poll::Ready(Lost::ByPeer),
                 Err(_) => return Poll::Ready(Lost::Failed),
             };
+            pace.count_read();
             if self.worker.has_read_enough() {
                 self.worker.turn_inline(cx);
             }

@@ -5,6 +5,7 @@
 //! there whatever comes before the CONNECT is accepted counts as kept.
 
 use std::io;
+use std::mem::take;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -75,13 +76,16 @@ impl Drop for Share {
 /// A socket under TLS or WebSocket: all that comes counts until its client is admitted.
 pub(crate) struct Counted {
     socket: Box<dyn Stream>,
+    /// Until the client is admitted, or leaves.
     share: Option<Share>,
+    /// What the first byte costs beside itself.
+    state: usize,
 }
 
 impl Counted {
-    /// Nothing has come yet.
-    pub(crate) fn new(socket: Box<dyn Stream>, share: Share) -> Self {
-        Self { socket, share: Some(share) }
+    /// Nothing has come yet. With the first byte `state` more are kept.
+    pub(crate) fn new(socket: Box<dyn Stream>, share: Share, state: usize) -> Self {
+        Self { socket, share: Some(share), state }
     }
 }
 
@@ -100,8 +104,9 @@ impl AsyncRead for Counted {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
-        if let Some(share) = &mut self.share {
-            share.grow(buf.filled().len() - before)?;
+        let this = &mut *self;
+        if let Some(share) = &mut this.share {
+            share.grow(buf.filled().len() - before + take(&mut this.state))?;
         }
         Poll::Ready(Ok(()))
     }
@@ -133,6 +138,8 @@ impl AsyncWrite for Counted {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // What still comes is thrown away.
+        self.share = None;
         Pin::new(&mut self.socket).poll_shutdown(cx)
     }
 }
@@ -172,17 +179,19 @@ mod tests {
 
         let strangers = Strangers::new(Some(800));
         let (socket, mut peer) = tokio::io::duplex(1_000);
-        let mut counted = Counted::new(Box::new(socket), strangers.share());
+        let mut counted = Counted::new(Box::new(socket), strangers.share(), 20);
+        assert!(strangers.share().grow(100).is_ok(), "silence costs nothing");
         peer.write_all(&[0; 60]).await.unwrap();
         counted.read_exact(&mut [0; 60]).await.unwrap();
-        assert!(strangers.share().grow(41).is_err());
+        assert!(strangers.share().grow(20).is_ok());
+        assert!(strangers.share().grow(21).is_err());
         counted.admit();
         peer.write_all(&[0; 300]).await.unwrap();
         counted.read_exact(&mut [0; 300]).await.unwrap();
         strangers.share().grow(100).unwrap();
 
         let (socket, mut peer) = tokio::io::duplex(1_000);
-        let mut counted = Counted::new(Box::new(socket), strangers.share());
+        let mut counted = Counted::new(Box::new(socket), strangers.share(), 0);
         peer.write_all(&[0; 101]).await.unwrap();
         assert!(counted.read_exact(&mut [0; 101]).await.is_err());
     }

@@ -22,7 +22,7 @@ use crate::config::{Host, ListenAddress};
 /// Connections that the kernel completes before we accept them.
 const BACKLOG: i32 = 4_096;
 
-/// Bytes that the kernel keeps for a peer that does not take them; the rest waits here, where it is
+/// Bytes that the kernel keeps unsent for a peer that does not take them; the rest waits here, where it is
 /// counted, can still expire, and gives way to what is newer. Linux alone would keep up to 4 MiB.
 #[cfg(target_os = "linux")]
 const UNSENT: u32 = 128 << 10;
@@ -195,9 +195,9 @@ fn bind_one(address: SocketAddr, only_v6: bool) -> io::Result<TcpListener> {
     }
     // A restarted broker must get its port back while old connections are in TIME_WAIT.
     socket.set_reuse_address(true)?;
-    // Accepted sockets have it from here.
+    // Accepted sockets have it from here. A system that does not know it keeps more.
     #[cfg(target_os = "linux")]
-    socket.set_tcp_notsent_lowat(UNSENT)?;
+    let _ = socket.set_tcp_notsent_lowat(UNSENT);
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;

@@ -3,14 +3,15 @@
 //! A worker serves its connections one after the other, so what a client waits for is a round: what
 //! everybody else brought, and all that follows from it. A message for a thousand readers is more work
 //! than a thousand messages for nobody, so the round is not foreseen but measured, and shares are cut
-//! until it is short. That costs little while few are busy, and is what keeps a flood from everybody
-//! else.
+//! until it is short. While only one connection brings anything nobody waits for it, and it may bring
+//! all it has.
 
 use std::cell::Cell;
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use surewire_engine::time::Time;
-use tokio::task::yield_now;
 
 use super::Worker;
 
@@ -20,15 +21,19 @@ const MOST: usize = 64 * 1024;
 /// The same while they are long.
 const LEAST: usize = 512;
 
+/// From here on turns are taken as soon as they are wanted, and do not wait for more to do: that is what
+/// makes them cheap, and rounds long.
+const SLOW: usize = MOST / 8;
+
 /// Shares are cut when a round takes longer than this,
-const LONG: Duration = Duration::from_millis(2);
+const LONG: Duration = Duration::from_millis(4);
 
 /// to one in so many at once: a moment without the processor makes rounds long as well.
 const DEEPEST_CUT: usize = 8;
 
-/// They grow again by `GROWTH` for every `PATIENCE` in which rounds take less than this: a flood that
+/// They grow by `GROWTH` when a round takes less than this, at most once in `PATIENCE`: a flood that
 /// pauses must not start from the beginning.
-const SHORT: Duration = Duration::from_millis(1);
+const SHORT: Duration = Duration::from_millis(2);
 const GROWTH: usize = 1024;
 const PATIENCE: Duration = Duration::from_millis(10);
 
@@ -38,13 +43,31 @@ pub(crate) struct Pace {
     share: Cell<usize>,
     /// When the share was last changed.
     changed: Cell<Time>,
-    /// A connection that has more to bring and lets the others in, by its key, and since when.
-    waiting: Cell<Option<(u32, Time)>>,
+    /// Reads that brought something, by whomever.
+    reads: Cell<u64>,
+    /// The round that is being measured, if one is.
+    round: Cell<Option<Round>>,
+}
+
+/// From the beginning of one turn of a connection that has more to bring to that of its next.
+#[derive(Clone, Copy, Debug)]
+struct Round {
+    key: u32,
+    since: Time,
+    /// Reads up to the end of its turn.
+    reads: u64,
+    /// Whether it has more to bring.
+    goes_on: bool,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { share: Cell::new(MOST), changed: Cell::new(Time::ZERO), waiting: Cell::new(None) }
+        Self {
+            share: Cell::new(MOST),
+            changed: Cell::new(Time::ZERO),
+            reads: Cell::new(0),
+            round: Cell::new(None),
+        }
     }
 }
 
@@ -59,18 +82,27 @@ impl Pace {
         bytes >= self.share() / 2
     }
 
+    /// A connection has brought something.
+    pub(crate) fn count_read(&self) {
+        self.reads.set(self.reads.get() + 1);
+    }
+
     /// Bytes of all connections that the engine gets at once.
     pub(super) fn batch(&self) -> usize {
         2 * self.share()
     }
 
-    /// Whether rounds are longer than they should be.
+    /// Whether rounds were long again and again.
     pub(super) fn is_slow(&self) -> bool {
-        self.share() < MOST
+        self.share() < SLOW
     }
 
-    fn took(&self, time: Duration, now: Time) {
-        let share = self.share();
+    /// Something took from `since` until now. What began before the last change tells nothing of it.
+    pub(super) fn took(&self, since: Time, now: Time) {
+        let (time, share) = (now - since, self.share());
+        if since < self.changed.get() {
+            return;
+        }
         if time > LONG {
             let times = usize::try_from(time.as_micros() / LONG.as_micros()).unwrap_or(DEEPEST_CUT);
             self.set(share / times.clamp(2, DEEPEST_CUT), now);
@@ -86,31 +118,54 @@ impl Pace {
 }
 
 impl Worker {
-    /// The connection has more to bring, and waits for the others. One at a time is measured.
+    /// A turn of the connection begins. If it has waited for that, the round is over, and the next begins.
+    pub(crate) fn turn_begins(&self, key: u32) {
+        let pace = &self.pace;
+        let Some(round) = pace.round.get().filter(|round| round.key == key) else { return };
+        let alone = round.reads == pace.reads.get();
+        let now = self.shared.core.now();
+        pace.took(if alone { now } else { round.since }, now);
+        pace.round.set(Some(Round { since: now, goes_on: false, ..round }));
+    }
+
+    /// The connection has more to bring, and lets the others in. One at a time is measured.
     pub(crate) fn waits(&self, key: u32) {
-        if self.pace.waiting.get().is_none() {
-            self.pace.waiting.set(Some((key, self.shared.core.now())));
+        let pace = &self.pace;
+        let round = pace.round.get();
+        if round.is_none_or(|round| round.key == key) {
+            let since = round.map_or_else(|| self.shared.core.now(), |round| round.since);
+            pace.round.set(Some(Round { key, since, reads: pace.reads.get(), goes_on: true }));
         }
     }
 
-    /// It is the connection's turn, or it is gone.
-    pub(crate) fn waited(&self, key: u32) {
-        let Some((_, since)) = self.pace.waiting.get().filter(|(waiting, _)| *waiting == key)
-        else {
-            return;
-        };
-        self.pace.waiting.set(None);
-        let now = self.shared.core.now();
-        self.pace.took(now - since, now);
+    /// The turn ends.
+    pub(crate) fn turn_ends(&self, key: u32) {
+        if self.pace.round.get().is_some_and(|round| round.key == key && !round.goes_on) {
+            self.pace.round.set(None);
+        }
     }
 
-    /// Lets the others in.
+    /// Lets everybody else have a turn, and measures how long that takes.
     pub(crate) async fn let_others_in(&self) {
         let since = self.shared.core.now();
-        yield_now().await;
-        let now = self.shared.core.now();
-        self.pace.took(now - since, now);
+        round().await;
+        self.pace.took(since, self.shared.core.now());
     }
+}
+
+/// Returns after all tasks that are ready now. Only in a task of its own: tokio's yield waits for the
+/// reactor as well, and that looks after 61 tasks.
+pub(crate) async fn round() {
+    let mut over = false;
+    poll_fn(|cx| {
+        if over {
+            return Poll::Ready(());
+        }
+        over = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 #[cfg(test)]
@@ -121,27 +176,43 @@ mod tests {
     fn shares_shrink_while_rounds_are_long_and_grow_slowly_while_they_are_short() {
         let pace = Pace::default();
         let mut now = Time::ZERO + Duration::from_secs(1);
+        let mut took = |pace: &Pace, time: Duration| {
+            let since = now;
+            now = now + time;
+            pace.took(since, now);
+        };
         assert_eq!(pace.share(), MOST);
-        pace.took(LONG + Duration::from_nanos(1), now);
+        took(&pace, LONG + Duration::from_nanos(1));
         assert_eq!(pace.share(), MOST / 2);
-        assert!(pace.is_slow());
-        now = now + PATIENCE;
-        pace.took(LONG, now);
-        pace.took(SHORT, now);
+        assert!(!pace.is_slow());
+        took(&pace, LONG);
+        took(&pace, LONG);
+        took(&pace, LONG);
+        took(&pace, SHORT);
         assert_eq!(pace.share(), MOST / 2, "neither long nor short");
-        pace.took(3 * LONG, now);
+        took(&pace, 3 * LONG);
         assert_eq!(pace.share(), MOST / 6);
-        pace.took(Duration::from_secs(1), now);
+        took(&pace, Duration::from_secs(1));
         assert_eq!(pace.share(), MOST / 6 / 8);
-        pace.took(Duration::from_secs(1), now);
+        assert!(pace.is_slow());
+        took(&pace, Duration::from_secs(1));
         assert_eq!(pace.share(), LEAST);
-        pace.took(Duration::ZERO, now);
+        took(&pace, Duration::ZERO);
         assert_eq!(pace.share(), LEAST, "too soon");
-        for _ in 0..MOST / GROWTH {
-            now = now + PATIENCE;
-            pace.took(Duration::ZERO, now);
+        for _ in 0..MOST / GROWTH * 20 {
+            took(&pace, Duration::from_millis(1));
         }
         assert_eq!(pace.share(), MOST);
         assert!(!pace.is_slow());
+    }
+
+    #[test]
+    fn a_long_moment_counts_once() {
+        let pace = Pace::default();
+        let [begun, over] = [1, 2].map(|at| Time::ZERO + Duration::from_secs(at));
+        pace.took(begun, over);
+        pace.took(begun, over);
+        pace.took(begun, over + Duration::from_nanos(1));
+        assert_eq!(pace.share(), MOST / 8);
     }
 }

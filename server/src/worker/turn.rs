@@ -8,6 +8,7 @@ use surewire_engine::event::Event;
 use tokio::task::{unconstrained, yield_now};
 
 use super::Worker;
+use super::pace::round;
 use crate::core::{Input, Outbox};
 use crate::logging::Report;
 use crate::planted::Bug;
@@ -35,9 +36,15 @@ impl Spare {
 pub(super) async fn take_turns(worker: Rc<Worker>) {
     loop {
         worker.shared.core.woken(worker.index).await;
+        if worker.pace.is_slow() {
+            // One in each round.
+            worker.turn();
+            round().await;
+            continue;
+        }
         // Connections that are readable already read first, so that the batch grows. But what has
-        // waited for the disk does not wait for them too, nor does anybody while rounds are long.
-        if !worker.shared.core.owes_acknowledgements() && !worker.pace.is_slow() {
+        // waited for the disk does not wait for them too.
+        if !worker.shared.core.owes_acknowledgements() {
             yield_now().await;
         }
         worker.turn();

@@ -105,10 +105,11 @@ mod tests {
     fn parts(mut filters: Filters) -> Vec<(usize, bool)> {
         let mut parts = Vec::new();
         while !filters.are_gone() {
-            let (packet, last) = match filters.next_part(ConnId { slot: 1, generation: 1 }) {
-                Event::ReceivedPart { packet, .. } => (packet, false),
-                Event::Received { packet, .. } => (packet, true),
-                other => panic!("{other:?}"),
+            let event = filters.next_part(ConnId { slot: 1, generation: 1 });
+            let last = matches!(event, Event::Received { .. });
+            let (Event::ReceivedPart { packet, .. } | Event::Received { packet, .. }) = event
+            else {
+                panic!("{event:?}")
             };
             let Packet::Unsubscribe(packet) = packet else { panic!("{packet:?}") };
             parts.push((packet.filters.len(), last));

@@ -69,7 +69,7 @@ fn many_filters_are_answered_together_and_before_what_follows() {
     let filters: Vec<String> = (0..500).map(|n| format!("t/{n}")).collect();
     let (subscribe, unsubscribe) =
         (of_filters(0x82, &filters, &[0]), of_filters(0xA2, &filters, &[]));
-    let mut all = subscribe.clone();
+    let mut all = subscribe;
     all.extend(publish_bytes("t/499", b"live"));
     all.extend(&unsubscribe);
     all.extend(publish_bytes("t/0", b"nobody's"));

@@ -318,24 +318,10 @@ impl Broker {
 
     /// Hands in packets; filters one by one where everything comes in small steps.
     fn hand_in(&mut self, now: Time, conn: ConnId, mut packets: Packets) {
-        let Packets::One(packet) = &mut packets else {
-            return self.event(now, Event::received(conn, packets));
-        };
-        while self.singly {
-            let part = match packet {
-                Packet::Subscribe(whole) if whole.filters.len() > 1 => {
-                    let rest = whole.filters.split_off(1);
-                    let filters = std::mem::replace(&mut whole.filters, rest);
-                    Packet::Subscribe(Box::new(Subscribe { filters, ..(**whole).clone() }))
-                }
-                Packet::Unsubscribe(whole) if whole.filters.len() > 1 => {
-                    let rest = whole.filters.split_off(1);
-                    let filters = std::mem::replace(&mut whole.filters, rest);
-                    Packet::Unsubscribe(Box::new(Unsubscribe { filters, ..(**whole).clone() }))
-                }
-                _ => break,
-            };
-            self.event(now, Event::ReceivedPart { conn, packet: part });
+        if let (true, Packets::One(packet)) = (self.singly, &mut packets) {
+            while let Some(packet) = first_filter_of(packet) {
+                self.event(now, Event::ReceivedPart { conn, packet });
+            }
         }
         self.event(now, Event::received(conn, packets));
     }
@@ -513,4 +499,19 @@ fn delivery(message: Message, qos: QoS, packet_id: Option<PacketId>) -> Delivery
         identifiers: Identifiers::NONE,
         alias: TopicAlias::None,
     }
+}
+
+/// Takes the first filter out of a packet that has several.
+fn first_filter_of(packet: &mut Packet) -> Option<Packet> {
+    if let Packet::Subscribe(whole) = packet {
+        let rest = (whole.filters.len() > 1).then(|| whole.filters.split_off(1))?;
+        let filters = std::mem::replace(&mut whole.filters, rest);
+        let Subscribe { packet_id, properties, .. } = (**whole).clone();
+        return Some(Packet::Subscribe(Box::new(Subscribe { packet_id, filters, properties })));
+    }
+    let Packet::Unsubscribe(whole) = packet else { return None };
+    let rest = (whole.filters.len() > 1).then(|| whole.filters.split_off(1))?;
+    let filters = std::mem::replace(&mut whole.filters, rest);
+    let Unsubscribe { packet_id, properties, .. } = (**whole).clone();
+    Some(Packet::Unsubscribe(Box::new(Unsubscribe { packet_id, filters, properties })))
 }

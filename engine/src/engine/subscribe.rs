@@ -4,7 +4,7 @@ use bytestring::ByteString;
 
 use crate::connection::Filters;
 use crate::engine::Engine;
-use crate::id::ConnId;
+use crate::id::{ConnId, Lsn};
 use crate::log::record::Record;
 use crate::notice::{Notice, SubscribeRefusal};
 use crate::packet::{
@@ -107,6 +107,9 @@ impl Engine {
     pub(super) fn unsubscribe(&mut self, conn: ConnId, unsubscribe: &Unsubscribe) {
         let Some(filters) = self.unsubscribe_from(conn, unsubscribe) else { return };
         let Filters { codes, refused, after } = *filters;
+        if after == Lsn::NONE && self.config.planted.is(Bug::UnsubackMissing) {
+            return;
+        }
         let packet_id = unsubscribe.packet_id;
         let properties = self.subscribe_refused(conn, refused);
         let unsuback = Suback { packet_id, codes, properties };

@@ -82,7 +82,16 @@ pub(crate) async fn work(shared: Arc<Shared>, index: usize, mail: UnboundedRecei
     let _turns = AbortOnDrop(turns);
     let _timer = (index == 0).then(|| AbortOnDrop(spawn_local(time(Rc::clone(&worker)))));
     // A task like the others, so that it has its turns among them.
-    let _ = spawn_local(read_mail(Rc::clone(&worker), mail)).await;
+    let over = Rc::new(Notify::new());
+    let reading = {
+        let (worker, over) = (Rc::clone(&worker), NotifyOnDrop(Rc::clone(&over)));
+        async move {
+            let _over = over;
+            read_mail(worker, mail).await;
+        }
+    };
+    let _reading = AbortOnDrop(spawn_local(reading));
+    over.notified().await;
     worker.abandon();
 }
 
@@ -227,6 +236,15 @@ impl Worker {
         for connection in self.connections.borrow().iter() {
             connection.abandon();
         }
+    }
+}
+
+/// Tells that a task is over, however it ends.
+struct NotifyOnDrop(Rc<Notify>);
+
+impl Drop for NotifyOnDrop {
+    fn drop(&mut self) {
+        self.0.notify_one();
     }
 }
 

@@ -10,7 +10,7 @@ pub const REGRESSIONS: &[(u64, &str)] = &[
     (205, "connack-before-discard"),
     (13, "suback-before-sync"),
     (13, "pubrel-before-sync"),
-    (10357, "gone-before-sync"),
+    (6575, "gone-before-sync"),
     (2, "directory-not-synced"),
     (107, "sync-error-ignored"),
     (2, "tail-not-secured"),
@@ -79,6 +79,7 @@ pub const REGRESSIONS: &[(u64, &str)] = &[
     (2_257_957_727, "cleaning-too-late"),
     (2_257_960_998, "cleaning-too-late"),
     (3_001_000, "earlier-connection-counts"),
+    (2_639_367_525, "attack-on-a-stalled-process"),
 ];
 
 /// The bug of that name, to be planted.

@@ -9,6 +9,9 @@ use crate::swarm::attacks::{ATTACKS, Attack, connect, flood};
 use crate::swarm::link::Link;
 use crate::swarm::variety::Part;
 
+/// So soon a connection that breaks the protocol is closed.
+const PROMPT: u64 = 1_000 * MS;
+
 /// Whose links these are: nobody's.
 pub(super) const NOBODY: usize = usize::MAX;
 
@@ -121,11 +124,15 @@ impl World {
 
     /// I10: whoever breaks the protocol is closed. Whether a connection is still there that may be.
     pub(super) fn judge_attacks(&mut self) -> bool {
+        // A process that does nothing closes nothing.
+        if !self.attacks.is_empty() && self.now <= self.stalled_until + PROMPT {
+            return true;
+        }
         let open: Vec<u64> = self.attacks.keys().copied().collect();
         let mut stay = false;
         for link in open {
             let Some(begun) = self.attacks.remove(&link) else { continue };
-            if !begun.may_stay && self.now > begun.begun + 1_000 * MS {
+            if !begun.may_stay && self.now > begun.begun + PROMPT {
                 let what = format!("I10: {} is not closed", begun.attack.name);
                 self.oracle.violation(what);
             }

@@ -80,6 +80,7 @@ pub const REGRESSIONS: &[(u64, &str)] = &[
     (2_257_960_998, "cleaning-too-late"),
     (3_001_000, "earlier-connection-counts"),
     (2_639_367_525, "attack-on-a-stalled-process"),
+    (2_639_371_794, "will-before-its-watcher"),
 ];
 
 /// The bug of that name, to be planted.

@@ -62,7 +62,9 @@ impl Message {
 struct Wills {
     at_least: u64,
     at_most: u64,
-    first_due: Tick,
+    /// When its client lost the first, or the broker said that it is published, which may be before
+    /// the client knows.
+    first: Option<Tick>,
 }
 
 /// All that is known.
@@ -221,6 +223,10 @@ impl Oracle {
             (Some(client), Notice::Connected { .. }) => {
                 self.over.remove(&client);
             }
+            (Some(client), Notice::WillPublished { .. }) => {
+                let now = self.tick();
+                self.wills.entry(client).or_default().first.get_or_insert(now);
+            }
             _ => {}
         }
         if let Notice::NotRetained { topic, .. } = notice {
@@ -243,9 +249,7 @@ impl Oracle {
     pub(crate) fn will_due(&mut self, client: usize) {
         let now = self.tick();
         let wills = self.wills.entry(client).or_default();
-        if wills.at_least == 0 {
-            wills.first_due = now;
-        }
+        wills.first.get_or_insert(now);
         wills.at_least += 1;
     }
 

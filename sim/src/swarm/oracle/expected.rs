@@ -96,7 +96,9 @@ impl Oracle {
                 let topic = format!("w/{owner}");
                 let dropped = self.dropped.get(&(Some(index), topic));
                 let excluded = *owner == index && view.not_its_own("w/#");
-                let seen_all = first.sure.is_some_and(|sure| sure < wills.first_due) && !excluded;
+                let seen_all =
+                    first.sure.zip(wills.first).is_some_and(|(sure, first)| sure < first)
+                        && !excluded;
                 if got > wills.at_most
                     || seen_all && got + dropped.copied().unwrap_or(0) < wills.at_least
                 {

@@ -17,8 +17,9 @@ impl Engine {
             }
             Request::Command(command) => {
                 let answer = self.command(command);
-                // Whatever an earlier order has done is durable by then as well, so that a
-                // repeated one is not answered too early.
+                // Whatever follows from it, or was done by an earlier order, is durable by then as
+                // well, so that a repeated one is not answered too early.
+                self.close_those_due();
                 let after = self.lsn;
                 if after <= self.durable || self.config.planted.is(Bug::AnswerBeforeSync) {
                     self.out.push(Action::Answer { id, answer });

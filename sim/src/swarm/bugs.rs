@@ -81,6 +81,7 @@ pub const REGRESSIONS: &[(u64, &str)] = &[
     (3_001_000, "earlier-connection-counts"),
     (2_639_367_525, "attack-on-a-stalled-process"),
     (2_639_371_794, "will-before-its-watcher"),
+    (2_639_401_414, "answer-before-a-disconnect"),
 ];
 
 /// The bug of that name, to be planted.

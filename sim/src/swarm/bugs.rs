@@ -82,6 +82,7 @@ pub const REGRESSIONS: &[(u64, &str)] = &[
     (2_639_367_525, "attack-on-a-stalled-process"),
     (2_639_371_794, "will-before-its-watcher"),
     (2_639_401_414, "answer-before-a-disconnect"),
+    (2_639_403_860, "asked-before-the-session-began"),
 ];
 
 /// The bug of that name, to be planted.

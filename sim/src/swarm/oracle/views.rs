@@ -25,6 +25,12 @@ pub(super) struct Epoch {
     pub(super) discarded: bool,
 }
 
+impl Epoch {
+    fn asked(options: SubscribeOptions, asked: Tick, shaken: Option<Tick>) -> Self {
+        Self { options, asked, sure: None, shaken, over: None, discarded: false }
+    }
+}
+
 /// How often a message came, RETAIN not set.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Got {
@@ -151,6 +157,20 @@ impl View {
         })
     }
 
+    /// It has another session: what it had is over, and what it has asked for without an answer is
+    /// asked for again, or is perhaps on its way.
+    fn begin_anew(&mut self, now: Tick) {
+        for (filter, epochs) in &mut self.epochs {
+            epochs.iter_mut().for_each(|epoch| _ = epoch.over.get_or_insert(now));
+            let wishes = self.wishes.get(filter).and_then(|wishes| wishes.last());
+            let asked = wishes.is_some_and(|wish| wish.answered.is_none());
+            if let Some(last) = epochs.last().filter(|_| asked) {
+                let shaken = last.shaken.map(|_| now);
+                epochs.push(Epoch::asked(last.options, now, shaken));
+            }
+        }
+    }
+
     fn last(&mut self, filter: &str) -> Option<&mut Epoch> {
         self.epochs.get_mut(filter)?.last_mut()
     }
@@ -171,8 +191,7 @@ impl Oracle {
         view.wishes.entry(filter.to_owned()).or_default().push(wish);
         let open = view.last(filter).is_some_and(|epoch| epoch.shaken.is_none());
         if !open {
-            let epoch =
-                Epoch { options, asked, sure: None, shaken: None, over: None, discarded: false };
+            let epoch = Epoch::asked(options, asked, None);
             view.epochs.entry(filter.to_owned()).or_default().push(epoch);
         }
     }
@@ -249,9 +268,7 @@ impl Oracle {
         let lost = view.has_session && present == Some(false);
         view.has_session = lasts;
         if present == Some(false) {
-            for epoch in view.epochs.values_mut().flatten() {
-                epoch.over.get_or_insert(now);
-            }
+            view.begin_anew(now);
         }
         if lost {
             self.violation(format!("I4: the session of c{client} is gone"));

@@ -2,9 +2,9 @@
 //! on an idle one, so a change of a few per cent is seen.
 //!
 //! ```text
-//! cargo bench -p surewire-benches --bench instructions                  shows them
-//! cargo bench -p surewire-benches --bench instructions -- --assert      fails where one is above
-//! cargo bench -p surewire-benches --bench instructions -- --write       keeps them
+//! cargo bench -p surewire-engine --bench instructions                  shows them
+//! cargo bench -p surewire-engine --bench instructions -- --assert      fails where one is above
+//! cargo bench -p surewire-engine --bench instructions -- --write       keeps them
 //! ```
 //!
 //! Needs valgrind. What is kept is in `instructions.txt` beside this file. A path is run with some

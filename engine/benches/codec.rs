@@ -1,6 +1,6 @@
 //! What a packet costs to read and to write.
 //!
-//! `cargo bench -p surewire-benches --bench codec`
+//! `cargo bench -p surewire-engine --bench codec`
 
 use std::hint::black_box;
 

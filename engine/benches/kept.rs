@@ -1,7 +1,7 @@
 //! What it costs to keep things: messages for a session that is away and their way out, retained
 //! messages and their replay, a session from its CONNECT to its end, and records for the log.
 //!
-//! `cargo bench -p surewire-benches --bench kept`
+//! `cargo bench -p surewire-engine --bench kept`
 
 mod support;
 

@@ -1,7 +1,7 @@
 //! What it costs to find a message's receivers: one publish with one match, under few and many
 //! subscriptions, exact and with wildcards.
 //!
-//! `cargo bench -p surewire-benches --bench lookup`
+//! `cargo bench -p surewire-engine --bench lookup`
 
 mod support;
 

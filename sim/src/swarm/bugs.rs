@@ -83,6 +83,7 @@ pub const REGRESSIONS: &[(u64, &str)] = &[
     (2_639_371_794, "will-before-its-watcher"),
     (2_639_401_414, "answer-before-a-disconnect"),
     (2_639_403_860, "asked-before-the-session-began"),
+    (2_639_428_377, "under-way-when-the-broker-ended"),
 ];
 
 /// The bug of that name, to be planted.

@@ -54,6 +54,8 @@ pub(super) struct View {
     pub(super) wills: BTreeMap<usize, u64>,
     /// Whether it was told that it has a session which outlives its connection.
     has_session: bool,
+    /// When it was first accepted in the broker's present life: what came before is of an earlier one.
+    accepted: Tick,
 }
 
 /// What a filter takes messages by.
@@ -73,6 +75,7 @@ impl View {
             latest: BTreeMap::new(),
             wills: BTreeMap::new(),
             has_session: false,
+            accepted: 0,
         }
     }
 
@@ -122,8 +125,8 @@ impl View {
             return Ok(());
         }
         // What a crash undid may come later than what it undid as well and came before it.
-        let undone =
-            when < ended && acknowledged.is_none_or(|when| when > ended) || ended == Tick::MAX;
+        let undone = when < self.accepted && acknowledged.is_none_or(|when| when > ended)
+            || ended == Tick::MAX;
         if undone {
             return Ok(());
         }
@@ -263,8 +266,11 @@ impl Oracle {
         if expired && present != Some(true) {
             self.discarding(client);
         }
-        let now = self.tick();
+        let (now, ended) = (self.tick(), self.ended);
         let Some(view) = self.views.get_mut(client) else { return };
+        if view.accepted <= ended {
+            view.accepted = now;
+        }
         let lost = view.has_session && present == Some(false);
         view.has_session = lasts;
         if present == Some(false) {

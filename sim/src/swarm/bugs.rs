@@ -83,6 +83,7 @@ pub const REGRESSIONS: &[(u64, &str)] = &[
     (2_639_371_794, "will-before-its-watcher"),
     (2_639_401_414, "answer-before-a-disconnect"),
     (2_639_403_860, "asked-before-the-session-began"),
+    (2_639_442_568, "vanished-before-it-had-a-name"),
     (2_639_428_377, "under-way-when-the-broker-ended"),
 ];
 

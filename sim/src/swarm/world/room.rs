@@ -17,7 +17,7 @@ impl World {
     pub(super) fn judge_room(&mut self) {
         let (live, disk) = (self.shadow.image().live_bytes(), self.disk.bytes());
         let segment = self.plan.segment_len;
-        let clients = self.actors.len();
+        let clients = self.actors.len() + self.forgotten();
         let Some(broker) = self.process.broker_mut() else { return };
         let counters = broker.engine.counters();
         let held = counters.routed.saturating_sub(counters.delivered + counters.dropped.total());
@@ -33,6 +33,15 @@ impl World {
         if connections > clients {
             too_much(format!("{connections} connections of {clients} clients"));
         }
+    }
+
+    /// Connections that vanished before their client knew the identifier that the broker gave it: it comes
+    /// back as somebody else, and takes over nothing.
+    fn forgotten(&self) -> usize {
+        let is_assigned =
+            |client: usize| self.actors.get(client).is_some_and(|actor| actor.role.terms.assigned);
+        let vanished = self.links.values().filter(|link| link.broker_end && !link.client_end);
+        vanished.filter(|link| is_assigned(link.client)).count()
     }
 
     /// Memory gets short, or there is more of it again.

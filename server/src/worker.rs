@@ -77,6 +77,7 @@ pub(crate) struct Worker {
 /// Runs a worker until it is told to end.
 pub(crate) async fn work(shared: Arc<Shared>, index: usize, mail: UnboundedReceiver<Mail>) {
     let worker = Rc::new(Worker::new(shared, index));
+    let _connections = ForgetOnDrop(Rc::clone(&worker));
     // Without tokio's budget, which would make the 129th write of a turn look like a full socket.
     let turns = spawn_local(tokio::task::unconstrained(turn::take_turns(Rc::clone(&worker))));
     let _turns = AbortOnDrop(turns);
@@ -245,6 +246,16 @@ struct NotifyOnDrop(Rc<Notify>);
 impl Drop for NotifyOnDrop {
     fn drop(&mut self) {
         self.0.notify_one();
+    }
+}
+
+/// Forgets the worker's connections, each of which has the worker, however its work ends.
+struct ForgetOnDrop(Rc<Worker>);
+
+impl Drop for ForgetOnDrop {
+    fn drop(&mut self) {
+        self.0.connections.take();
+        self.0.written.take();
     }
 }
 

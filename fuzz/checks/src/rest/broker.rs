@@ -47,7 +47,7 @@ pub(super) fn run(story: impl AsyncFnOnce(&Broker)) {
         .start_paused(true)
         .build_local(tokio::runtime::LocalOptions::default())
         .expect("a runtime without I/O");
-    runtime.block_on(async {
+    let clock = runtime.block_on(async {
         let (environment, broker) = Memory::new();
         let server = Server::bind(settings(), &environment).await.expect("pipes are there");
         tokio::select! {
@@ -58,7 +58,10 @@ pub(super) fn run(story: impl AsyncFnOnce(&Broker)) {
                 story(&broker).await;
             } => {}
         }
+        Arc::clone(&environment.clock)
     });
+    drop(runtime);
+    assert_eq!(Arc::strong_count(&clock), 1, "something of the broker is still there");
 }
 
 fn settings() -> Settings {

@@ -61,7 +61,7 @@ fn judge(description: &Description, request: &Request, answer: &Answer) {
     }
     let kind = answer.header("content-type").unwrap_or_default();
     let problem = kind == "application/problem+json";
-    let is_api = request.path().starts_with("/api/v1/");
+    let is_api = request.path() == "/api/v1" || request.path().starts_with("/api/v1/");
     assert_eq!(problem, is_api && *status >= 400, "an error's form: {}", what());
     if problem || kind.starts_with("application/json") {
         let document: Value = serde_json::from_slice(body).unwrap_or_else(|_| panic!("{}", what()));

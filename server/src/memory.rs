@@ -38,7 +38,7 @@ async fn watch_limit(shared: &Shared, environment: &dyn Environment, limit: u64)
         let stage = stage(in_use, limit, told);
         if stage != told {
             told = stage;
-            shared.memory_is_full.store(stage == Memory::NoPublishers, Ordering::Relaxed);
+            shared.most_unfinished.store(most_unfinished(stage), Ordering::Relaxed);
             if let Err(Poisoned) = shared.core.memory_is(stage) {
                 // `run` is being told.
                 return std::future::pending().await;
@@ -61,6 +61,16 @@ fn stage(in_use: u64, limit: u64, before: Memory) -> Memory {
         in_use >= limit / 100 * from
     };
     STAGES.iter().find(|stage| holds(stage)).map_or(Memory::Enough, |(_, stage)| *stage)
+}
+
+/// Bytes of a packet that is not whole yet up to which it is read on. Thousands of large packets that never
+/// end must not take what is left until everybody waits.
+fn most_unfinished(stage: Memory) -> usize {
+    match stage {
+        Memory::Enough | Memory::NoNewSessions => usize::MAX,
+        Memory::NoQueuedQos0 => 64 * 1024,
+        Memory::NoPublishers => 512,
+    }
 }
 
 fn until_next_look(in_use: u64, limit: u64) -> Duration {

@@ -29,8 +29,9 @@ pub(crate) struct Shared {
     pub(crate) panics: AtomicU64,
     /// Nothing new is accepted any more.
     pub(crate) stopping: AtomicBool,
-    /// Memory is at its shortest: no large packet is read on.
-    pub(crate) memory_is_full: AtomicBool,
+    /// Of a packet that is not whole yet, so many bytes at most are read on while memory is as short as it
+    /// is.
+    pub(crate) most_unfinished: AtomicUsize,
 }
 
 impl Shared {
@@ -49,14 +50,14 @@ impl Shared {
             drained: Notify::new(),
             panics: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
-            memory_is_full: AtomicBool::new(false),
+            most_unfinished: AtomicUsize::new(usize::MAX),
         }
     }
 
-    /// Whether memory is at its shortest.
+    /// Whether a packet that is not whole yet, of which there are so many bytes, may be read on.
     #[inline]
-    pub(crate) fn memory_is_full(&self) -> bool {
-        self.memory_is_full.load(Ordering::Relaxed)
+    pub(crate) fn may_read_on(&self, unfinished: usize) -> bool {
+        unfinished <= self.most_unfinished.load(Ordering::Relaxed)
     }
 
     /// Connections in all, handshakes included.

@@ -22,6 +22,7 @@ use crate::environment::Stream;
 use crate::logging;
 use crate::planted::Bug;
 use crate::worker::Worker;
+use crate::worker::pace::wake_after_others;
 
 /// Reads before others get their turn.
 const READS: usize = 4;
@@ -90,7 +91,7 @@ impl Connection {
             }
         }
         self.worker.waits(self.key());
-        cx.waker().wake_by_ref();
+        wake_after_others(cx);
         Poll::Pending
     }
 
@@ -101,12 +102,10 @@ impl Connection {
     fn poll_fill(&self, cx: &mut Context<'_>) -> Poll<io::Result<Filled>> {
         let mut stream = self.stream.borrow_mut();
         let Some(stream) = stream.as_mut() else { return Poll::Ready(Ok(Filled::End)) };
-        if self.worker.shared.memory_is_full() {
-            let unfinished = self.reader.borrow().partial.len() + stream.unfinished();
-            if unfinished > SMALL {
-                wake_later(cx);
-                return Poll::Pending;
-            }
+        let unfinished = self.reader.borrow().partial.len() + stream.unfinished();
+        if !self.worker.shared.may_read_on(unfinished) {
+            wake_later(cx);
+            return Poll::Pending;
         }
         self.reader.borrow_mut().poll_fill(cx, stream, &self.worker)
     }

@@ -23,12 +23,20 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use crate::connection::STRANGER_LIMIT;
 use crate::environment::Stream;
 use crate::planted::{Bug, Planted};
+use crate::worker::pace::wake_after_others;
 
 /// Subprotocols that mean MQTT: today's name and the one of MQTT 3.1's time.
 const SUBPROTOCOLS: [&str; 2] = ["mqtt", "mqttv3.1"];
 
 /// Every connection has one such buffer, always.
 const READ_BUFFER: usize = 4 * 1024;
+
+/// So much of an unfinished message is read before others get their turn: it may be in fragments of one
+/// byte, and nothing of it is seen outside until it is whole.
+const READ_AT_ONCE: usize = READ_BUFFER;
+
+/// The same before the client is admitted: an ordinary CONNECT is smaller.
+const STRANGER_READ_AT_ONCE: usize = 512;
 
 /// The most bytes that one outgoing message holds.
 const WRITE_MESSAGE: usize = 64 * 1024;
@@ -46,6 +54,7 @@ pub struct WebSocketBytes {
     /// What is left of the message being read.
     rest: Bytes,
     max_packet_size: usize,
+    read_at_once: usize,
     /// Bytes that have come since the last whole message.
     unfinished: usize,
     /// Bytes may be waiting in the context.
@@ -77,6 +86,7 @@ pub async fn accept(
         context: WebSocketContext::new(Role::Server, Some(limit)),
         rest: Bytes::new(),
         max_packet_size,
+        read_at_once: STRANGER_READ_AT_ONCE,
         unfinished: 0,
         unflushed: false,
         open: true,
@@ -118,6 +128,7 @@ impl Callback for Subprotocol {
 impl Stream for WebSocketBytes {
     fn admit(&mut self) {
         self.socket.admit();
+        self.read_at_once = READ_AT_ONCE;
         let limit = self.max_packet_size + FRAME_SLACK;
         self.context.set_config(|config| {
             config.max_message_size = Some(limit);
@@ -132,9 +143,10 @@ impl Stream for WebSocketBytes {
 
 impl WebSocketBytes {
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Error>> {
-        let mut socket = Blocking { socket: &mut self.socket, cx, read: 0 };
+        let mut socket = Blocking { socket: &mut self.socket, cx, left: self.read_at_once };
         let read = poll(self.context.read(&mut socket));
-        self.unfinished = if read.is_ready() { 0 } else { self.unfinished + socket.read };
+        let came = self.read_at_once - socket.left;
+        self.unfinished = if read.is_ready() { 0 } else { self.unfinished + came };
         read
     }
 
@@ -157,13 +169,13 @@ impl WebSocketBytes {
         self.open = false;
         let reason = "MQTT travels in binary frames".into();
         let frame = CloseFrame { code: CloseCode::Unsupported, reason };
-        let mut socket = Blocking { socket: &mut self.socket, cx, read: 0 };
+        let mut socket = Blocking { socket: &mut self.socket, cx, left: 0 };
         let _ = self.context.close(&mut socket, Some(frame));
         let _ = self.context.flush(&mut socket);
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>, message: Message) -> Poll<io::Result<()>> {
-        let mut socket = Blocking { socket: &mut self.socket, cx, read: 0 };
+        let mut socket = Blocking { socket: &mut self.socket, cx, left: 0 };
         match poll(self.context.write(&mut socket, message)) {
             // Accepted, and in the context's buffer until it is flushed.
             Poll::Pending => self.unflushed = true,
@@ -173,7 +185,7 @@ impl WebSocketBytes {
     }
 
     fn poll_flush_context(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut socket = Blocking { socket: &mut self.socket, cx, read: 0 };
+        let mut socket = Blocking { socket: &mut self.socket, cx, left: 0 };
         match ready!(poll(self.context.flush(&mut socket))) {
             Ok(()) | Err(Error::ConnectionClosed | Error::AlreadyClosed) => {}
             Err(error) => return Poll::Ready(Err(into_io(error))),
@@ -246,7 +258,7 @@ impl AsyncWrite for WebSocketBytes {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if std::mem::take(&mut this.open) {
-            let mut socket = Blocking { socket: &mut this.socket, cx: &mut *cx, read: 0 };
+            let mut socket = Blocking { socket: &mut this.socket, cx: &mut *cx, left: 0 };
             // Full or closed already: the flush below finds out.
             let _ = this.context.close(&mut socket, None);
         }
@@ -271,15 +283,20 @@ fn gather(slices: &[IoSlice<'_>]) -> Vec<u8> {
 struct Blocking<'a, 'b> {
     socket: &'a mut Box<dyn Stream>,
     cx: &'a mut Context<'b>,
-    /// Bytes that were read.
-    read: usize,
+    /// Bytes that may be read before others get their turn.
+    left: usize,
 }
 
 impl Read for Blocking<'_, '_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let mut buf = ReadBuf::new(buf);
+        if self.left == 0 {
+            wake_after_others(self.cx);
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let most = self.left.min(buf.len());
+        let mut buf = ReadBuf::new(buf.get_mut(..most).unwrap_or_default());
         unblocked(Pin::new(&mut *self.socket).poll_read(self.cx, &mut buf))?;
-        self.read += buf.filled().len();
+        self.left -= buf.filled().len();
         Ok(buf.filled().len())
     }
 }

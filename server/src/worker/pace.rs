@@ -7,11 +7,13 @@
 //! all it has.
 
 use std::cell::Cell;
-use std::future::poll_fn;
-use std::task::Poll;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use surewire_engine::time::Time;
+use tokio::task::yield_now;
 
 use super::Worker;
 
@@ -26,14 +28,14 @@ const LEAST: usize = 512;
 const SLOW: usize = MOST / 8;
 
 /// Shares are cut when a round takes longer than this,
-const LONG: Duration = Duration::from_millis(4);
+const LONG: Duration = Duration::from_millis(2);
 
 /// to one in so many at once: a moment without the processor makes rounds long as well.
 const DEEPEST_CUT: usize = 8;
 
 /// They grow by `GROWTH` when a round takes less than this, at most once in `PATIENCE`: a flood that
 /// pauses must not start from the beginning.
-const SHORT: Duration = Duration::from_millis(2);
+const SHORT: Duration = Duration::from_millis(1);
 const GROWTH: usize = 1024;
 const PATIENCE: Duration = Duration::from_millis(10);
 
@@ -166,6 +168,12 @@ pub(crate) async fn round() {
         Poll::Pending
     })
     .await;
+}
+
+/// Has the task go on when the reactor has been asked who else is ready. Woken at once it would be in the
+/// way of that: while there are tasks to run tokio asks only after 61 of them, and everybody else waits.
+pub(crate) fn wake_after_others(cx: &mut Context<'_>) {
+    let _deferred = pin!(yield_now()).poll(cx);
 }
 
 #[cfg(test)]

@@ -116,6 +116,14 @@ mod tests {
     }
 
     #[test]
+    fn the_less_memory_the_shorter_are_packets_that_are_read_on() {
+        assert_eq!(most_unfinished(Memory::Enough), usize::MAX);
+        assert_eq!(most_unfinished(Memory::NoNewSessions), usize::MAX);
+        assert_eq!(most_unfinished(Memory::NoQueuedQos0), 65_536);
+        assert_eq!(most_unfinished(Memory::NoPublishers), 512);
+    }
+
+    #[test]
     fn looks_are_the_more_frequent_the_less_is_left() {
         assert_eq!(until_next_look(0, 16 << 30), Duration::from_secs(1));
         assert_eq!(until_next_look(0, 500 << 20), Duration::from_millis(390));

@@ -207,8 +207,8 @@ mod tests {
         assert_eq!(pace.share(), LEAST);
         took(&pace, Duration::ZERO);
         assert_eq!(pace.share(), LEAST, "too soon");
-        for _ in 0..MOST / GROWTH * 20 {
-            took(&pace, Duration::from_millis(1));
+        for _ in 0..MOST / GROWTH * 40 {
+            took(&pace, SHORT / 2);
         }
         assert_eq!(pace.share(), MOST);
         assert!(!pace.is_slow());
@@ -222,5 +222,35 @@ mod tests {
         pace.took(begun, over);
         pace.took(begun, over + Duration::from_nanos(1));
         assert_eq!(pace.share(), MOST / 8);
+    }
+
+    /// Woken at once, a busy task goes on some 60 times before anybody else is noticed.
+    #[test]
+    fn who_becomes_readable_while_somebody_is_busy_is_noticed_in_the_next_round() {
+        use std::io::Write;
+        use std::rc::Rc;
+        use tokio::io::AsyncReadExt;
+
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build_local(tokio::runtime::LocalOptions::default());
+        runtime.expect("a runtime").block_on(async {
+            let (mut theirs, ours) = std::os::unix::net::UnixStream::pair().expect("a pair");
+            ours.set_nonblocking(true).expect("a socket");
+            let mut ours = tokio::net::UnixStream::from_std(ours).expect("a socket");
+            let turns = Rc::new(Cell::new(0_u32));
+            let busy = Rc::clone(&turns);
+            tokio::task::spawn_local(poll_fn(move |cx| -> Poll<()> {
+                busy.set(busy.get() + 1);
+                if busy.get() == 100 {
+                    theirs.write_all(b"x").expect("room");
+                }
+                wake_after_others(cx);
+                Poll::Pending
+            }));
+            let mut byte = [0];
+            ours.read_exact(&mut byte).await.expect("a byte");
+            assert!(turns.get() <= 103, "noticed after {} turns", turns.get() - 100);
+        });
     }
 }

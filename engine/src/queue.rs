@@ -273,6 +273,10 @@ impl Queue {
     }
 
     fn place_of(&self, seq: Seq) -> Option<usize> {
+        // Where all are of one QoS, the oldest is the one that is looked for.
+        if self.entries.front().is_some_and(|entry| entry.seq == seq) {
+            return Some(0);
+        }
         self.entries.binary_search_by_key(&seq, |entry| entry.seq).ok()
     }
 

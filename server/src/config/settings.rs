@@ -68,7 +68,8 @@ section! {
         /// Threads that serve connections; `None` (0 in the file) is one per core.
         workers: Option<NonZeroU32> = Text("0"), integer_or_zero(1024, "threads", "one per core");
         /// The most memory the broker takes. At 80 % of it no new session is made, at 90 % queued
-        /// QoS 0 messages go, at 95 % publishers are not read.
+        /// QoS 0 messages go and unfinished packets of more than 64 KiB are not read on, at 95 %
+        /// publishers are not read.
         memory_limit: MemoryLimit = Text("75%"), Kind::Memory { min: ByteSize::new(16 * MIB) };
         /// Connections at a time. Lowered to what the limit of open files allows, less 128.
         max_connections: u32 = Text("1000000"), integer(1, MOST, "connections");

@@ -190,4 +190,6 @@ pub enum Lost {
     Failed,
     /// The shell's own task for it panicked.
     Panicked,
+    /// Memory was too short for too long to read on a large packet.
+    MemoryShort,
 }

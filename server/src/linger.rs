@@ -4,10 +4,10 @@ use std::io;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use crate::environment::Stream;
-use crate::worker::pace::round;
 
 /// How long the peer may take to close its side.
 const LINGER: Duration = Duration::from_secs(1);
@@ -34,7 +34,7 @@ async fn shut(stream: &mut Box<dyn Stream>, most: usize) -> io::Result<()> {
         // Those who leave wait for those who stay.
         if drained >= waits_at {
             waits_at = drained + AT_ONCE;
-            round().await;
+            yield_now().await;
         }
     }
     Ok(())

@@ -33,7 +33,7 @@ fn disconnect_discards_the_will() {
 // conformance: v3.1.1 MQTT-3.1.2-8
 #[test]
 fn the_loss_of_the_connection_publishes_the_will() {
-    for why in [Lost::ByPeer, Lost::Failed, Lost::Panicked] {
+    for why in [Lost::ByPeer, Lost::Failed, Lost::Panicked, Lost::MemoryShort] {
         let (bench, watcher, client) = watched();
         bench.event(Event::Closed { conn: client.conn(), why });
         assert_eq!(watcher.ack_all(), ["will=gone q1"]);

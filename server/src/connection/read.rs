@@ -14,7 +14,7 @@ use surewire_engine::message::LARGE_PAYLOAD;
 use surewire_engine::violation::Violation;
 use tokio::io::AsyncReadExt;
 use tokio::task::spawn_local;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::Connection;
 use super::filters::Filters;
@@ -46,6 +46,14 @@ pub(super) struct Reader {
     unseen: bool,
     /// Of a packet that is being handed in part by part.
     filters: Option<Box<Filters>>,
+    /// While memory is too short to read a large packet on.
+    hold: Option<Box<Hold>>,
+}
+
+/// How long a large packet waits for memory.
+struct Hold {
+    until: Instant,
+    next_look: Instant,
 }
 
 /// What a read brought.
@@ -80,6 +88,9 @@ impl Connection {
                 }
                 Ok(Filled::Part(count)) => pace.is_much(count),
                 Ok(Filled::End) => return Poll::Ready(Lost::ByPeer),
+                Err(error) if error.kind() == io::ErrorKind::OutOfMemory => {
+                    return Poll::Ready(Lost::MemoryShort);
+                }
                 Err(_) => return Poll::Ready(Lost::Failed),
             };
             pace.count_read();
@@ -102,12 +113,17 @@ impl Connection {
     fn poll_fill(&self, cx: &mut Context<'_>) -> Poll<io::Result<Filled>> {
         let mut stream = self.stream.borrow_mut();
         let Some(stream) = stream.as_mut() else { return Poll::Ready(Ok(Filled::End)) };
-        let unfinished = self.reader.borrow().partial.len() + stream.unfinished();
-        if !self.worker.shared.may_read_on(unfinished) {
-            wake_later(cx);
-            return Poll::Pending;
+        let mut reader = self.reader.borrow_mut();
+        let before = stream.unfinished();
+        if !self.worker.shared.may_read_on(reader.partial.len() + before) {
+            return reader.hold(cx, &self.worker);
         }
-        self.reader.borrow_mut().poll_fill(cx, stream, &self.worker)
+        reader.hold = None;
+        let filled = reader.poll_fill(cx, stream, &self.worker);
+        if filled.is_pending() && stream.unfinished() > before {
+            self.worker.pace.count_read();
+        }
+        filled
     }
 
     /// Hands in all complete packets and keeps the rest; or up to one that is much work, which it tells:
@@ -195,16 +211,28 @@ impl Connection {
     }
 }
 
-/// Has the task look again whether there is memory.
-fn wake_later(cx: &Context<'_>) {
-    let waker = cx.waker().clone();
-    spawn_local(async move {
-        sleep(MEMORY_PAUSE).await;
-        waker.wake();
-    });
-}
-
 impl Reader {
+    /// Looks again in a while whether there is memory, and gives up after `stall_timeout`: nothing is read
+    /// meanwhile, so nobody would notice that the peer is gone, and what it sent would stay.
+    fn hold(&mut self, cx: &Context<'_>, worker: &Worker) -> Poll<io::Result<Filled>> {
+        let now = Instant::now();
+        let until = now + worker.shared.settings.engine.stall_timeout;
+        let hold = self.hold.get_or_insert_with(|| Box::new(Hold { until, next_look: now }));
+        if now >= hold.until {
+            return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
+        }
+        // Otherwise something else woke it.
+        if now + MEMORY_PAUSE / 2 >= hold.next_look {
+            hold.next_look = now + MEMORY_PAUSE;
+            let waker = cx.waker().clone();
+            spawn_local(async move {
+                sleep(MEMORY_PAUSE).await;
+                waker.wake();
+            });
+        }
+        Poll::Pending
+    }
+
     /// Takes what came behind a packet, to be looked at later.
     pub(super) fn keep(&mut self, rest: Vec<u8>) {
         self.unseen = !rest.is_empty();

@@ -7,9 +7,9 @@
 //! all it has.
 
 use std::cell::Cell;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::pin;
-use std::task::{Context, Poll};
+use std::task::Context;
 use std::time::Duration;
 
 use surewire_engine::time::Time;
@@ -51,13 +51,18 @@ pub(crate) struct Pace {
     round: Cell<Option<Round>>,
 }
 
-/// From the beginning of one turn of a connection that has more to bring to that of its next.
+/// From the beginning of one turn of a connection that has more to bring to that of its next but one: tokio
+/// wakes those who waited for the reactor in the opposite order, so who was first is the last then.
 #[derive(Clone, Copy, Debug)]
 struct Round {
     key: u32,
     since: Time,
+    /// Whether this is the second of the two.
+    again: bool,
     /// Reads up to the end of its turn.
     reads: u64,
+    /// Whether somebody else has brought something.
+    others: bool,
     /// Whether it has more to bring.
     goes_on: bool,
 }
@@ -99,9 +104,9 @@ impl Pace {
         self.share() < SLOW
     }
 
-    /// Something took from `since` until now. What began before the last change tells nothing of it.
-    pub(super) fn took(&self, since: Time, now: Time) {
-        let (time, share) = (now - since, self.share());
+    /// So many rounds took from `since` until now. What began before the last change tells nothing of it.
+    pub(super) fn took(&self, since: Time, now: Time, rounds: u32) {
+        let (time, share) = ((now - since) / rounds, self.share());
         if since < self.changed.get() {
             return;
         }
@@ -124,10 +129,15 @@ impl Worker {
     pub(crate) fn turn_begins(&self, key: u32) {
         let pace = &self.pace;
         let Some(round) = pace.round.get().filter(|round| round.key == key) else { return };
-        let alone = round.reads == pace.reads.get();
+        let others = round.others || round.reads != pace.reads.get();
         let now = self.shared.core.now();
-        pace.took(if alone { now } else { round.since }, now);
-        pace.round.set(Some(Round { since: now, goes_on: false, ..round }));
+        if !round.again && now - round.since <= 2 * LONG {
+            pace.round.set(Some(Round { again: true, others, goes_on: false, ..round }));
+            return;
+        }
+        pace.took(if others { round.since } else { now }, now, 2);
+        let next = Round { since: now, again: false, others: false, goes_on: false, ..round };
+        pace.round.set(Some(next));
     }
 
     /// The connection has more to bring, and lets the others in. One at a time is measured.
@@ -135,8 +145,16 @@ impl Worker {
         let pace = &self.pace;
         let round = pace.round.get();
         if round.is_none_or(|round| round.key == key) {
-            let since = round.map_or_else(|| self.shared.core.now(), |round| round.since);
-            pace.round.set(Some(Round { key, since, reads: pace.reads.get(), goes_on: true }));
+            let begun = || Round {
+                key,
+                since: self.shared.core.now(),
+                again: false,
+                reads: 0,
+                others: false,
+                goes_on: true,
+            };
+            let round = round.unwrap_or_else(begun);
+            pace.round.set(Some(Round { reads: pace.reads.get(), goes_on: true, ..round }));
         }
     }
 
@@ -150,24 +168,9 @@ impl Worker {
     /// Lets everybody else have a turn, and measures how long that takes.
     pub(crate) async fn let_others_in(&self) {
         let since = self.shared.core.now();
-        round().await;
-        self.pace.took(since, self.shared.core.now());
+        yield_now().await;
+        self.pace.took(since, self.shared.core.now(), 1);
     }
-}
-
-/// Returns after all tasks that are ready now. Only in a task of its own: tokio's yield waits for the
-/// reactor as well, and that looks after 61 tasks.
-pub(crate) async fn round() {
-    let mut over = false;
-    poll_fn(|cx| {
-        if over {
-            return Poll::Ready(());
-        }
-        over = true;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 /// Has the task go on when the reactor has been asked who else is ready. Woken at once it would be in the
@@ -187,7 +190,7 @@ mod tests {
         let mut took = |pace: &Pace, time: Duration| {
             let since = now;
             now = now + time;
-            pace.took(since, now);
+            pace.took(since, now, 1);
         };
         assert_eq!(pace.share(), MOST);
         took(&pace, LONG + Duration::from_nanos(1));
@@ -218,17 +221,19 @@ mod tests {
     fn a_long_moment_counts_once() {
         let pace = Pace::default();
         let [begun, over] = [1, 2].map(|at| Time::ZERO + Duration::from_secs(at));
-        pace.took(begun, over);
-        pace.took(begun, over);
-        pace.took(begun, over + Duration::from_nanos(1));
+        pace.took(begun, over, 1);
+        pace.took(begun, over, 1);
+        pace.took(begun, over + Duration::from_nanos(1), 1);
         assert_eq!(pace.share(), MOST / 8);
     }
 
     /// Woken at once, a busy task goes on some 60 times before anybody else is noticed.
     #[test]
     fn who_becomes_readable_while_somebody_is_busy_is_noticed_in_the_next_round() {
+        use std::future::poll_fn;
         use std::io::Write;
         use std::rc::Rc;
+        use std::task::Poll;
         use tokio::io::AsyncReadExt;
 
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -7,6 +7,8 @@ pub(crate) struct Link {
     /// Whether each end believes that it is there.
     pub(crate) client_end: bool,
     pub(crate) broker_end: bool,
+    /// Whether its client has seen that it was accepted.
+    pub(crate) accepted: bool,
     /// Nothing gets through any more, and nobody is told.
     pub(crate) silent: bool,
     /// The client's end was cut: so many more bytes arrive.
@@ -28,6 +30,7 @@ impl Link {
             client,
             client_end: true,
             broker_end: false,
+            accepted: false,
             silent: false,
             rest: None,
             to_broker_at: 0,

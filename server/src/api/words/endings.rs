@@ -81,6 +81,12 @@ fn lost(lost: Lost) -> Words {
             "The broker's own task for this connection failed, which is a bug. Please report it \
              with the log.",
         ),
+        Lost::MemoryShort => words(
+            "memory_short",
+            "The client was sending a large packet, and memory was too short to take it for as long \
+             as stall_timeout. It sends it again when it is back. Raise memory_limit, or find out \
+             what takes the memory.",
+        ),
     }
 }
 
@@ -123,6 +129,7 @@ mod tests {
             CloseReason::Lost(Lost::ByPeer),
             CloseReason::Lost(Lost::Failed),
             CloseReason::Lost(Lost::Panicked),
+            CloseReason::Lost(Lost::MemoryShort),
             CloseReason::Refused,
             CloseReason::KeepAlive,
             CloseReason::TakenOver,

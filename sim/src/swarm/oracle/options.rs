@@ -15,7 +15,9 @@ use super::{Message, Tick};
 /// What a SUBSCRIBE asked for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wish {
+    /// When it was granted.
     pub(super) answered: Option<Tick>,
+    pub(super) refused: bool,
     pub(super) options: SubscribeOptions,
     pub(super) identifier: Option<u32>,
 }
@@ -182,6 +184,7 @@ mod tests {
     fn the_highest_qos_of_those_that_are_sure_counts() {
         let wish = |qos| Wish {
             answered: Some(2),
+            refused: false,
             options: SubscribeOptions { qos, ..SubscribeOptions::default() },
             identifier: None,
         };

@@ -166,7 +166,7 @@ impl View {
         for (filter, epochs) in &mut self.epochs {
             epochs.iter_mut().for_each(|epoch| _ = epoch.over.get_or_insert(now));
             let wishes = self.wishes.get(filter).and_then(|wishes| wishes.last());
-            let asked = wishes.is_some_and(|wish| wish.answered.is_none());
+            let asked = wishes.is_some_and(|wish| wish.answered.is_none() && !wish.refused);
             if let Some(last) = epochs.last().filter(|_| asked) {
                 let shaken = last.shaken.map(|_| now);
                 epochs.push(Epoch::asked(last.options, now, shaken));
@@ -190,7 +190,7 @@ impl Oracle {
     ) {
         let asked = self.tick();
         let Some(view) = self.views.get_mut(client) else { return };
-        let wish = Wish { answered: None, options, identifier };
+        let wish = Wish { answered: None, refused: false, options, identifier };
         view.wishes.entry(filter.to_owned()).or_default().push(wish);
         let open = view.last(filter).is_some_and(|epoch| epoch.shaken.is_none());
         if !open {
@@ -203,10 +203,9 @@ impl Oracle {
     pub(crate) fn subscribed(&mut self, client: usize, filter: &str, granted: bool) {
         let now = self.tick();
         let Some(view) = self.views.get_mut(client) else { return };
-        if let Some(wish) = view.wishes.get_mut(filter).and_then(|wishes| wishes.last_mut())
-            && granted
-        {
-            wish.answered.get_or_insert(now);
+        if let Some(wish) = view.wishes.get_mut(filter).and_then(|wishes| wishes.last_mut()) {
+            wish.refused = !granted;
+            wish.answered = wish.answered.or(Some(now).filter(|_| granted));
         }
         let Some(epoch) = view.last(filter) else { return };
         if granted {

@@ -403,6 +403,9 @@ impl World {
     fn client_is_in(&mut self, client: usize, present: bool) {
         let Some(actor) = self.actors.get_mut(client) else { return };
         (actor.accepted, actor.discarded) = (true, actor.clean);
+        if let Some(link) = actor.link.and_then(|link| self.links.get_mut(&link)) {
+            link.accepted = true;
+        }
         actor.name = actor.machine.client_id().to_string();
         actor.kept = actor.usual;
         let present = (actor.role.version != Version::V3_1).then_some(present);

@@ -40,7 +40,10 @@ impl World {
     fn forgotten(&self) -> usize {
         let is_assigned =
             |client: usize| self.actors.get(client).is_some_and(|actor| actor.role.terms.assigned);
-        let vanished = self.links.values().filter(|link| link.broker_end && !link.client_end);
+        let vanished = self
+            .links
+            .values()
+            .filter(|link| link.broker_end && !link.client_end && !link.accepted);
         vanished.filter(|link| is_assigned(link.client)).count()
     }
 

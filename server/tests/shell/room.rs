@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use surewire_engine::log::disk::{DiskError, Op, Reply};
 use surewire_server::RunError;
@@ -140,13 +140,19 @@ fn settings(data_dir: PathBuf) -> Settings {
 impl Tight {
     /// A broker that can make so many files.
     fn start(files: usize) -> Self {
+        Self::start_with(files, |_| {})
+    }
+
+    fn start_with(files: usize, change: impl FnOnce(&mut Settings)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let knobs = Arc::new(Knobs::with(files));
         let environment = {
             let knobs = Arc::clone(&knobs);
             || Narrow { real: RealEnvironment::new(), knobs, fails: None, making_fails: false }
         };
-        let broker = Broker::start_in(environment, settings(directory.path().join("data")));
+        let mut settings = settings(directory.path().join("data"));
+        change(&mut settings);
+        let broker = Broker::start_in(environment, settings);
         Self { broker: Some(broker), knobs, _directory: directory }
     }
 
@@ -455,5 +461,35 @@ fn short_memory_refuses_sessions_then_drops_qos_0_then_stops_publishers_and_reco
     publisher.expect(&[0xD0, 0]);
     tight.client("new");
     drop((publisher, back));
+    tight.stop().unwrap();
+}
+
+#[test]
+fn the_rest_of_a_large_packet_is_not_read_while_memory_is_short_and_not_waited_for_for_ever() {
+    let patience = Duration::from_millis(200);
+    let tight = Tight::start_with(100, |settings| settings.engine.stall_timeout = patience);
+    let takes = |per_cent: u64, stage: f64| {
+        tight.knobs.in_use.store((per_cent << 20) + 1, Ordering::SeqCst);
+        tight.until("surewire_memory_stage", |found| found == stage);
+    };
+    let mut large = publish_bytes("t", &[b'x'; 200_000]);
+    let rest = large.split_off(100_000);
+    let received = "surewire_socket_received_bytes_total";
+
+    let mut first = tight.client("first");
+    first.send(&large);
+    tight.until(received, |count| count >= 100_000.0);
+    takes(90, 2.0);
+    first.send(&rest);
+    first.expect_end();
+    let recent = tight.http("GET", "/api/v1/recent", "text/plain", "");
+    assert!(recent.contains("memory_short"), "{recent}");
+
+    takes(10, 0.0);
+    let mut second = tight.client("second");
+    second.send(&large);
+    second.send(&rest);
+    second.send(&[0xC0, 0]);
+    second.expect(&[0xD0, 0]);
     tight.stop().unwrap();
 }

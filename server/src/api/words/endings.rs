@@ -83,8 +83,8 @@ fn lost(lost: Lost) -> Words {
         ),
         Lost::MemoryShort => words(
             "memory_short",
-            "The client was sending a large packet, and memory was too short to take it for as long \
-             as stall_timeout. It sends it again when it is back. Raise memory_limit, or find out \
+            "The client was sending a large packet, and for a minute memory was too short to take \
+             the rest of it. It sends it again when it is back. Raise memory_limit, or find out \
              what takes the memory.",
         ),
     }

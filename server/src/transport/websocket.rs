@@ -33,7 +33,7 @@ const READ_BUFFER: usize = 4 * 1024;
 
 /// So much of an unfinished message is read before others get their turn: it may be in fragments of one
 /// byte, and nothing of it is seen outside until it is whole.
-const READ_AT_ONCE: usize = READ_BUFFER;
+const READ_AT_ONCE: usize = 16 * 1024;
 
 /// The same before the client is admitted: an ordinary CONNECT is smaller.
 const STRANGER_READ_AT_ONCE: usize = 512;

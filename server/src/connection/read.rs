@@ -66,6 +66,8 @@ enum Filled {
     Part(usize),
     /// The stream's end.
     End,
+    /// Nothing, for too long: memory is short.
+    GivenUp,
 }
 
 impl Connection {
@@ -88,9 +90,7 @@ impl Connection {
                 }
                 Ok(Filled::Part(count)) => pace.is_much(count),
                 Ok(Filled::End) => return Poll::Ready(Lost::ByPeer),
-                Err(error) if error.kind() == io::ErrorKind::OutOfMemory => {
-                    return Poll::Ready(Lost::MemoryShort);
-                }
+                Ok(Filled::GivenUp) => return Poll::Ready(Lost::MemoryShort),
                 Err(_) => return Poll::Ready(Lost::Failed),
             };
             pace.count_read();
@@ -219,7 +219,7 @@ impl Reader {
         let until = now + worker.shared.settings.engine.stall_timeout;
         let hold = self.hold.get_or_insert_with(|| Box::new(Hold { until, next_look: now }));
         if now >= hold.until {
-            return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
+            return Poll::Ready(Ok(Filled::GivenUp));
         }
         // Otherwise something else woke it.
         if now + MEMORY_PAUSE / 2 >= hold.next_look {

@@ -347,39 +347,7 @@ fn into_io(error: Error) -> io::Error {
 mod tests {
     use super::*;
     use std::task::Waker;
-    use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
-
-    struct Pipe(DuplexStream);
-
-    impl Stream for Pipe {}
-
-    impl AsyncRead for Pipe {
-        fn poll_read(
-            mut self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-            buf: &mut ReadBuf<'_>,
-        ) -> Poll<io::Result<()>> {
-            Pin::new(&mut self.0).poll_read(cx, buf)
-        }
-    }
-
-    impl AsyncWrite for Pipe {
-        fn poll_write(
-            mut self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-            buf: &[u8],
-        ) -> Poll<io::Result<usize>> {
-            Pin::new(&mut self.0).poll_write(cx, buf)
-        }
-
-        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Pin::new(&mut self.0).poll_flush(cx)
-        }
-
-        fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Pin::new(&mut self.0).poll_shutdown(cx)
-        }
-    }
+    use tokio::io::{AsyncWriteExt, duplex};
 
     #[tokio::test]
     async fn a_message_in_tiny_fragments_is_read_in_small_steps() {
@@ -388,8 +356,7 @@ mod tests {
             Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
         let (mut ours, theirs) = duplex(256 * 1024);
         ours.write_all(REQUEST).await.expect("room");
-        let socket = Box::new(Pipe(theirs));
-        let accepted = accept(socket, 1 << 20, Planted::default()).await;
+        let accepted = accept(Box::new(theirs), 1 << 20, Planted::default()).await;
         let mut stream = accepted.expect("an upgrade");
         // A binary message's first byte, and then one byte after the other, none of them the last.
         ours.write_all(&[0x02, 0x81, 0, 0, 0, 0, 0]).await.expect("room");

@@ -135,6 +135,7 @@ impl Worker {
             pace.round.set(Some(Round { again: true, others, goes_on: false, ..round }));
             return;
         }
+        // A single one that is this long may be two rounds as well.
         pace.took(if others { round.since } else { now }, now, 2);
         let next = Round { since: now, again: false, others: false, goes_on: false, ..round };
         pace.round.set(Some(next));

@@ -85,6 +85,7 @@ pub const REGRESSIONS: &[(u64, &str)] = &[
     (2_639_403_860, "asked-before-the-session-began"),
     (2_639_442_568, "vanished-before-it-had-a-name"),
     (2_639_428_377, "under-way-when-the-broker-ended"),
+    (2_750_005_334, "taken-for-a-repetition"),
 ];
 
 /// The bug of that name, to be planted.

@@ -79,6 +79,9 @@ pub(crate) struct Oracle {
     dropped: BTreeMap<(Option<usize>, String), u64>,
     /// Clients of which the broker said that their session is over, and who do not know it yet.
     over: BTreeSet<usize>,
+    /// The same, until they know: the CONNACK that would tell them may get lost, and the next one says
+    /// that there is a session.
+    unaware: BTreeSet<usize>,
     /// Topics of which the broker said that a message was delivered and not retained.
     not_retained: BTreeSet<String>,
     wills: BTreeMap<usize, Wills>,
@@ -179,6 +182,16 @@ impl Oracle {
         }
     }
 
+    /// A client took a message of QoS 2 for one that it has, by its identifier. Rightly so if that is one
+    /// of an earlier session, and nobody has told it that there is another.
+    pub(crate) fn took_for_repetition(&mut self, client: usize, number: u64) {
+        if self.unaware.contains(&client)
+            && let Some(view) = self.views.get_mut(client)
+        {
+            view.got.entry(number).or_default();
+        }
+    }
+
     /// Who else of the client's share group has the message.
     fn others_of_its_group(&self, client: usize, number: u64) -> Option<usize> {
         let group = self.views.get(client)?.group()?;
@@ -219,6 +232,7 @@ impl Oracle {
         match (client, notice) {
             (Some(client), Notice::SessionEnded { .. }) => {
                 self.over.insert(client);
+                self.unaware.insert(client);
             }
             (Some(client), Notice::Connected { .. }) => {
                 self.over.remove(&client);

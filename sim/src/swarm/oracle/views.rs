@@ -265,6 +265,9 @@ impl Oracle {
         if expired && present != Some(true) {
             self.discarding(client);
         }
+        if present == Some(false) {
+            self.unaware.remove(&client);
+        }
         let (now, ended) = (self.tick(), self.ended);
         let Some(view) = self.views.get_mut(client) else { return };
         if view.accepted <= ended {

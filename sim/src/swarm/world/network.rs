@@ -4,14 +4,22 @@ use bytes::Bytes;
 use surewire_engine::client::Input;
 use surewire_engine::codec;
 use surewire_engine::id::ConnId;
+use surewire_engine::packet::{Packet, QoS};
 
 use super::{Happening, MS, World};
 use crate::swarm::broker::LIMITS;
 use crate::swarm::link::Link;
+use crate::swarm::tap::number_in;
 
 /// The broker's name for the connection.
 pub(super) fn conn(link: u64) -> ConnId {
     ConnId { slot: u32::try_from(link).unwrap_or(u32::MAX), generation: 0 }
+}
+
+/// The message that comes with it, if one of QoS 2 does.
+fn exactly_once(input: &Input) -> Option<u64> {
+    let Input::Received(Packet::Publish(publish)) = input else { return None };
+    (publish.qos == QoS::ExactlyOnce).then(|| number_in(&publish.payload))
 }
 
 impl World {
@@ -138,7 +146,12 @@ impl World {
                 Ok(packet) => Input::Received(packet),
                 Err(violation) => Input::Broken(violation),
             };
+            let exactly_once = exactly_once(&input);
+            let delivered = self.coverage.delivered;
             self.client_hands_in(client, input);
+            if let Some(number) = exactly_once.filter(|_| self.coverage.delivered == delivered) {
+                self.oracle.took_for_repetition(client, number);
+            }
         }
     }
 

@@ -135,7 +135,8 @@ impl Engine {
     pub fn new(config: Config, seed: [u8; 32]) -> Self {
         let mut rng = ChaCha12Rng::from_seed(seed);
         let mut key = || (rng.next_u64(), rng.next_u64());
-        let by_client = Index::new(key());
+        let clients = key();
+        let by_client = Index::new(clients);
         let subscriptions = Subscriptions::new(key);
         Self {
             config,
@@ -163,7 +164,7 @@ impl Engine {
             gated: Vec::new(),
             answers: VecDeque::new(),
             waiting: Waiting::default(),
-            history: History::default(),
+            history: History::new(clients),
             watch: Watch::default(),
             ended: VecDeque::new(),
             restored: restore::Restored::default(),

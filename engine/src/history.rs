@@ -1,10 +1,10 @@
 //! What was dropped, refused or cut off lately: the newest such notices, for whoever asks "why".
 
-use std::collections::BTreeMap;
-
 use crate::answer::Incident;
 use crate::id::ClientId;
+use crate::index::Index;
 use crate::notice::Notice;
+use crate::table::Table;
 use crate::time::Time;
 
 /// Incidents that are remembered.
@@ -15,67 +15,131 @@ const KEPT_BYTES: usize = 4 << 20;
 
 /// The newest incidents. The same kind of incident of the same client is counted, not remembered
 /// once more, so that a client that overflows, on however many topics, does not push out the others.
-#[derive(Debug, Default)]
+/// A message for a thousand clients that do not read is a thousand notices, so counting is cheap.
+#[derive(Debug)]
 pub(crate) struct History {
-    /// By the order in which they happened last.
-    incidents: BTreeMap<u64, Incident>,
-    /// Where those of each client are: one of each kind.
-    by_client: BTreeMap<Option<ClientId>, Vec<u64>>,
-    next: u64,
+    incidents: Table<Remembered>,
+    /// Their slots by client; those of one client are of different kinds.
+    by_client: Index,
+    newest: Option<u32>,
+    oldest: Option<u32>,
     bytes: usize,
 }
 
+/// One incident, and who comes before and after it in the order in which they happened last.
+#[derive(Debug)]
+struct Remembered {
+    incident: Incident,
+    newer: Option<u32>,
+    older: Option<u32>,
+}
+
 impl History {
+    /// The key is that of a hash table by client.
+    pub(crate) fn new(key: (u64, u64)) -> Self {
+        let (incidents, by_client) = (Table::default(), Index::new(key));
+        Self { incidents, by_client, newest: None, oldest: None, bytes: 0 }
+    }
+
     /// Remembers the notice if it tells of something dropped, refused or cut off.
     pub(crate) fn note(&mut self, at: Time, notice: &Notice) {
         if !notice.is_incident() {
             return;
         }
-        let before = self.take_like(notice);
-        let count = before.as_ref().map_or(0, |incident| incident.count) + 1;
-        let same = before.map(|incident| incident.notice).filter(|known| known == notice);
-        let notice = same.unwrap_or_else(|| notice.detached());
-        self.bytes += notice.text_len();
-        self.by_client.entry(notice.client().cloned()).or_default().push(self.next);
-        self.incidents.insert(self.next, Incident { at, count, notice });
-        self.next += 1;
+        match self.like(notice) {
+            Some(slot) => self.count(slot, at, notice),
+            None => self.add(at, notice),
+        }
         while self.incidents.len() > KEPT || self.bytes > KEPT_BYTES {
-            let Some(oldest) = self.incidents.keys().next().copied() else { return };
-            self.take(oldest);
+            let Some(oldest) = self.oldest else { return };
+            self.forget(oldest);
         }
     }
 
     /// The newest ones, of one client or of all.
     pub(crate) fn newest(&self, client: Option<&ClientId>, limit: usize) -> Vec<Incident> {
-        let Some(client) = client else {
-            return self.incidents.values().rev().take(limit).cloned().collect();
-        };
-        let orders = self.by_client.get(&Some(client.clone()));
-        let orders = orders.into_iter().flat_map(|orders| orders.iter().rev()).take(limit);
-        orders.filter_map(|order| self.incidents.get(order)).cloned().collect()
+        let of_client =
+            |incident: &&Incident| client.is_none() || incident.notice.client() == client;
+        self.newest_first().filter(of_client).take(limit).cloned().collect()
     }
 
-    /// Takes out the client's incident of this kind.
-    fn take_like(&mut self, notice: &Notice) -> Option<Incident> {
-        let orders = self.by_client.get(&notice.client().cloned())?;
-        let is_like = |order: &&u64| {
-            self.incidents.get(order).is_some_and(|incident| incident.notice.is_like(notice))
-        };
-        let order = *orders.iter().find(is_like)?;
-        self.take(order)
+    fn newest_first(&self) -> impl Iterator<Item = &Incident> {
+        let mut next = self.newest;
+        std::iter::from_fn(move || {
+            let remembered = self.incidents.get(next?)?;
+            next = remembered.older;
+            Some(&remembered.incident)
+        })
     }
 
-    fn take(&mut self, order: u64) -> Option<Incident> {
-        let incident = self.incidents.remove(&order)?;
-        self.bytes -= incident.notice.text_len();
-        let client = incident.notice.client().cloned();
-        if let Some(orders) = self.by_client.get_mut(&client) {
-            orders.retain(|other| *other != order);
-            if orders.is_empty() {
-                self.by_client.remove(&client);
+    /// The client's incident of this kind.
+    fn like(&self, notice: &Notice) -> Option<u32> {
+        let client = notice.client();
+        self.by_client.get(&client, |slot| {
+            self.incidents.get(slot).is_some_and(|Remembered { incident, .. }| {
+                incident.notice.is_like(notice) && incident.notice.client() == client
+            })
+        })
+    }
+
+    /// It happened again.
+    fn count(&mut self, slot: u32, at: Time, notice: &Notice) {
+        self.unlink(slot);
+        if let Some(Remembered { incident, .. }) = self.incidents.get_mut(slot) {
+            incident.at = at;
+            incident.count += 1;
+            if incident.notice != *notice {
+                self.bytes += notice.text_len();
+                self.bytes -= incident.notice.text_len();
+                incident.notice = notice.detached();
             }
         }
-        Some(incident)
+        self.link(slot);
+    }
+
+    fn add(&mut self, at: Time, notice: &Notice) {
+        self.bytes += notice.text_len();
+        let incident = Incident { at, count: 1, notice: notice.detached() };
+        let slot = self.incidents.insert(Remembered { incident, newer: None, older: None });
+        let (incidents, hasher) = (&self.incidents, self.by_client.hasher());
+        let hash_of = |slot| {
+            let client = incidents.get(slot).and_then(|one| one.incident.notice.client());
+            hasher.hash(&client)
+        };
+        self.by_client.insert(hash_of(slot), slot, hash_of);
+        self.link(slot);
+    }
+
+    fn forget(&mut self, slot: u32) {
+        self.unlink(slot);
+        if let Some(Remembered { incident, .. }) = self.incidents.remove(slot) {
+            self.bytes -= incident.notice.text_len();
+            self.by_client.remove(&incident.notice.client(), slot);
+        }
+    }
+
+    /// It is the newest from here on.
+    fn link(&mut self, slot: u32) {
+        let older = self.newest.replace(slot);
+        if let Some(one) = self.incidents.get_mut(slot) {
+            (one.newer, one.older) = (None, older);
+        }
+        match older.and_then(|older| self.incidents.get_mut(older)) {
+            Some(older) => older.newer = Some(slot),
+            None => self.oldest = Some(slot),
+        }
+    }
+
+    fn unlink(&mut self, slot: u32) {
+        let Some(&Remembered { newer, older, .. }) = self.incidents.get(slot) else { return };
+        match newer.and_then(|newer| self.incidents.get_mut(newer)) {
+            Some(newer) => newer.older = older,
+            None => self.newest = older,
+        }
+        match older.and_then(|older| self.incidents.get_mut(older)) {
+            Some(older) => older.newer = newer,
+            None => self.oldest = newer,
+        }
     }
 }
 
@@ -97,7 +161,7 @@ mod tests {
 
     #[test]
     fn the_same_kind_again_is_counted_whatever_the_topic() {
-        let mut history = History::default();
+        let mut history = History::new((1, 2));
         history.note(Time::ZERO, &dropped("b", "t"));
         for second in 0..10_000 {
             history.note(Time::from_secs(second), &dropped("a", &format!("t/{}", second % 9)));
@@ -111,7 +175,7 @@ mod tests {
 
     #[test]
     fn it_gives_the_newest_first_also_after_a_repetition() {
-        let mut history = History::default();
+        let mut history = History::new((1, 2));
         for (second, client) in ["a", "a", "b", "b", "a"].into_iter().enumerate() {
             history.note(Time::from_secs(second as u64), &dropped(client, "t"));
         }
@@ -121,7 +185,7 @@ mod tests {
 
     #[test]
     fn it_is_bounded_by_number_and_by_bytes() {
-        let mut history = History::default();
+        let mut history = History::new((1, 2));
         for n in 0..KEPT + 10 {
             history.note(Time::from_secs(n as u64), &dropped(&format!("c{n}"), "t"));
         }
@@ -142,17 +206,64 @@ mod tests {
         let text = bytestring::ByteString::try_from(arena.slice(0..3)).unwrap();
         let topic = TopicName::new(text).unwrap();
         let (qos, why) = (QoS::AtMostOnce, DropReason::QueueFullNewQoS0);
-        let mut history = History::default();
+        let mut history = History::new((1, 2));
         history.note(Time::ZERO, &Notice::Dropped { client: None, topic, qos, why });
         assert!(arena.is_unique(), "the arena is still referenced by what is remembered");
     }
 
     #[test]
     fn what_went_well_is_no_incident() {
-        let mut history = History::default();
+        let mut history = History::new((1, 2));
         let client = ClientId::new("a").unwrap();
         let topic = TopicName::new("t".into()).unwrap();
         history.note(Time::ZERO, &Notice::WillPublished { client, topic });
         assert_eq!(history.newest(None, 1), []);
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config::with_cases(8))]
+
+        /// Against a list in which what happens again goes to the end.
+        #[test]
+        fn it_is_a_list_of_the_newest(
+            happened in proptest::collection::vec((0..40_u8, 0..4_u8, 0..3_u8), 0..250),
+        ) {
+            let mut history = History::new((1, 2));
+            let mut list: Vec<Incident> = Vec::new();
+            for (at, (client, topic, why)) in happened.into_iter().enumerate() {
+                let why = [DropReason::QueueFullNewQoS0, DropReason::Expired, DropReason::OfflineQoS0]
+                    [usize::from(why)];
+                // Long enough for some thirty.
+                let name = format!("{client}{}", "x".repeat(60_000));
+                let notice = Notice::Dropped {
+                    client: ClientId::new(&name).filter(|_| client > 0),
+                    topic: TopicName::new(format!("t/{topic}").repeat(20_000).into()).unwrap(),
+                    qos: QoS::AtMostOnce,
+                    why,
+                };
+                let at = Time::from_secs(at as u64);
+                history.note(at, &notice);
+                let like = list.iter().position(|one| {
+                    one.notice.is_like(&notice) && one.notice.client() == notice.client()
+                });
+                let count = like.map_or(0, |like| list.remove(like).count) + 1;
+                list.push(Incident { at, count, notice });
+                while list.iter().map(|one| one.notice.text_len()).sum::<usize>() > KEPT_BYTES {
+                    list.remove(0);
+                }
+                let client = list[list.len() / 2].notice.client().cloned();
+                let newest_first = list.iter().rev();
+                let theirs = newest_first.clone().filter(|one| {
+                    client.is_none() || one.notice.client() == client.as_ref()
+                });
+                proptest::prop_assert_eq!(
+                    history.newest(client.as_ref(), 5),
+                    theirs.take(5).cloned().collect::<Vec<_>>()
+                );
+            }
+            let all: Vec<_> = list.into_iter().rev().collect();
+            proptest::prop_assert_eq!(history.newest(None, usize::MAX), all);
+            proptest::prop_assert_eq!(history.by_client.len(), history.incidents.len());
+        }
     }
 }

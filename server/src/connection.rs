@@ -61,6 +61,8 @@ pub(crate) struct Connection {
     /// Bytes that are no packet came: nothing is read any more.
     broken: Cell<bool>,
     end: Cell<Option<End>>,
+    /// Its packets led to much: it is not read on before so much of what is late has gone out.
+    pub(crate) patient: Cell<u64>,
     _seat: Seat,
 }
 
@@ -107,6 +109,7 @@ impl Connection {
             reading: Cell::new(true),
             broken: Cell::new(false),
             end: Cell::new(None),
+            patient: Cell::new(0),
             _seat: seat,
         });
         connection.key.set(connection.worker.register(&connection));

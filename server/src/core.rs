@@ -43,7 +43,7 @@ use slots::Slots;
 
 pub(crate) use chunked::Table;
 pub(crate) use frames::{Frames, Piece, SLICES};
-pub(crate) use outbox::{Entry, Outbox};
+pub(crate) use outbox::{Entry, Outbox, WRITE};
 pub(crate) use snapshot::Snapshot;
 
 /// The lock is let go after so many inputs or so much time, so that other workers get in.
@@ -81,6 +81,21 @@ pub(crate) enum Input {
 #[derive(Debug)]
 pub(crate) struct Poisoned;
 
+impl Input {
+    /// Whose packets it has, if it has any.
+    fn reader(&self) -> Option<ConnId> {
+        match self {
+            Self::Event(
+                Event::Received { conn, .. }
+                | Event::ReceivedPart { conn, .. }
+                | Event::ReceivedRun { conn, .. }
+                | Event::ReceivedAcks { conn, .. },
+            ) => Some(*conn),
+            Self::Open { .. } | Self::Event(_) | Self::Release(_) => None,
+        }
+    }
+}
+
 /// The engine and what belongs under its lock.
 pub(crate) struct Core {
     state: Mutex<State>,
@@ -101,6 +116,8 @@ struct State {
     actions: Vec<Action>,
     slots: Slots,
     outboxes: Vec<Outbox>,
+    /// What a worker writes in one turn, in bytes.
+    at_once: usize,
     report: Report,
     requests: Requests,
     /// Workers whose outbox was empty and is not any more.
@@ -124,7 +141,7 @@ impl Core {
         store: Store,
         settings: &Settings,
     ) -> Self {
-        let Settings { workers, log_packets, planted, .. } = *settings;
+        let Settings { workers, log_packets, planted, at_once, .. } = *settings;
         let queue = store.queue();
         let state = State {
             engine,
@@ -132,6 +149,7 @@ impl Core {
             actions: Vec::new(),
             slots: Slots::default(),
             outboxes: (0..workers).map(|_| Outbox::default()).collect(),
+            at_once,
             report: Report::new(log_packets),
             requests: Requests::default(),
             woken: Vec::new(),
@@ -185,22 +203,23 @@ impl Core {
     }
 
     /// One turn: hands in `inputs` in order and fills `outbox` and `report`, which must be empty,
-    /// with what there is for this worker.
+    /// with what there is for this worker. Inputs are left for another turn if there is much, so that it
+    /// is not mixed with what follows from them.
     pub(crate) fn turn(
         &self,
         worker: usize,
-        inputs: &mut Vec<Input>,
+        inputs: &mut std::vec::Drain<'_, Input>,
         outbox: &mut Outbox,
         report: &mut Report,
     ) -> Result<(), Poisoned> {
-        let mut inputs = inputs.drain(..);
         loop {
             let (mut state, since) = self.lock()?;
             // Before the batch: what was waited for may be what its packets are about.
             state.settle(since);
             state.clean(since);
-            state.batch(&*self.clock, since, &mut inputs);
-            let done = inputs.as_slice().is_empty();
+            state.batch(worker, &*self.clock, since, inputs);
+            let next = inputs.as_slice().first();
+            let done = next.is_none_or(|next| state.is_enough(worker, next));
             if done {
                 state.hand_out(worker, outbox, report);
             }
@@ -318,7 +337,13 @@ impl Core {
 
 impl State {
     /// Hands in as many inputs as one hold of the lock allows.
-    fn batch(&mut self, clock: &dyn Clock, since: Time, inputs: &mut std::vec::Drain<'_, Input>) {
+    fn batch(
+        &mut self,
+        worker: usize,
+        clock: &dyn Clock,
+        since: Time,
+        inputs: &mut std::vec::Drain<'_, Input>,
+    ) {
         let mut now = since;
         for count in 1..=BATCH_INPUTS {
             let Some(input) = inputs.next() else { return };
@@ -326,7 +351,14 @@ impl State {
                 input,
                 Input::Event(Event::ReceivedRun { .. } | Event::ReceivedAcks { .. })
             );
+            let (reader, before) = (input.reader(), self.cost_for(worker));
             self.input(now, input);
+            if self.cost_for(worker) - before >= self.at_once / 2 {
+                self.blame(worker, reader);
+            }
+            if inputs.as_slice().first().is_some_and(|next| self.is_enough(worker, next)) {
+                return;
+            }
             if is_several || count % SAMPLE == 1 {
                 let after = clock.now();
                 if count % SAMPLE == 1 {
@@ -420,6 +452,28 @@ impl State {
         };
         for action in self.actions.drain(..) {
             performer.perform(action);
+        }
+    }
+
+    /// What it costs the worker to write what there is for it.
+    fn cost_for(&self, worker: usize) -> usize {
+        self.outboxes.get(worker).map_or(0, Outbox::cost)
+    }
+
+    /// Whether there is so much to write for the worker that what follows from its next input should
+    /// not come behind it; but what one client brought stays together.
+    fn is_enough(&self, worker: usize, next: &Input) -> bool {
+        self.outboxes.get(worker).is_some_and(|outbox| {
+            let cause = outbox.cause.map(|(_, conn)| conn);
+            outbox.cost() >= self.at_once && (cause.is_none() || next.reader() != cause)
+        })
+    }
+
+    /// Tells the worker whose packets led to much.
+    fn blame(&mut self, worker: usize, reader: Option<ConnId>) {
+        let cause = reader.and_then(|conn| Some((self.slots.get_mut(conn)?.key, conn)));
+        if let Some(outbox) = self.outboxes.get_mut(worker) {
+            outbox.cause = cause.or(outbox.cause);
         }
     }
 

@@ -67,6 +67,12 @@ bugs! {
     StopWithoutDrain = "stop-without-drain";
     /// A worker hands in what its connections brought in the wrong order.
     InputsReversed = "inputs-reversed";
+    /// What a later turn has for a client overtakes what is late.
+    LateOvertaken = "late-overtaken";
+    /// Who brought much while output was late is not read from any more.
+    PatientForEver = "patient-for-ever";
+    /// Of clients that leave at once only some may.
+    ExitBlocked = "exit-blocked";
     /// A client that never says anything keeps its connection.
     SilenceAllowed = "silence-allowed";
 }

@@ -15,6 +15,9 @@ use crate::planted::Planted;
 
 pub use resolve::Machine;
 
+/// Bytes that a turn writes before others get theirs: about a millisecond.
+pub(crate) const AT_ONCE: usize = 1 << 20;
+
 /// Everything that [`run`](crate::run) is told.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -46,6 +49,9 @@ pub struct Settings {
     pub memory_limit: Option<u64>,
     /// What the operator should know about the configuration.
     pub warnings: Vec<Warning>,
+    /// Bytes that a turn writes before others get theirs; each write counts for some as well. Simulations
+    /// have less of it.
+    pub at_once: usize,
     /// What is wrong on purpose: nothing outside of simulations.
     pub planted: Planted,
 }
@@ -115,6 +121,7 @@ impl Settings {
             data_dir: PathBuf::from("data"),
             memory_limit: None,
             warnings: Vec::new(),
+            at_once: AT_ONCE,
             planted: Planted::NONE,
         }
     }

@@ -1,6 +1,8 @@
 //! A worker: one thread's connections, and the turns that carry their packets to the engine.
 
 mod arena;
+mod deliver;
+mod leave;
 pub(crate) mod pace;
 mod turn;
 
@@ -24,6 +26,8 @@ use crate::timer::keep_time;
 use crate::transport::Transport;
 
 use arena::Arena;
+use deliver::Late;
+use leave::Exit;
 use pace::Pace;
 use turn::Spare;
 
@@ -66,6 +70,9 @@ pub(crate) struct Worker {
     /// Keys that are free after the next turn.
     released: RefCell<Vec<u32>>,
     spare: RefCell<Spare>,
+    late: RefCell<Late>,
+    late_wanted: Notify,
+    exit: Exit,
     turn_wanted: Cell<bool>,
     /// As many filters wait for the turn as are its work.
     much_to_do: Cell<bool>,
@@ -81,6 +88,9 @@ pub(crate) async fn work(shared: Arc<Shared>, index: usize, mail: UnboundedRecei
     // Without tokio's budget, which would make the 129th write of a turn look like a full socket.
     let turns = spawn_local(tokio::task::unconstrained(turn::take_turns(Rc::clone(&worker))));
     let _turns = AbortOnDrop(turns);
+    let late = spawn_local(tokio::task::unconstrained(deliver::deliver_late(Rc::clone(&worker))));
+    let _late = AbortOnDrop(late);
+    let _leaving = AbortOnDrop(spawn_local(leave::let_leave(Rc::clone(&worker))));
     let _timer = (index == 0).then(|| AbortOnDrop(spawn_local(time(Rc::clone(&worker)))));
     // A task like the others, so that it has its turns among them.
     let over = Rc::new(Notify::new());
@@ -144,6 +154,9 @@ impl Worker {
             written: RefCell::default(),
             released: RefCell::default(),
             spare: RefCell::new(spare),
+            late: RefCell::default(),
+            late_wanted: Notify::new(),
+            exit: Exit::default(),
             turn_wanted: Cell::new(false),
             much_to_do: Cell::new(false),
             timeout_wanted: Cell::new(false),

@@ -128,12 +128,17 @@ pub(crate) fn ensure(is_so: bool, words: impl FnOnce() -> String) -> Outcome {
     if is_so { Ok(()) } else { Err(words().into()) }
 }
 
+/// Bytes that a turn of the broker writes before others get theirs: from one connection to all.
+const AT_ONCE: [usize; 3] = [1, 16 * 1024, 1 << 20];
+
 impl Stage {
     /// An empty stage: two to four workers, everything on the disk, no limit to queues.
     pub(crate) fn new(seed: u64, trace: Trace) -> Self {
         let mut random = Random::new(seed);
         let workers = usize::try_from(random.between(2, 4)).unwrap_or(2);
-        let settings = Settings { workers, durability: Durability::Power, ..settings() };
+        // Never drawn from the stream of the rest, whose worlds would be others.
+        let at_once = Random::new(seed ^ AT_ONCE.len() as u64).pick(&AT_ONCE).unwrap_or(1);
+        let settings = Settings { workers, durability: Durability::Power, at_once, ..settings() };
         Self {
             random,
             settings,

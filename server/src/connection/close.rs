@@ -27,6 +27,9 @@ pub(super) async fn close(connection: &Rc<Connection>, end: End) {
         End::Lost(why) => connection.submit(|conn| Event::Closed { conn, why }),
         End::Abandoned => {}
     }
+    if end != End::Abandoned {
+        connection.worker.may_leave().await;
+    }
     connection.queue.take();
     let stream = connection.stream.take();
     if let (Some(mut stream), true) = (stream, end != End::Abandoned) {

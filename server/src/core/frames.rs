@@ -13,6 +13,8 @@ pub(crate) struct Frames {
     shared: Vec<(usize, Shared)>,
     /// How many slices it is without what is copied behind the last of `shared`.
     slices: usize,
+    /// Bytes of all of `shared`.
+    shared_len: usize,
 }
 
 /// Slices of one vectored write: of 1.5 KiB each they are as much as a socket takes at a time.
@@ -54,7 +56,35 @@ impl Frames {
     fn share(&mut self, shared: Shared) {
         let last = self.shared.last().map_or(0, |(end, _)| *end);
         self.slices += 1 + usize::from(self.bytes.len() > last);
+        self.shared_len += Piece::of(&shared).as_slice().len();
         self.shared.push((self.bytes.len(), shared));
+    }
+
+    /// Bytes in all.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() + self.shared_len
+    }
+
+    /// Bytes that are copied if they have to wait.
+    pub(crate) fn copied_len(&self) -> usize {
+        let passing = self.shared.iter().map(|(_, shared)| match shared {
+            Shared::Payload(_) => 0,
+            Shared::Passing(bytes) => bytes.len(),
+        });
+        self.bytes.len() + passing.sum::<usize>()
+    }
+
+    /// Puts all of `later` behind what is there, and leaves nothing in it.
+    pub(crate) fn append(&mut self, later: &mut Self) {
+        let before = self.bytes.len();
+        self.bytes.append(&mut later.bytes);
+        for (end, shared) in later.shared.drain(..) {
+            let last = self.shared.last().map_or(0, |(end, _)| *end);
+            self.slices += 1 + usize::from(before + end > last);
+            self.shared.push((before + end, shared));
+        }
+        self.shared_len += later.shared_len;
+        (later.slices, later.shared_len) = (0, 0);
     }
 
     /// All there is, if nothing of it is shared.
@@ -71,7 +101,7 @@ impl Frames {
         self.bytes.clear();
         self.bytes.shrink_to(KEEP);
         self.shared.clear();
-        self.slices = 0;
+        (self.slices, self.shared_len) = (0, 0);
     }
 
     /// The pieces in order, none of them empty.
@@ -149,6 +179,7 @@ mod tests {
         let len = 2 * WORTH - 1;
         assert_eq!(written_from(&frames, 3), vec![b'x'; len - 3]);
         assert!(frames.pieces().all(|piece| matches!(piece, Piece::Own(_))), "not to be kept");
+        assert_eq!(frames.copied_len(), len);
         for _ in 0..2 * SLICES {
             frames.push_passing(&large);
         }
@@ -174,6 +205,25 @@ mod tests {
         frames.bytes.extend_from_slice(b"hi");
         for from in 0..=9 {
             assert_eq!(written_from(&frames, from), &b"abcdefghi"[from..], "from {from}");
+        }
+    }
+
+    #[test]
+    fn what_is_appended_comes_behind_everything() {
+        for (tail, head) in [("", ""), ("t", ""), ("", "h"), ("t", "h")] {
+            let mut frames = Frames::default();
+            frames.push_shared(Bytes::from_static(b"ab"));
+            frames.bytes.extend_from_slice(tail.as_bytes());
+            let mut later = Frames::default();
+            later.bytes.extend_from_slice(head.as_bytes());
+            later.push_shared(Bytes::from_static(b"cd"));
+            later.bytes.extend_from_slice(b"e");
+            frames.append(&mut later);
+            assert!(later.is_empty());
+            assert_eq!(written_from(&frames, 0), format!("ab{tail}{head}cde").as_bytes());
+            assert_eq!(frames.len(), 5 + tail.len() + head.len());
+            assert_eq!(frames.copied_len(), 1 + tail.len() + head.len());
+            assert_eq!(frames.slices + 1, frames.pieces().count(), "{tail:?} {head:?}");
         }
     }
 

@@ -5,6 +5,9 @@ use surewire_engine::id::ConnId;
 use super::frames::Frames;
 use super::slots::Slot;
 
+/// What a write costs besides its bytes, in bytes: a few microseconds.
+pub(crate) const WRITE: usize = 4 * 1024;
+
 /// Entries that are kept for the next turns.
 const KEEP: usize = 1_024;
 
@@ -15,8 +18,12 @@ const KEEP: usize = 1_024;
 pub(crate) struct Outbox {
     /// Numbers given to connections, by the worker's own key.
     pub(crate) opened: Vec<(u32, ConnId)>,
+    /// The connection of this worker whose packets led to as much as one turn is to write.
+    pub(crate) cause: Option<(u32, ConnId)>,
     entries: Vec<Entry>,
     used: usize,
+    /// To write, over all entries.
+    bytes: usize,
 }
 
 /// What there is to do for one connection, in this order.
@@ -43,6 +50,16 @@ impl Outbox {
         self.used == 0 && self.opened.is_empty()
     }
 
+    /// What it costs to write all of it, in bytes.
+    pub(crate) fn cost(&self) -> usize {
+        self.used * WRITE + self.bytes
+    }
+
+    /// So much more is to be written.
+    pub(crate) fn grew(&mut self, bytes: usize) {
+        self.bytes += bytes;
+    }
+
     /// The connection's entry, made if it has none yet this turn.
     pub(crate) fn entry(&mut self, conn: ConnId, slot: &mut Slot) -> &mut Entry {
         let index = self.index_of(conn, slot);
@@ -58,6 +75,8 @@ impl Outbox {
     /// Makes it ready for another turn.
     pub(crate) fn clear(&mut self) {
         self.opened.clear();
+        self.cause = None;
+        self.bytes = 0;
         self.entries.truncate(KEEP);
         for entry in self.entries.iter_mut().take(self.used) {
             entry.frames.clear();
@@ -90,6 +109,20 @@ impl Entry {
             report: false,
             close: false,
         }
+    }
+
+    /// Leaves an empty one.
+    pub(crate) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::new(self.conn, self.key))
+    }
+
+    /// Takes over what a later turn has for the same connection.
+    pub(crate) fn append(&mut self, later: &mut Self) {
+        self.admitted |= later.admitted;
+        self.read = later.read.or(self.read);
+        self.frames.append(&mut later.frames);
+        self.report |= later.report;
+        self.close |= later.close;
     }
 
     fn reset(&mut self, conn: ConnId, key: u32) {

@@ -37,13 +37,22 @@ impl Performer<'_> {
             // No method is built in: nobody is there to ask.
             Action::Authenticate { conn, .. } => self.unasked.push(conn),
             Action::Read { conn, on } => {
-                self.entry(conn, |entry, _| entry.read = Some(on));
+                self.entry(conn, |entry, _| {
+                    entry.read = Some(on);
+                    0
+                });
             }
             Action::Report { conn } => {
-                self.entry(conn, |entry, _| entry.report = true);
+                self.entry(conn, |entry, _| {
+                    entry.report = true;
+                    0
+                });
             }
             Action::Close { conn, reason: _ } => {
-                self.entry(conn, |entry, _| entry.close = true);
+                self.entry(conn, |entry, _| {
+                    entry.close = true;
+                    0
+                });
             }
             Action::Append { lsn, record, anew, frees } => {
                 self.store.append(self.now, lsn, &record, anew, frees);
@@ -58,19 +67,23 @@ impl Performer<'_> {
         self.report.sent(conn, outgoing);
         self.entry(conn, |entry, version| {
             entry.admitted |= is_acceptance(outgoing);
+            let before = entry.frames.len();
             encode(version, outgoing, &mut entry.frames);
+            entry.frames.len() - before
         });
     }
 
-    /// Nothing happens for a connection that is gone: its bytes have nowhere to go.
-    fn entry(&mut self, conn: ConnId, change: impl FnOnce(&mut Entry, Version)) {
+    /// `change` tells how many bytes it adds. Nothing happens for a connection that is gone: its bytes
+    /// have nowhere to go.
+    fn entry(&mut self, conn: ConnId, change: impl FnOnce(&mut Entry, Version) -> usize) {
         let Some(slot) = self.slots.get_mut(conn) else { return };
         let worker = usize::from(slot.worker);
         let Some(outbox) = self.outboxes.get_mut(worker) else { return };
         if outbox.is_empty() && !self.planted.is(Bug::WakeLost) {
             self.woken.push(worker);
         }
-        change(outbox.entry(conn, slot), slot.version);
+        let bytes = change(outbox.entry(conn, slot), slot.version);
+        outbox.grew(bytes);
     }
 }
 

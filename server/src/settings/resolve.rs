@@ -11,7 +11,7 @@ use surewire_engine::config::{
 };
 use surewire_engine::planted::Planted;
 
-use super::{Carrier, HttpSettings, ListenerSettings, Settings, TlsFiles};
+use super::{AT_ONCE, Carrier, HttpSettings, ListenerSettings, Settings, TlsFiles};
 use crate::config::{
     ByteSize, Config, HttpServer, Listener, MemoryLimit, Protocol, QueueFullPolicy,
     ReceiveMaximumPolicy, TimeSpan,
@@ -57,6 +57,7 @@ impl Settings {
             data_dir: config.data_dir.clone(),
             memory_limit: memory_limit(config, machine),
             warnings: Vec::new(),
+            at_once: AT_ONCE,
             planted: Default::default(),
         }
     }

@@ -68,17 +68,24 @@ impl Worker {
         let fresh = Spare::new(self.shared.settings.log_packets);
         let mut spare = self.spare.replace(fresh);
         self.gather(&mut spare);
-        let Spare { inputs, outbox, report, .. } = &mut spare;
+        let Spare { inputs, released, outbox, report } = &mut spare;
         if self.shared.settings.planted.is(Bug::InputsReversed) {
             inputs.reverse();
         }
-        if self.shared.core.turn(self.index, inputs, outbox, report).is_err() {
-            // Somebody else's panic; `run` is being told and ends everything.
-            return;
+        let mut inputs = inputs.drain(..);
+        loop {
+            if self.shared.core.turn(self.index, &mut inputs, outbox, report).is_err() {
+                // Somebody else's panic; `run` is being told and ends everything.
+                return;
+            }
+            self.deliver(outbox);
+            report.render();
+            if inputs.as_slice().is_empty() {
+                break;
+            }
         }
-        self.deliver(&mut spare.outbox);
-        self.free(&mut spare.released);
-        spare.report.render();
+        drop(inputs);
+        self.free(released);
         self.spare.replace(spare);
     }
 
@@ -91,24 +98,6 @@ impl Worker {
         }
         spare.inputs.append(&mut self.inbox.borrow_mut());
         std::mem::swap(&mut spare.released, &mut self.released.borrow_mut());
-    }
-
-    fn deliver(&self, outbox: &mut Outbox) {
-        for (key, id) in outbox.opened.drain(..) {
-            if let Some(connection) = self.connections.borrow().get(key) {
-                connection.numbered(id);
-            }
-        }
-        for entry in outbox.entries() {
-            let connection = self.connections.borrow().get(entry.key).map(Rc::clone);
-            if let Some(connection) = connection.filter(|c| c.id() == Some(entry.conn)) {
-                connection.deliver(entry);
-                if connection.is_full() && self.shared.settings.planted.is(Bug::FullSocketBlocks) {
-                    break;
-                }
-            }
-        }
-        outbox.clear();
     }
 
     /// Only now can no entry of an outbox mean the old connection of a key any more.

@@ -26,6 +26,10 @@ proptest! {
         let len = codec::frame_len(&bytes, LIMITS.max_packet_size);
         prop_assert_eq!(len, Ok(Some(bytes.len())));
         prop_assert_eq!(read(version, &bytes), Ok(packet.clone()));
+        // With nothing behind it, as it comes most often.
+        let mut buf = bytes.clone();
+        let taken = codec::take_packet(version, &mut buf, &LIMITS);
+        prop_assert_eq!((taken, buf.len()), (Ok(Some(packet.clone())), 0));
         if let Packet::Connect(connect) = packet {
             prop_assert_eq!(codec::decode_connect(bytes, &LIMITS), Ok(connect));
         }

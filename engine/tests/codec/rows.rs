@@ -2,10 +2,13 @@
 
 use bytes::Bytes;
 use surewire_engine::codec;
-use surewire_engine::packet::{Packet, Publish, QoS, ReasonCode, Version};
+use surewire_engine::message::LARGE_PAYLOAD;
+use surewire_engine::packet::{
+    Disconnect, Packet, Properties, PropertySet, Publish, QoS, ReasonCode, Version,
+};
 use surewire_engine::violation::Violation;
 
-use crate::tables::{self, LIMITS, Row, all_rows, properties, read, written};
+use crate::tables::{self, LIMITS, Row, all_rows, frame, list, properties, read, written};
 
 // conformance: v3.1.1 MQTT-3.1.3-1, v3.1.1 MQTT-3.3.2-1, v3.1.1 MQTT-1.5.3-3
 // conformance: v3.1.1 MQTT-2.3.1-5
@@ -202,4 +205,52 @@ fn row_packet(name: &str, version: Version) -> Packet {
 
 fn what(row: &Row) -> String {
     format!("{} in {:?}", row.name, row.version)
+}
+
+#[test]
+fn a_connect_and_its_will_may_have_as_many_user_properties_as_the_limit_says() {
+    let four = list(&[&b"\x26\x00\x00\x00\x00"[..]; 4]);
+    let head = b"\x00\x04MQTT\x05\x06\x00\x00";
+    let bytes = frame(0x10, &[head, &four, b"\x00\x01c", &four, b"\x00\x01w\x00\x00"]);
+    let Ok(Packet::Connect(connect)) = read(Version::V5, &bytes.into()) else { unreachable!() };
+    let of_will = connect.will.unwrap().properties.get().user_properties.len();
+    let all = connect.properties.get().user_properties.len() + of_will;
+    assert_eq!(all, LIMITS.max_user_properties);
+}
+
+/// A view keeps alive all that others read into the same buffer.
+#[test]
+fn what_is_large_is_no_view_into_the_read_buffer() {
+    let text = |len| "x".repeat(len);
+    let publish = |len| Publish {
+        dup: false,
+        qos: QoS::AtMostOnce,
+        retain: false,
+        topic: Some(tables::topic("t")),
+        packet_id: None,
+        properties: Properties::NONE,
+        payload: text(len).into(),
+    };
+    let disconnect = |len| {
+        let reason_string = Some(text(len).into());
+        let set = PropertySet { reason_string, ..PropertySet::NONE };
+        Disconnect { code: ReasonCode::UnspecifiedError, properties: set.into() }
+    };
+    let is_view = |packet: Packet, whole: usize| {
+        let mut buf = Bytes::from(written(Version::V5, &packet));
+        assert_eq!(buf.len(), whole);
+        let range = buf.as_ptr_range();
+        let found = codec::take_packet(Version::V5, &mut buf, &LIMITS).unwrap().unwrap();
+        if let Packet::Publish(publish) = found {
+            return range.contains(&publish.payload.as_ptr());
+        }
+        let Packet::Disconnect(Disconnect { properties, .. }) = found else { unreachable!() };
+        range.contains(&properties.get().reason_string.as_ref().unwrap().as_ptr())
+    };
+    for (len, small) in [(LARGE_PAYLOAD - 1, true), (LARGE_PAYLOAD, false)] {
+        // Fixed header, topic and Property Length; fixed header, code, Property Length and property.
+        let (publish, disconnect) = (publish(len - 3 - 3 - 1), disconnect(len - 3 - 1 - 2 - 3));
+        assert_eq!(is_view(Packet::Publish(publish), len), small);
+        assert_eq!(is_view(Packet::Disconnect(disconnect), len), small);
+    }
 }

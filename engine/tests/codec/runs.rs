@@ -182,6 +182,7 @@ fn a_run_takes_so_many_packets_and_leaves_the_rest() {
     };
     assert_eq!(counts(QoS::AtMostOnce, None), [16, 16, 3]);
     assert_eq!(counts(QoS::AtLeastOnce, PacketId::new(1)), [8, 8, 8, 8, 3]);
+    assert_eq!(counts(QoS::ExactlyOnce, PacketId::new(1)), [8, 8, 8, 8, 3]);
 }
 
 #[test]
@@ -192,8 +193,11 @@ fn what_is_no_run_stays() {
     let nul = Bytes::from_static(b"\x30\x04\x00\x01\x00x\x30\x04\x00\x01\x00x");
     let ill_formed = Bytes::from_static(b"\x30\x04\x00\x01\xFFx\x30\x04\x00\x01\xFFx");
     let empty = Bytes::from_static(b"\x30\x03\x00\x00x\x30\x03\x00\x00x");
-    let large = LARGE_PAYLOAD - 5;
-    let large = together(Version::V3_1_1, [publish("t", large), publish("t", large)]);
+    // Behind a fixed header of 3 bytes and a topic of 3.
+    let with_len = |len| together(Version::V3_1_1, [publish("t", len - 6), publish("t", len - 6)]);
+    let large = with_len(LARGE_PAYLOAD);
+    assert_eq!(large.len(), 2 * LARGE_PAYLOAD);
+    assert!(cut(Version::V3_1_1, with_len(LARGE_PAYLOAD - 1)).is_some());
     let others = together(Version::V3_1_1, [publish("t", 1), publish("u", 1)]);
     for bytes in [
         one,
@@ -244,4 +248,11 @@ fn acknowledgements_of_each_kind_are_taken_together() {
             assert_eq!((acks.kind(), acks.ids(), bytes.len()), (kind, ids.as_slice(), 0));
         }
     }
+}
+
+#[test]
+fn so_many_acknowledgements_are_taken_together_and_the_rest_stays() {
+    let mut bytes: Bytes = (1..=60).flat_map(|low| [0x40, 2, 0, low]).collect();
+    let taken = std::iter::from_fn(|| codec::cut_acks(&mut bytes));
+    assert_eq!(taken.map(|acks| acks.ids().len()).collect::<Vec<_>>(), [24, 24, 12]);
 }

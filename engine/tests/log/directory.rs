@@ -12,7 +12,7 @@ use surewire_engine::id::{ClientId, Lsn, PacketId};
 use surewire_engine::identifiers::Identifiers;
 use surewire_engine::log::batch;
 use surewire_engine::log::disk::Op;
-use surewire_engine::log::image::Image;
+use surewire_engine::log::image::{Counts, Image};
 use surewire_engine::log::pending::Pending;
 use surewire_engine::log::record::{Kept, Record, Retained, Seq, SessionKey, Target};
 use surewire_engine::log::writer::{Log, Options, Sync};
@@ -281,7 +281,8 @@ fn read() -> (BTreeSet<u8>, Image) {
         disk.put(segment::name(generation), bytes);
     }
     let (_, summary, records) = recover(&mut disk, OPTIONS, usize::MAX).unwrap().unwrap();
-    assert_eq!(summary.segments, 4, "{summary:?}");
+    let bytes: usize = stored().values().map(Vec::len).sum();
+    assert_eq!((summary.segments, summary.bytes), (4, bytes as u64), "{summary:?}");
     assert_eq!((summary.last, summary.time), (LAST, at(23)));
     let cut = summary.cut.expect("a batch that was not complete");
     let (end, written) = end_of_the_last();
@@ -309,6 +310,17 @@ fn a_directory_of_version_1_is_read_as_what_it_was() {
     let (kinds, image) = read();
     assert_eq!(kinds, (1..=21).collect(), "every kind of record is in it");
     assert_eq!(lines(&image), include_str!("v1/image.txt"));
+    let counts = Counts {
+        sessions: 2,
+        subscriptions: 2,
+        awaited: 1,
+        queued: 2,
+        in_flight: 3,
+        in_groups: 2,
+        retained: 1,
+        wills: 2,
+    };
+    assert_eq!(image.counts(), counts);
     let (mut anew, mut again) = (Pending::default(), Image::default());
     image.records(Lsn(1), |lsn, record| {
         anew.push(lsn, &record);

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use surewire_engine::id::{ClientId, Lsn, PacketId};
 use surewire_engine::identifiers::Identifiers;
 use surewire_engine::log::record::{Kept, Record, Retained, Seq, SessionKey, Target};
-use surewire_engine::log::{decode, encode};
+use surewire_engine::log::{FormatError, decode, encode};
 use surewire_engine::message::{Content, RetainFlag};
 use surewire_engine::packet::{PropertySet, QoS, RetainHandling, SubscribeOptions};
 use surewire_engine::time::Time;
@@ -201,6 +201,34 @@ fn version_1_is_read_and_no_part_of_a_record_is_one() {
         assert!(decode(&more).is_err(), "one byte more than {line}");
     }
     assert_eq!(V1.lines().count(), all_examples().len());
+}
+
+#[test]
+fn a_number_has_one_form_and_flags_exclude_each_other() {
+    let left = |session: &[u8]| decode(&[&[4], session].concat());
+    assert_eq!(left(&[0x85, 0x01]), Ok(Record::SessionEnded { session: SessionKey(133) }));
+    for long in [&[0x85, 0x00][..], &[0x80, 0x80, 0x00]] {
+        assert_eq!(left(long), Err(FormatError::Value("number")), "{long:x?}");
+    }
+    let largest = [&[0xFF; 9][..], &[0x01]].concat();
+    assert_eq!(left(&largest), Ok(Record::SessionEnded { session: SessionKey(u64::MAX) }));
+    let larger = [&[0xFF; 9][..], &[0x02]].concat();
+    assert_eq!(left(&larger), Err(FormatError::Value("number")));
+
+    let group = Target::Group { group: TopicFilter::parse("g".into()).unwrap(), seq: Seq(7) };
+    let published = Record::Published {
+        message: message(TopicName::new("t".into()).unwrap()),
+        at: Time::ZERO,
+        received: None,
+        retained: Retained::Untouched,
+        to: vec![group],
+    };
+    let mut bytes = Vec::new();
+    encode(&published, &mut bytes);
+    let flags = bytes.len() - b"\x10\x01g\x07".len();
+    assert_eq!(bytes[flags], 0x10);
+    bytes[flags] |= 1;
+    assert_eq!(decode(&bytes), Err(FormatError::Value("flags of a holder")));
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod full;
 mod rebuild;
 mod room;
 mod salvage;
+mod start;
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use surewire_engine::log::pending::Pending;
 use surewire_engine::log::record::{Record, Retained, SessionKey, Target};
 use surewire_engine::log::recovery::{Recovery, RecoveryError, Step, Summary};
 use surewire_engine::log::writer::{Log, Options, Progress, Sync};
-use surewire_engine::log::{batch, segment};
+use surewire_engine::log::{batch, decode, segment};
 use surewire_engine::message::Content;
 use surewire_engine::packet::PropertySet;
 use surewire_engine::planted::Planted;
@@ -244,6 +245,34 @@ fn what_is_joined_begins_where_the_first_of_it_begins() {
     assert_eq!((whole.first, whole.count), (Lsn(7), 5));
 }
 
+#[test]
+fn what_is_joined_has_the_bytes_of_both() {
+    let (anew, surplus, frees) = (3, 5, 7);
+    let mut whole = Pending { anew, surplus, frees, ..room::batch(1, 10) };
+    let mut later = Pending { anew, surplus, frees, ..room::batch(2, 20) };
+    whole.join(&mut later);
+    assert_eq!((whole.anew, whole.surplus, whole.frees), (6, 10, 14));
+    assert_eq!((later.anew, later.surplus, later.frees), (0, 0, 0));
+    assert_eq!((whole.bytes.len(), whole.time), (4 + 10 + 4 + 20, Time::from_secs(2)));
+}
+
+#[test]
+fn each_record_is_pushed_behind_its_length() {
+    let records = [published("t", Retained::Stored, vec![to(1, 1, None)], 1), Record::Alive];
+    let mut batch = Pending::default();
+    for (lsn, record) in (7..).map(Lsn).zip(&records) {
+        batch.push(lsn, record);
+    }
+    let mut rest = batch.bytes.as_slice();
+    for record in records {
+        let (len, behind) = rest.split_first_chunk().unwrap();
+        let (bytes, behind) = behind.split_at(u32::from_le_bytes(*len) as usize);
+        assert_eq!(decode(bytes), Ok(record));
+        rest = behind;
+    }
+    assert!(rest.is_empty());
+}
+
 /// What a batch says of the records that an engine gave, which is what the log cleans by.
 #[test]
 fn what_is_taken_is_counted_by_what_writing_it_anew_would_take() {
@@ -264,7 +293,11 @@ fn what_is_taken_is_counted_by_what_writing_it_anew_would_take() {
     assert_eq!(fresh(published("t", Retained::Untouched, to(3), 1)), (0, 2 * 20, 0));
     assert_eq!(fresh(published("t", Retained::Stored, to(3), 1)), (0, 2 * 20 + message, 0));
     assert_eq!(fresh(published("t", Retained::Stored, to(0), 1)), (0, 0, 0));
-    assert_eq!(fresh(expiring(to(3), Some(PacketId::FIRST))), (0, 2 * (20 + 9) + 6, 0));
+    let expiring = |retained, to| expiring(retained, to, Some(PacketId::FIRST));
+    assert_eq!(fresh(expiring(Retained::Untouched, to(3))), (0, 2 * (20 + 9) + 6, 0));
+    // The length of the properties, and the one that is there.
+    let message = message + 1 + 5;
+    assert_eq!(fresh(expiring(Retained::Stored, to(1))), (0, message + 6, 0));
     // What only says that something ceased is never written anew, nor is what it names.
     assert_eq!(fresh(Record::Alive), (0, 0, alive));
     let records = vec![(Record::Alive, false, 30), (Record::Alive, false, 7)];
@@ -275,10 +308,8 @@ fn what_is_taken_is_counted_by_what_writing_it_anew_would_take() {
 }
 
 /// A message that expires, maybe one that came by QoS 2.
-fn expiring(to: Vec<Target>, received: Option<PacketId>) -> Record {
-    let Record::Published { message, at, retained, .. } =
-        published("t", Retained::Untouched, Vec::new(), 1)
-    else {
+fn expiring(retained: Retained, to: Vec<Target>, received: Option<PacketId>) -> Record {
+    let Record::Published { message, at, .. } = published("t", retained, Vec::new(), 1) else {
         unreachable!()
     };
     let mut message = Content::clone(&message);

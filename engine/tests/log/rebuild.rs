@@ -2,10 +2,11 @@
 
 use surewire_engine::Engine;
 use surewire_engine::config::Config;
-use surewire_engine::id::{ClientId, Lsn};
+use surewire_engine::id::{ClientId, Lsn, PacketId};
 use surewire_engine::log::image::{Counts, Image, Outdated};
 use surewire_engine::log::record::{Kept, Record, Retained, Seq, SessionKey, Target};
 use surewire_engine::log::salvage::{Rebuild, Unfit};
+use surewire_engine::message::RetainFlag;
 use surewire_engine::packet::{QoS, SubscribeOptions};
 use surewire_engine::time::Time;
 
@@ -33,6 +34,7 @@ fn records_of_a_session_whose_beginning_is_lost_are_counted() {
     let (image, unfit) = rebuilt(records);
     assert_eq!((unfit.sessions, unfit.records, image.sessions()), (1, 2, 1));
     assert_eq!(image.counts().queued, 1);
+    assert!(!unfit.is_nothing() && Unfit::default().is_nothing());
 }
 
 #[test]
@@ -56,6 +58,7 @@ fn the_newest_session_of_a_client_stays() {
     let (image, unfit) = rebuilt([began(1, "c", 1), began(2, "other", 2), began(3, "c", 3)]);
     let sessions = vec![ClientId::new("c").unwrap()];
     assert_eq!(unfit.outdated, Outdated { sessions, ..Outdated::default() });
+    assert!(!unfit.outdated.is_nothing() && Outdated::default().is_nothing());
     assert_eq!(image.sessions(), 2);
     // One that is not stored ended the one before as well.
     let (image, unfit) = rebuilt([began(1, "c", 1), will(1, "c", 0), will(2, "c", 0)]);
@@ -94,4 +97,44 @@ fn a_replay_without_its_subscription_goes() {
     let replaying = Record::Replaying { session: SessionKey(1), filter: filter("a"), after: None };
     let (_, unfit) = rebuilt([began(1, "c", 1), replaying]);
     assert_eq!(unfit.outdated.replays, 1);
+}
+
+/// Tests compare images: whatever they differ in must tell them apart.
+#[test]
+fn images_that_differ_in_anything_are_not_equal() {
+    let target = || to(1, 1, None);
+    let Target::Session { session, seq, qos, retain, packet_id, group, identifiers } = target()
+    else {
+        unreachable!()
+    };
+    let with = |qos, retain, packet_id, identifiers| {
+        let group = group.clone();
+        vec![Target::Session { session, seq, qos, retain, packet_id, group, identifiers }]
+    };
+    let none = || identifiers.clone();
+    let of = |records: Vec<Record>| rebuilt([vec![began(1, "c", 1)], records].concat()).0;
+    let awaits = Record::SubscriptionAwaits {
+        client: ClientId::new("later").unwrap(),
+        filter: filter("a"),
+        options: SubscribeOptions::default(),
+    };
+    let in_group = Target::Group { group: filter("$share/g/a/#"), seq: Seq(1) };
+    let images = [
+        of(vec![]),
+        of(vec![kept(vec![target()])]),
+        of(vec![published("other", Retained::Untouched, vec![target()], 9)]),
+        of(vec![kept(with(QoS::AtLeastOnce, retain, packet_id, none()))]),
+        of(vec![kept(with(qos, RetainFlag::Stored, packet_id, none()))]),
+        of(vec![kept(with(qos, retain, PacketId::new(5), none()))]),
+        of(vec![kept(with(qos, retain, packet_id, [7].as_slice().into()))]),
+        of(vec![will(1, "c", 0)]),
+        of(vec![published("t", Retained::Stored, vec![], 9)]),
+        of(vec![awaits]),
+        of(vec![subscribed(1, "$share/g/a/#", QoS::AtLeastOnce, 2), kept(vec![in_group])]),
+        of(vec![subscribed(1, "$share/g/a/#", QoS::AtLeastOnce, 2)]),
+    ];
+    for (place, image) in images.iter().enumerate() {
+        let equal = images.iter().enumerate().filter(|(_, other)| *other == image);
+        assert_eq!(equal.map(|(place, _)| place).collect::<Vec<_>>(), [place]);
+    }
 }

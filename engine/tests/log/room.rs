@@ -6,6 +6,7 @@ use surewire_engine::log::disk::{DiskError, Op, Reply};
 use surewire_engine::log::pending::Pending;
 use surewire_engine::log::recovery::{Recovery, Step};
 use surewire_engine::log::writer::{Log, Options, Progress, Sync};
+use surewire_engine::log::{batch as bytes_of, segment};
 use surewire_engine::planted::Planted;
 use surewire_engine::time::Time;
 
@@ -219,6 +220,49 @@ fn a_waiting_batch_goes_before_all_but_three_chores() {
 }
 
 #[test]
+fn chores_that_were_done_while_nothing_waited_do_not_count() {
+    let mut disk = Disk::default();
+    let mut log = open(&mut disk, 1);
+    log.append(Pending { surplus: 9 * SEGMENT as u64, ..batch(1, RECORD) });
+    let mut done = Vec::new();
+    // The first segment, and two of many spares.
+    while done.len() < 5 + 2 {
+        let op = log.next().unwrap();
+        done.push(kind(&op));
+        log.done(disk.perform(op)).unwrap();
+    }
+    assert_eq!(done[5..], ["allocate"; 2]);
+    log.append(batch(2, RECORD));
+    let (done, _) = work(&mut log, &mut disk);
+    assert_eq!(done[..4], ["allocate", "allocate", "allocate", "write"]);
+}
+
+#[test]
+fn what_waits_has_spares_too() {
+    let mut disk = Disk::default();
+    let mut log = open(&mut disk, 1);
+    log.append(batch(1, RECORD));
+    work(&mut log, &mut disk);
+    assert_eq!(disk.files() - log.segments(), 3);
+    log.set_waiting(3 * SEGMENT as u64 + 1);
+    work(&mut log, &mut disk);
+    assert_eq!(disk.files() - log.segments(), 3 + 3);
+}
+
+#[test]
+fn what_is_removed_stays_removed() {
+    let mut disk = Disk::default();
+    let mut log = open(&mut disk, 1);
+    for lsn in 1..=5 {
+        log.append(batch(lsn, RECORD));
+        work(&mut log, &mut disk);
+    }
+    log.append(Pending { trim: Some(Lsn(5)), ..Pending::default() });
+    let (done, _) = work(&mut log, &mut disk);
+    assert_eq!(done[..4], ["write", "sync", "remove", "sync directory"]);
+}
+
+#[test]
 fn the_spares_outlive_the_process_and_serve_the_next_one_on_a_full_disk() {
     let (log, mut disk) = full(2);
     drop(log);
@@ -337,6 +381,82 @@ fn however_much_lives_half_a_segment_on_a_full_disk_is_worth_a_round() {
     assert!(log.wants_cleaning(), "and a sixteenth");
 }
 
+/// A log that wants a round on a full disk, with two spares.
+fn wants_a_round() -> (Log, Disk) {
+    let mut disk = Disk::with_room(SEGMENT * 3);
+    let mut log = open(&mut disk, 1);
+    log.append(Pending { anew: RECORD as u64 + 4, ..batch(1, RECORD) });
+    work(&mut log, &mut disk);
+    log.append(Pending { trim: Some(Lsn(1)), live: Some(320), ..Pending::default() });
+    work(&mut log, &mut disk);
+    let enough = SEGMENT / 16 + 320 / 32;
+    log.append(batch(2, enough - 4));
+    work(&mut log, &mut disk);
+    assert!(log.is_full() && !log.wants_cleaning(), "a sixteenth, and a 32nd of what lives");
+    log.append(batch(3, 1));
+    work(&mut log, &mut disk);
+    (log, disk)
+}
+
+#[test]
+fn where_little_lives_little_is_worth_a_round() {
+    let (log, _) = wants_a_round();
+    assert!(log.wants_cleaning());
+}
+
+#[test]
+fn the_end_of_a_file_is_for_a_round_if_it_is_more_than_a_quarter() {
+    for (left, wanted) in [(SEGMENT / 4, false), (SEGMENT / 4 + 1, true)] {
+        let (mut log, mut disk) = wants_a_round();
+        let around = segment::HEAD + bytes_of::HEADER + 4 + bytes_of::TRAILER;
+        log.append(batch(4, SEGMENT - left - around));
+        work(&mut log, &mut disk);
+        assert_eq!((log.segments(), disk.files()), (2, 3), "one spare is left");
+        assert_eq!(log.wants_cleaning(), wanted, "{left} bytes are left");
+    }
+}
+
+/// How often a full disk with so many spares has to be asked for room until a round is wanted, if
+/// much lives and so many bytes of it are known to be outdated.
+fn asked_for_room(spares: usize, frees: usize) -> Option<usize> {
+    let mut disk = Disk::with_room(SEGMENT * 100);
+    let mut log = open(&mut disk, 1);
+    log.append(batch(1, 3 * SEGMENT));
+    let alone = loop {
+        let op = log.next().unwrap();
+        let is_last = kind(&op) == "sync directory";
+        log.done(disk.perform(op)).unwrap();
+        if is_last {
+            break disk.used();
+        }
+    };
+    disk.room = alone + (1 + spares) * SEGMENT;
+    work(&mut log, &mut disk);
+    log.append(Pending { live: Some(3_008), ..Pending::default() });
+    work(&mut log, &mut disk);
+    log.append(Pending { frees: frees as u64, ..batch(2, 1) });
+    work(&mut log, &mut disk);
+    assert!(log.is_full());
+    assert_eq!((log.segments(), disk.files()), (2, 2 + spares));
+    (0..60).find(|_| {
+        let wanted = log.wants_cleaning();
+        log.retry();
+        work(&mut log, &mut disk);
+        wanted
+    })
+}
+
+#[test]
+fn in_the_end_more_is_taken_for_outdated_than_is_known() {
+    // What lives may take six files. A quarter of a segment each time, until that is twice as much.
+    assert_eq!(asked_for_room(1, SEGMENT + 1), Some(2 * 3_008 / (SEGMENT / 4) + 1));
+    assert_eq!(asked_for_room(1, SEGMENT), None, "too little is known to be");
+    assert_eq!(asked_for_room(0, SEGMENT + 1), None, "there is no room to begin");
+    // Or until it is as much, where all but one of the files are there.
+    assert_eq!(asked_for_room(5, SEGMENT), None);
+    assert_eq!(asked_for_room(6, SEGMENT), Some(3_008 / (SEGMENT / 4) + 1));
+}
+
 #[test]
 fn a_round_that_finds_no_room_leaves_the_last_spare_to_others() {
     let mut disk = Disk::with_room(SEGMENT * 7);
@@ -378,6 +498,21 @@ fn a_start_alone_is_no_reason_to_clean_but_many_are() {
     assert_eq!(wanted, [false, false, false, true]);
 }
 
+#[test]
+fn after_a_start_more_than_a_sixteenth_of_a_segment_is_a_reason_to_clean() {
+    let mut disk = Disk::default();
+    let mut log = open(&mut disk, 1);
+    log.append(batch(1, SEGMENT));
+    work(&mut log, &mut disk);
+    let mut log = open(&mut disk, 2);
+    log.append(batch(2, SEGMENT / 16 - 4));
+    work(&mut log, &mut disk);
+    assert!(!log.wants_cleaning());
+    log.append(batch(3, 1));
+    work(&mut log, &mut disk);
+    assert!(log.wants_cleaning());
+}
+
 /// Rewrites so many records, each in a batch of its own, and trims to the first.
 fn clean_apart(log: &mut Log, disk: &mut Disk, lsns: std::ops::Range<u64>, len: usize) {
     let live = (lsns.end - lsns.start) * (len as u64 + 4);
@@ -411,6 +546,7 @@ fn a_round_whose_segments_stay_half_empty_is_not_begun_anew_before_something_is_
     assert_eq!(lsn, 22 + 6, "once files of half as much as lives came");
     let mut log = open(&mut disk, 2);
     log.set_live(live);
+    assert_eq!(log.live(), live);
     log.append(batch(lsn, 1));
     work(&mut log, &mut disk);
     assert!(log.wants_cleaning(), "after a start, once");
@@ -495,6 +631,23 @@ fn what_comes_during_a_round_is_paid_for_in_cleaning() {
     log.append(Pending { trim, live, ..Pending::default() });
     work(&mut log, &mut disk);
     assert_eq!(log.live(), RECORD as u64);
+}
+
+#[test]
+fn a_round_has_spares_only_for_the_rest_of_it() {
+    let mut disk = Disk::default();
+    let mut log = open(&mut disk, 1);
+    log.append(batch(1, 4 * SEGMENT));
+    work(&mut log, &mut disk);
+    assert!(log.wants_cleaning());
+    assert_eq!(disk.files() - log.segments(), 5 + 1);
+    // Each fills a file.
+    let len = SEGMENT * 3 / 4 - 4;
+    for lsn in 2..=5 {
+        log.append(Pending { anew: len as u64 + 4, ..batch(lsn, len) });
+        work(&mut log, &mut disk);
+    }
+    assert_eq!((log.segments(), disk.files() - log.segments()), (1 + 4, 2 + 1));
 }
 
 #[test]

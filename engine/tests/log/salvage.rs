@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use surewire_engine::id::Lsn;
 use surewire_engine::log::disk::{Op, Reply};
-use surewire_engine::log::salvage::{Found, Salvage};
-use surewire_engine::log::segment;
+use surewire_engine::log::salvage::{Found, Lost, Place, Salvage};
+use surewire_engine::log::scan::Broken;
+use surewire_engine::log::{batch, segment};
 
 use crate::disk::{Disk, Rng};
-use crate::{Life, options, recover};
+use crate::{Life, options, recover, room};
 
 pub(crate) fn files(disk: &mut Disk) -> BTreeMap<u64, Vec<u8>> {
     let Ok(Reply::Names(names)) = disk.perform(Op::List) else { unreachable!() };
@@ -167,8 +168,37 @@ fn a_segment_of_a_later_version_is_told_by_its_number() {
     let ours = segment::VERSION;
     let damaged = (5, vec![0; segment::HEAD]);
     assert_eq!(later_version(&[(4, head(4, ours)), damaged.clone()]), None);
+    let mut torn = head(4, ours);
+    torn[40] ^= 1;
+    assert_eq!(later_version(&[(4, torn)]), None, "ours, however damaged");
     // One that never was is damage.
     assert_eq!(later_version(&[(4, head(4, ours - 1))]), None);
     let later = (6, head(6, ours + 1));
     assert_eq!(later_version(&[(4, head(4, ours)), damaged, later]), Some((6, ours + 1)));
+}
+
+#[test]
+fn what_is_damaged_and_what_is_missing_have_their_places() {
+    let mut disk = Disk::default();
+    let mut log = room::open(&mut disk, 1);
+    for lsn in 1..=6 {
+        log.append(room::batch(lsn, 50));
+        room::work(&mut log, &mut disk);
+    }
+    let len = (batch::HEADER + 4 + 50 + batch::TRAILER) as u64;
+    let at = |nth: u64| segment::HEAD as u64 + nth * len;
+    let flip = |disk: &mut Disk, file: &str, offset| {
+        let write = Op::Write { file: file.to_owned(), offset, bytes: vec![0xFF] };
+        disk.perform(write).unwrap();
+    };
+    let (first, second) = (segment::name(1), segment::name(2));
+    flip(&mut disk, &first, at(1) + 60);
+    // The last byte that is not zero, whatever the checksum.
+    flip(&mut disk, &second, at(2) + 9);
+    let (found, _) = salvage(&files(&mut disk));
+    let place = |nth| Some(Place { file: first.clone(), offset: at(nth) });
+    let lost = Lost { first: Lsn(2), last: Some(Lsn(2)), from: place(1), to: place(2) };
+    assert_eq!((found.batches, found.last, found.lost), (5, Lsn(6), vec![lost]));
+    assert_eq!(found.broken, [(first, Broken { offset: at(1), bytes: len })]);
+    assert_eq!(found.tail, [(second, Broken { offset: at(2), bytes: 10 })]);
 }

@@ -214,6 +214,7 @@ fn v3_payload(rows: &mut Vec<Refused>) {
     refuse(rows, "ill-formed client id", V311, bytes(2, &[b"\x00\x01\xff"]), ill);
     refuse(rows, "surrogate in client id", V311, bytes(2, &[b"\x00\x03\xed\xa0\x80"]), ill);
     refuse(rows, "U+0000 in client id", V311, bytes(2, &[b"\x00\x02a\x00"]), Violation::Nul);
+    refuse(rows, "U+0000 twice", V311, bytes(2, &[b"\x00\x03\x00a\x00"]), Violation::Nul);
     let message = b"\x00\x01m";
     let will = |topic: &[u8]| bytes(6, &[id, topic, message]);
     refuse(rows, "ill-formed Will Topic", V311, will(b"\x00\x01\xff"), ill);

@@ -139,10 +139,7 @@ impl Connection {
         if entry.admitted {
             self.admit();
         }
-        if let Some(on) = entry.read {
-            self.reading.set(on && !self.planted(Bug::NeverReadAgain));
-            self.wake();
-        }
+        self.read_on(entry.read);
         if !entry.frames.is_empty() {
             self.write(&entry.frames);
         }
@@ -151,6 +148,14 @@ impl Connection {
         }
         if entry.close && !self.planted(Bug::CloseIgnored) {
             self.finish(End::Asked);
+        }
+    }
+
+    /// Reads on, or not, if that has changed.
+    pub(crate) fn read_on(&self, changed: Option<bool>) {
+        if let Some(on) = changed {
+            self.reading.set(on && !self.planted(Bug::NeverReadAgain));
+            self.wake();
         }
     }
 

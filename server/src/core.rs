@@ -81,18 +81,25 @@ pub(crate) enum Input {
 #[derive(Debug)]
 pub(crate) struct Poisoned;
 
-impl Input {
-    /// Whose packets it has, if it has any.
-    fn reader(&self) -> Option<ConnId> {
-        match self {
-            Self::Event(
-                Event::Received { conn, .. }
-                | Event::ReceivedPart { conn, .. }
-                | Event::ReceivedRun { conn, .. }
-                | Event::ReceivedAcks { conn, .. },
-            ) => Some(*conn),
-            Self::Open { .. } | Self::Event(_) | Self::Release(_) => None,
-        }
+/// Whose packets it has, if it has any.
+fn reader(event: &Event) -> Option<ConnId> {
+    match event {
+        Event::Received { conn, .. }
+        | Event::ReceivedPart { conn, .. }
+        | Event::ReceivedRun { conn, .. }
+        | Event::ReceivedAcks { conn, .. } => Some(*conn),
+        Event::Opened { .. }
+        | Event::Broken { .. }
+        | Event::Authenticated { .. }
+        | Event::Written { .. }
+        | Event::Closed { .. }
+        | Event::Durable { .. }
+        | Event::Request { .. }
+        | Event::Timeout
+        | Event::Clean { .. }
+        | Event::Storage(_)
+        | Event::Memory(_)
+        | Event::Stop => None,
     }
 }
 
@@ -203,23 +210,22 @@ impl Core {
     }
 
     /// One turn: hands in `inputs` in order and fills `outbox` and `report`, which must be empty,
-    /// with what there is for this worker. Inputs are left for another turn if there is much, so that it
-    /// is not mixed with what follows from them.
+    /// with what there is for this worker.
     pub(crate) fn turn(
         &self,
         worker: usize,
-        inputs: &mut std::vec::Drain<'_, Input>,
+        inputs: &mut Vec<Input>,
         outbox: &mut Outbox,
         report: &mut Report,
     ) -> Result<(), Poisoned> {
+        let mut inputs = inputs.drain(..);
         loop {
             let (mut state, since) = self.lock()?;
             // Before the batch: what was waited for may be what its packets are about.
             state.settle(since);
             state.clean(since);
-            state.batch(worker, &*self.clock, since, inputs);
-            let next = inputs.as_slice().first();
-            let done = next.is_none_or(|next| state.is_enough(worker, next));
+            state.batch(&*self.clock, since, &mut inputs);
+            let done = inputs.as_slice().is_empty();
             if done {
                 state.hand_out(worker, outbox, report);
             }
@@ -337,13 +343,7 @@ impl Core {
 
 impl State {
     /// Hands in as many inputs as one hold of the lock allows.
-    fn batch(
-        &mut self,
-        worker: usize,
-        clock: &dyn Clock,
-        since: Time,
-        inputs: &mut std::vec::Drain<'_, Input>,
-    ) {
+    fn batch(&mut self, clock: &dyn Clock, since: Time, inputs: &mut std::vec::Drain<'_, Input>) {
         let mut now = since;
         for count in 1..=BATCH_INPUTS {
             let Some(input) = inputs.next() else { return };
@@ -351,14 +351,7 @@ impl State {
                 input,
                 Input::Event(Event::ReceivedRun { .. } | Event::ReceivedAcks { .. })
             );
-            let (reader, before) = (input.reader(), self.cost_for(worker));
             self.input(now, input);
-            if self.cost_for(worker) - before >= self.at_once / 2 {
-                self.blame(worker, reader);
-            }
-            if inputs.as_slice().first().is_some_and(|next| self.is_enough(worker, next)) {
-                return;
-            }
             if is_several || count % SAMPLE == 1 {
                 let after = clock.now();
                 if count % SAMPLE == 1 {
@@ -397,8 +390,10 @@ impl State {
         if matches!(event, Event::Timeout) {
             self.chore(now, event);
         } else {
+            let reader = reader(&event);
             self.engine.handle(now, event, &mut self.actions);
             self.perform(now);
+            self.weigh(reader);
         }
         self.settle(now);
     }
@@ -408,6 +403,7 @@ impl State {
         let begun = self.clock.now();
         self.engine.handle(now, event, &mut self.actions);
         self.perform(now);
+        self.weigh(None);
         self.chore.record(self.clock.now() - begun);
     }
 
@@ -425,6 +421,7 @@ impl State {
         while let Some(upto) = self.store.durable() {
             self.engine.handle(now, Event::Durable { upto }, &mut self.actions);
             self.perform(now);
+            self.weigh(None);
             self.clean(now);
         }
     }
@@ -455,25 +452,18 @@ impl State {
         }
     }
 
-    /// What it costs the worker to write what there is for it.
-    fn cost_for(&self, worker: usize) -> usize {
-        self.outboxes.get(worker).map_or(0, Outbox::cost)
-    }
-
-    /// Whether there is so much to write for the worker that what follows from its next input should
-    /// not come behind it; but what one client brought stays together.
-    fn is_enough(&self, worker: usize, next: &Input) -> bool {
-        self.outboxes.get(worker).is_some_and(|outbox| {
-            let cause = outbox.cause.map(|(_, conn)| conn);
-            outbox.cost() >= self.at_once && (cause.is_none() || next.reader() != cause)
-        })
-    }
-
-    /// Tells the worker whose packets led to much.
-    fn blame(&mut self, worker: usize, reader: Option<ConnId>) {
-        let cause = reader.and_then(|conn| Some((self.slots.get_mut(conn)?.key, conn)));
-        if let Some(outbox) = self.outboxes.get_mut(worker) {
-            outbox.cause = cause.or(outbox.cause);
+    /// Notes what led to much output since the last call, and whose packets did.
+    fn weigh(&mut self, reader: Option<ConnId>) {
+        let much = self.at_once / 2;
+        let mut is_much = false;
+        for outbox in &mut self.outboxes {
+            is_much |= outbox.weigh(much);
+        }
+        if let Some(conn) = reader.filter(|_| is_much)
+            && let Some(slot) = self.slots.get_mut(conn)
+            && let Some(outbox) = self.outboxes.get_mut(usize::from(slot.worker))
+        {
+            outbox.causes.push((slot.key, conn));
         }
     }
 

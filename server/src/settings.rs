@@ -15,7 +15,7 @@ use crate::planted::Planted;
 
 pub use resolve::Machine;
 
-/// Bytes that a turn writes before others get theirs: about a millisecond.
+/// Bytes that a turn writes before others have theirs: about a millisecond.
 pub(crate) const AT_ONCE: usize = 1 << 20;
 
 /// Everything that [`run`](crate::run) is told.

@@ -54,10 +54,15 @@ impl Shared {
         }
     }
 
+    /// Bytes of a packet that is not whole up to which it is read on.
+    pub(crate) fn most_unfinished(&self) -> usize {
+        self.most_unfinished.load(Ordering::Relaxed)
+    }
+
     /// Whether a packet that is not whole yet, of which there are so many bytes, may be read on.
     #[inline]
     pub(crate) fn may_read_on(&self, unfinished: usize) -> bool {
-        unfinished <= self.most_unfinished.load(Ordering::Relaxed)
+        unfinished <= self.most_unfinished()
     }
 
     /// Connections in all, handshakes included.

@@ -27,10 +27,10 @@ pub(super) async fn close(connection: &Rc<Connection>, end: End) {
         End::Lost(why) => connection.submit(|conn| Event::Closed { conn, why }),
         End::Abandoned => {}
     }
+    connection.queue.take();
     if end != End::Abandoned {
         connection.worker.may_leave().await;
     }
-    connection.queue.take();
     let stream = connection.stream.take();
     if let (Some(mut stream), true) = (stream, end != End::Abandoned) {
         // Of a packet that is too large the most is yet to come when it is refused, and a client

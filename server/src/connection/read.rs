@@ -77,7 +77,7 @@ impl Connection {
             if !self.may_read() {
                 return Poll::Pending;
             }
-            if self.has_filters() || !self.worker.is_delivered(self.patient.get()) {
+            if !self.worker.is_delivered(self.patient.get()) || self.has_filters() {
                 break;
             }
             let pace = &self.worker.pace;

@@ -25,7 +25,7 @@ pub(crate) const SLICES: usize = 64;
 enum Shared {
     /// In an allocation of its own.
     Payload(Bytes),
-    /// In a read buffer, which is to be free again after the turn.
+    /// In a read buffer, which is to be free again soon.
     Passing(Bytes),
 }
 

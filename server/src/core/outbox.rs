@@ -18,11 +18,20 @@ const KEEP: usize = 1_024;
 pub(crate) struct Outbox {
     /// Numbers given to connections, by the worker's own key.
     pub(crate) opened: Vec<(u32, ConnId)>,
-    /// The connection of this worker whose packets led to as much as one turn is to write.
-    pub(crate) cause: Option<(u32, ConnId)>,
+    /// Connections of this worker, by its own key, whose packets led to much.
+    pub(crate) causes: Vec<(u32, ConnId)>,
     entries: Vec<Entry>,
     used: usize,
     /// To write, over all entries.
+    bytes: usize,
+    /// What of that was weighed.
+    weighed: Weighed,
+}
+
+/// How much there was when it was weighed last.
+#[derive(Clone, Copy, Debug, Default)]
+struct Weighed {
+    entries: usize,
     bytes: usize,
 }
 
@@ -37,6 +46,8 @@ pub(crate) struct Entry {
     pub(crate) admitted: bool,
     /// Whether to read from it, if that changed.
     pub(crate) read: Option<bool>,
+    /// It began with something that is for many, and may come behind what is for few.
+    pub(crate) heavy: bool,
     /// What to write.
     pub(crate) frames: Frames,
     /// Then tell the engine at once what was written.
@@ -50,14 +61,22 @@ impl Outbox {
         self.used == 0 && self.opened.is_empty()
     }
 
-    /// What it costs to write all of it, in bytes.
-    pub(crate) fn cost(&self) -> usize {
-        self.used * WRITE + self.bytes
-    }
-
     /// So much more is to be written.
     pub(crate) fn grew(&mut self, bytes: usize) {
         self.bytes += bytes;
+    }
+
+    /// Whether as much as `much` has come since the last call, in bytes; its entries are heavy then.
+    pub(crate) fn weigh(&mut self, much: usize) -> bool {
+        let before =
+            std::mem::replace(&mut self.weighed, Weighed { entries: self.used, bytes: self.bytes });
+        let fresh = self.used - before.entries;
+        let is_much = fresh * WRITE + self.bytes - before.bytes > much;
+        if is_much {
+            let entries = self.entries.iter_mut().take(self.used).skip(before.entries);
+            entries.for_each(|entry| entry.heavy = true);
+        }
+        is_much
     }
 
     /// The connection's entry, made if it has none yet this turn.
@@ -75,8 +94,9 @@ impl Outbox {
     /// Makes it ready for another turn.
     pub(crate) fn clear(&mut self) {
         self.opened.clear();
-        self.cause = None;
+        self.causes.clear();
         self.bytes = 0;
+        self.weighed = Weighed::default();
         self.entries.truncate(KEEP);
         for entry in self.entries.iter_mut().take(self.used) {
             entry.frames.clear();
@@ -99,12 +119,14 @@ impl Outbox {
 }
 
 impl Entry {
-    fn new(conn: ConnId, key: u32) -> Self {
+    /// An empty one.
+    pub(crate) fn new(conn: ConnId, key: u32) -> Self {
         Self {
             conn,
             key,
             admitted: false,
             read: None,
+            heavy: false,
             frames: Frames::default(),
             report: false,
             close: false,
@@ -152,5 +174,34 @@ mod tests {
         let entries: Vec<_> =
             outbox.entries().map(|e| (e.conn, e.frames.is_empty(), e.close)).collect();
         assert_eq!(entries, [(conns[1], true, true)]);
+    }
+
+    #[test]
+    fn what_began_with_something_for_many_is_heavy() {
+        let (mut slots, mut outbox) = (Slots::default(), Outbox::default());
+        let conns: Vec<_> = (0..12).map(|key| slots.occupy(0, key, Version::V3_1_1)).collect();
+        let mut send = |outbox: &mut Outbox, range: std::ops::Range<usize>, bytes: usize| {
+            for &conn in &conns[range] {
+                outbox
+                    .entry(conn, slots.get_mut(conn).unwrap())
+                    .frames
+                    .bytes
+                    .extend(vec![0; bytes]);
+                outbox.grew(bytes);
+            }
+        };
+        let much = 4 * WRITE + 40;
+        send(&mut outbox, 0..4, 10);
+        assert!(!outbox.weigh(much), "as much as that, and no more");
+        assert!(!outbox.weigh(0), "nothing has come since");
+        send(&mut outbox, 2..9, 1);
+        assert!(outbox.weigh(much), "five of them are new");
+        send(&mut outbox, 8..10, 1);
+        assert!(!outbox.weigh(much));
+        let heavy: Vec<_> = outbox.entries().filter(|e| e.heavy).map(|e| e.key).collect();
+        assert_eq!(heavy, [4, 5, 6, 7, 8]);
+        outbox.clear();
+        send(&mut outbox, 0..1, 5 * WRITE);
+        assert!(outbox.weigh(much), "by bytes, and counted from nothing again");
     }
 }

@@ -19,9 +19,12 @@ use crate::planted::Bug;
 /// What it costs to put something behind what waits for a full socket.
 const QUEUED: usize = 128;
 
-/// Of `max_unsent_bytes`, which counts what is late as if the socket were full, so much may be late
-/// that the engine never drops anything for it: one in so many.
+/// Of what the engine lets a connection leave unwritten, and counts what is late as, so much may be
+/// late: one in so many. So it drops nothing for that.
 const MOST_LATE: u64 = 4;
+
+/// Keys and entries that there is room for when nothing is late.
+const KEEP: usize = 1_024;
 
 /// Output that is late.
 #[derive(Debug, Default)]
@@ -50,6 +53,8 @@ impl Late {
                 return entry;
             }
         }
+        self.entries.shrink_to(KEEP);
+        self.order.shrink_to(KEEP);
         None
     }
 
@@ -86,11 +91,19 @@ fn is_urgent(entry: &Entry) -> bool {
     entry.admitted || entry.close
 }
 
+/// Whether anything is gained by that.
+fn may_be_late(entry: &Entry, most: u64) -> bool {
+    !is_urgent(entry) && (1..=most).contains(&(entry.frames.len() as u64))
+}
+
 /// Delivers it; what that costs, in bytes.
 fn deliver_to(connection: &Rc<Connection>, entry: &Entry) -> usize {
     let frames = &entry.frames;
-    let cost =
-        if connection.is_full() { QUEUED + frames.copied_len() } else { WRITE + frames.len() };
+    let cost = match (frames.len(), connection.is_full()) {
+        (0, _) => 0,
+        (_, true) => QUEUED + frames.copied_len(),
+        (len, false) => WRITE + len,
+    };
     connection.deliver(entry);
     cost
 }
@@ -106,45 +119,70 @@ pub(super) async fn deliver_late(worker: Rc<Worker>) {
 }
 
 impl Worker {
+    /// What is for few goes first: a client must not wait because a message for a thousand others came
+    /// before its own.
     pub(super) fn deliver(&self, outbox: &mut Outbox) {
         for (key, id) in outbox.opened.drain(..) {
             if let Some(connection) = self.connections.borrow().get(key) {
                 connection.numbered(id);
             }
         }
-        let settings = &self.shared.settings;
-        let (mut room, most) = (settings.at_once, settings.engine.max_unsent_bytes / MOST_LATE);
-        for entry in outbox.entries() {
-            let joined = if settings.planted.is(Bug::LateOvertaken) {
-                Joined::NotLate
-            } else {
-                self.late.borrow_mut().join(entry, most)
-            };
-            let late = match joined {
-                Joined::NotLate if room > 0 || is_urgent(entry) => None,
-                Joined::NotLate => {
-                    self.late.borrow_mut().push(entry.take());
-                    self.late_wanted.notify_one();
-                    continue;
+        let mut room = self.shared.settings.at_once;
+        for heavy in [false, true] {
+            let is_next = |entry: &&mut Entry| heavy == (entry.heavy && !is_urgent(entry));
+            for entry in outbox.entries().filter(is_next) {
+                self.deliver_in(&mut room, entry);
+                let planted = self.shared.settings.planted.is(Bug::FullSocketBlocks);
+                if planted && self.connection_of(entry.key, entry.conn).is_some_and(|c| c.is_full())
+                {
+                    break;
                 }
-                Joined::Late => continue,
-                Joined::Due(late) => Some(late),
-            };
-            let entry = late.as_ref().unwrap_or(entry);
-            let Some(connection) = self.connection_of(entry.key, entry.conn) else { continue };
-            room = room.saturating_sub(deliver_to(&connection, entry));
-            if connection.is_full() && settings.planted.is(Bug::FullSocketBlocks) {
-                break;
             }
         }
-        if let Some(cause) = outbox.cause {
+        for cause in outbox.causes.drain(..) {
             self.have_patience(cause);
         }
         outbox.clear();
     }
 
+    /// Delivers the entry if there is room, and makes it late otherwise.
+    fn deliver_in(&self, room: &mut usize, entry: &mut Entry) {
+        let Some(connection) = self.connection_of(entry.key, entry.conn) else { return };
+        let most = self.most_late();
+        let joined = if self.shared.settings.planted.is(Bug::LateOvertaken) {
+            Joined::NotLate
+        } else {
+            self.late.borrow_mut().join(entry, most)
+        };
+        let due = match joined {
+            Joined::Late => return,
+            Joined::Due(late) => late,
+            Joined::NotLate if *room == 0 && may_be_late(entry, most) => {
+                // What is to be read is known at once.
+                connection.read_on(entry.read.take());
+                self.late.borrow_mut().push(entry.take());
+                self.late_wanted.notify_one();
+                return;
+            }
+            Joined::NotLate => {
+                *room = room.saturating_sub(deliver_to(&connection, entry));
+                return;
+            }
+        };
+        *room = room.saturating_sub(deliver_to(&connection, &due));
+    }
+
+    /// Bytes that may be late for one connection. As memory gets short the engine lets it leave less
+    /// unwritten.
+    fn most_late(&self) -> u64 {
+        let most = self.shared.settings.engine.max_unsent_bytes;
+        most.min(self.shared.most_unfinished() as u64) / MOST_LATE
+    }
+
     /// Delivers some of what is late; whether more is.
     fn deliver_portion(&self) -> bool {
+        // As in a turn: what is late would never arrive.
+        let _fatal = self.shared.core.fatal_panics();
         let mut room = self.shared.settings.at_once;
         while room > 0 {
             let Some(entry) = self.late.borrow_mut().pop() else { return false };
@@ -172,5 +210,64 @@ impl Worker {
     pub(crate) fn is_delivered(&self, until: u64) -> bool {
         let late = self.late.borrow();
         late.went >= until && !(until > 0 && self.shared.settings.planted.is(Bug::PatientForEver))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOST: u64 = 100;
+
+    fn conn(slot: u32, generation: u32) -> ConnId {
+        ConnId { slot, generation }
+    }
+
+    fn entry(key: u32, conn: ConnId, bytes: &[u8]) -> Entry {
+        let mut entry = Entry::new(conn, key);
+        entry.frames.bytes.extend_from_slice(bytes);
+        entry
+    }
+
+    #[test]
+    fn what_is_late_goes_out_in_the_order_in_which_it_became_so_with_what_came_later() {
+        let mut late = Late::default();
+        for (key, bytes) in [(7, b"a"), (3, b"b"), (5, b"c")] {
+            late.push(entry(key, conn(key, 0), bytes));
+        }
+        let mut later = entry(3, conn(3, 0), b"d");
+        assert!(matches!(late.join(&mut later, MOST), Joined::Late));
+        assert!(matches!(late.join(&mut entry(4, conn(4, 0), b"e"), MOST), Joined::NotLate));
+        let out: Vec<_> = std::iter::from_fn(|| late.pop()).collect();
+        let out: Vec<_> = out.iter().map(|e| (e.key, &e.frames.bytes[..])).collect();
+        assert_eq!(out, [(7, &b"a"[..]), (3, b"bd"), (5, b"c")]);
+        assert_eq!((late.came, late.went), (3, 3));
+    }
+
+    #[test]
+    fn who_is_closed_or_has_too_much_gets_all_of_it_now_and_nothing_twice() {
+        let mut late = Late::default();
+        for key in [1, 2, 3] {
+            late.push(entry(key, conn(key, 0), b"x"));
+        }
+        let mut closing = entry(1, conn(1, 0), b"bye");
+        closing.close = true;
+        let Joined::Due(due) = late.join(&mut closing, MOST) else { panic!("not due") };
+        assert!(due.close && due.frames.bytes == b"xbye");
+        let Joined::Due(due) = late.join(&mut entry(2, conn(2, 0), &[b'y'; 100]), MOST) else {
+            panic!("not due")
+        };
+        assert_eq!(due.frames.len(), 101);
+        assert_eq!(late.pop().map(|entry| entry.key), Some(3));
+        assert!(late.pop().is_none());
+        assert_eq!((late.came, late.went), (3, 3), "those that were due count as well");
+    }
+
+    #[test]
+    fn nothing_comes_to_the_next_connection_with_the_same_key() {
+        let mut late = Late::default();
+        late.push(entry(1, conn(1, 0), b"x"));
+        assert!(matches!(late.join(&mut entry(1, conn(1, 1), b"y"), MOST), Joined::NotLate));
+        assert!(late.pop().is_none());
     }
 }

@@ -72,20 +72,13 @@ impl Worker {
         if self.shared.settings.planted.is(Bug::InputsReversed) {
             inputs.reverse();
         }
-        let mut inputs = inputs.drain(..);
-        loop {
-            if self.shared.core.turn(self.index, &mut inputs, outbox, report).is_err() {
-                // Somebody else's panic; `run` is being told and ends everything.
-                return;
-            }
-            self.deliver(outbox);
-            report.render();
-            if inputs.as_slice().is_empty() {
-                break;
-            }
+        if self.shared.core.turn(self.index, inputs, outbox, report).is_err() {
+            // Somebody else's panic; `run` is being told and ends everything.
+            return;
         }
-        drop(inputs);
+        self.deliver(outbox);
         self.free(released);
+        report.render();
         self.spare.replace(spare);
     }
 

@@ -298,6 +298,19 @@ impl Stage {
     }
 }
 
+impl Fault {
+    /// Whose link to the broker it is about.
+    fn host(&self) -> Option<&String> {
+        match self {
+            Self::Partition(host) | Self::Repair(host) | Self::Hold(host) | Self::Release(host) => {
+                Some(host)
+            }
+            Self::OneWay { from, to } => Some(if from == "broker" { to } else { from }),
+            Self::Kill | Self::PowerCut | Self::Boot | Self::Stop | Self::Full(_) => None,
+        }
+    }
+}
+
 /// Does what the time has come for.
 fn apply(
     sim: &mut Sim<'static>,
@@ -306,6 +319,10 @@ fn apply(
     hosts: &[String],
     fault: &Fault,
 ) {
+    if fault.host().is_some_and(|host| !hosts.contains(host)) {
+        // Nobody lives there, so there is no such link.
+        return;
+    }
     match fault {
         Fault::Partition(host) => sim.partition(host.as_str(), "broker"),
         Fault::OneWay { from, to } => sim.partition_oneway(from.as_str(), to.as_str()),

@@ -56,6 +56,12 @@ stories! {
     the_disk_is_full = "full-disk";
 }
 
+/// Its city is empty, and there is no link to cut.
+#[test]
+fn nothing_happens_to_a_host_where_nobody_lives() {
+    play("one-way", "3665774121");
+}
+
 #[test]
 fn every_story_is_tested_and_listed() {
     let names: Vec<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();

@@ -86,6 +86,7 @@ pub const REGRESSIONS: &[(u64, &str)] = &[
     (2_639_442_568, "vanished-before-it-had-a-name"),
     (2_639_428_377, "under-way-when-the-broker-ended"),
     (2_750_005_334, "taken-for-a-repetition"),
+    (3_665_780_029, "given-again-before-it-was-given"),
 ];
 
 /// The bug of that name, to be planted.

@@ -54,10 +54,16 @@ impl Expiry {
             let waited = u32::try_from((now - since).as_secs()).unwrap_or(u32::MAX);
             seconds.saturating_sub(waited)
         };
+        // A restart may have set the clock back in between.
+        let (least, most) = (left(first.min(last)), left(first.max(last)));
         match delivery.expiry {
             // It is told when it leaves the gate.
-            Some(told) if (left(first)..=left(last)).contains(&told) => Ok(()),
-            told => Err(format!("I13: {number} of {seconds} s has {told:?} s left")),
+            Some(told) if (least..=most).contains(&told) => Ok(()),
+            told => {
+                let [first, last] = [first, last].map(|at| (now - at).as_millis());
+                let given = format!("given {first} ms ago, or {last}");
+                Err(format!("I13: {number} of {seconds} s, {given}, has {told:?} s left"))
+            }
         }
     }
 }

@@ -131,7 +131,7 @@ impl Connection {
         self.id.set(Some(id));
     }
 
-    /// Does what a turn brought for it.
+    /// Does what a turn brought for it, but for reading.
     pub(crate) fn deliver(self: &Rc<Self>, entry: &Entry) {
         if self.end.get().is_some() {
             return;
@@ -139,7 +139,6 @@ impl Connection {
         if entry.admitted {
             self.admit();
         }
-        self.read_on(entry.read);
         if !entry.frames.is_empty() {
             self.write(&entry.frames);
         }

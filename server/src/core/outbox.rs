@@ -138,10 +138,9 @@ impl Entry {
         std::mem::replace(self, Self::new(self.conn, self.key))
     }
 
-    /// Takes over what a later turn has for the same connection.
+    /// Takes over what a later turn has for the same connection, but for reading: that is never late.
     pub(crate) fn append(&mut self, later: &mut Self) {
         self.admitted |= later.admitted;
-        self.read = later.read.or(self.read);
         self.frames.append(&mut later.frames);
         self.report |= later.report;
         self.close |= later.close;

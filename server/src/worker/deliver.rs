@@ -148,28 +148,23 @@ impl Worker {
     /// Delivers the entry if there is room, and makes it late otherwise.
     fn deliver_in(&self, room: &mut usize, entry: &mut Entry) {
         let Some(connection) = self.connection_of(entry.key, entry.conn) else { return };
+        // Never late: who must not be read from is not.
+        connection.read_on(entry.read.take());
         let most = self.most_late();
         let joined = if self.shared.settings.planted.is(Bug::LateOvertaken) {
             Joined::NotLate
         } else {
             self.late.borrow_mut().join(entry, most)
         };
-        let due = match joined {
-            Joined::Late => return,
-            Joined::Due(late) => late,
+        match joined {
+            Joined::Late => {}
+            Joined::Due(late) => *room = room.saturating_sub(deliver_to(&connection, &late)),
             Joined::NotLate if *room == 0 && may_be_late(entry, most) => {
-                // What is to be read is known at once.
-                connection.read_on(entry.read.take());
                 self.late.borrow_mut().push(entry.take());
                 self.late_wanted.notify_one();
-                return;
             }
-            Joined::NotLate => {
-                *room = room.saturating_sub(deliver_to(&connection, entry));
-                return;
-            }
-        };
-        *room = room.saturating_sub(deliver_to(&connection, &due));
+            Joined::NotLate => *room = room.saturating_sub(deliver_to(&connection, entry)),
+        }
     }
 
     /// Bytes that may be late for one connection. As memory gets short the engine lets it leave less

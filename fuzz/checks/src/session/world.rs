@@ -10,6 +10,7 @@ use surewire_engine::codec::{self, Limits, Packets};
 use surewire_engine::config::Config;
 use surewire_engine::event::{Event, Lost, Peer};
 use surewire_engine::id::ConnId;
+use surewire_engine::notice::Notice;
 use surewire_engine::packet::{Ack, Packet, Version};
 use surewire_engine::request::{Command, Request, RequestId};
 use surewire_engine::time::Time;
@@ -232,6 +233,11 @@ impl World {
             Action::Trim { before, .. } => self.store.trim(before),
             Action::Answer { id, .. } => {
                 assert!(self.questions.remove(&id), "answered and not asked");
+            }
+            Action::Notice(Notice::SessionEnded { client, .. }) => {
+                if let Some(person) = self.people.get_mut(client.as_str()) {
+                    person.has_ended(&mut self.loose);
+                }
             }
             Action::Notice(_) => {}
         }

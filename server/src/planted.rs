@@ -69,7 +69,7 @@ bugs! {
     InputsReversed = "inputs-reversed";
     /// What a later turn has for a client overtakes what is late.
     LateOvertaken = "late-overtaken";
-    /// Who brought much while output was late is not read from any more.
+    /// Whose packets led to output that is late is not read from any more.
     PatientForEver = "patient-for-ever";
     /// Of clients that leave at once only some may.
     ExitBlocked = "exit-blocked";

@@ -137,7 +137,7 @@ impl Stage {
         let mut random = Random::new(seed);
         let workers = usize::try_from(random.between(2, 4)).unwrap_or(2);
         // Never drawn from the stream of the rest, whose worlds would be others.
-        let at_once = Random::new(seed ^ AT_ONCE.len() as u64).pick(&AT_ONCE).unwrap_or(1);
+        let at_once = Random::new(!seed).pick(&AT_ONCE).unwrap_or(1);
         let settings = Settings { workers, durability: Durability::Power, at_once, ..settings() };
         Self {
             random,

@@ -139,7 +139,7 @@ impl Worker {
                 }
             }
         }
-        for cause in outbox.causes.drain(..) {
+        for &cause in &outbox.causes {
             self.have_patience(cause);
         }
         outbox.clear();

@@ -23,7 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::config::ListenAddress;
 
 pub use memory::available as available_memory;
-pub use real::{RealEnvironment, ThreadHooks};
+pub use real::{Hooks, RealEnvironment};
 
 /// A future that stays on the thread it was made on.
 pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -74,6 +74,9 @@ pub trait Environment {
     fn memory_in_use(&self) -> Option<u64> {
         None
     }
+
+    /// Gives back what the process has freed and its allocator keeps for later.
+    fn release_memory(&self) {}
 
     /// Returns each time somebody asks for the histograms in the log.
     fn histograms_wanted(&self) -> LocalFuture<'_, ()>;

@@ -1,5 +1,6 @@
 //! The program `surewire`: arguments, signals and the process around the server.
 
+mod allocator;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod profile;
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
@@ -13,17 +14,12 @@ use std::process::ExitCode;
 use profile::Profiles;
 use surewire_server::cli::{Arguments, Command, bench, publish, sim, store, subscribe};
 use surewire_server::config::{self, Config, ConfigError, Loaded};
-use surewire_server::environment::{RealEnvironment, ThreadHooks, available_memory};
+use surewire_server::environment::{Hooks, RealEnvironment, available_memory};
 use surewire_server::logging::{self, Logging, one_line};
 use surewire_server::settings::{Machine, Settings};
 use surewire_server::{RunError, run};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
-
-/// Buffers of many sizes come and go on several threads: half of an idle connection's memory is
-/// what the allocator adds, and this one adds the least.
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// The engine failed: a restart is the cure (`EX_SOFTWARE` of sysexits).
 const ENGINE_FAILED: u8 = 70;
@@ -31,9 +27,12 @@ const ENGINE_FAILED: u8 = 70;
 /// The disk failed, is read-only, or was full at the stop (`EX_IOERR` of sysexits).
 const DISK_FAILED: u8 = 74;
 
-/// What a thread does so that it is in the profiles, if there are any.
-const HOOKS: ThreadHooks =
-    ThreadHooks { start: profile::thread_starts, stop: profile::thread_stops };
+/// Threads are in the profiles, if there are any.
+const HOOKS: Hooks = Hooks {
+    thread_starts: profile::thread_starts,
+    thread_stops: profile::thread_stops,
+    release_memory: allocator::release,
+};
 
 fn main() -> ExitCode {
     let arguments = Arguments::read(std::env::args_os());
@@ -104,8 +103,8 @@ fn serve(loaded: &Loaded) -> ExitCode {
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .on_thread_start(HOOKS.start)
-        .on_thread_stop(HOOKS.stop)
+        .on_thread_start(HOOKS.thread_starts)
+        .on_thread_stop(HOOKS.thread_stops)
         .build_local(tokio::runtime::LocalOptions::default());
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(serve_until_signalled(settings, profiles, &logging)),

@@ -33,8 +33,7 @@ pub(crate) async fn watch(shared: &Shared, environment: &dyn Environment) -> Inf
 async fn watch_limit(shared: &Shared, environment: &dyn Environment, limit: u64) -> Infallible {
     let mut told = Memory::Enough;
     loop {
-        // Without a figure nothing is known to be short.
-        let in_use = environment.memory_in_use().unwrap_or_default();
+        let in_use = in_use(environment, limit);
         let stage = stage(in_use, limit, told);
         if stage != told {
             told = stage;
@@ -46,6 +45,19 @@ async fn watch_limit(shared: &Shared, environment: &dyn Environment, limit: u64)
         }
         sleep(until_next_look(in_use, limit)).await;
     }
+}
+
+/// What the process takes. Where that makes a difference, what was freed is given back first: nobody is to
+/// be stopped for pages that nothing is in.
+fn in_use(environment: &dyn Environment, limit: u64) -> u64 {
+    // Without a figure nothing is known to be short.
+    let look = || environment.memory_in_use().unwrap_or_default();
+    let in_use = look();
+    if stage(in_use, limit, Memory::NoPublishers) == Memory::Enough {
+        return in_use;
+    }
+    environment.release_memory();
+    look()
 }
 
 /// Per cent of the limit from which on each stage holds.

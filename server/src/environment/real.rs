@@ -33,28 +33,30 @@ pub struct RealEnvironment {
     clock: Arc<SystemClock>,
     /// Kept from one call to the next: a signal between two calls must not be lost.
     asked: RefCell<Option<Signal>>,
-    hooks: ThreadHooks,
+    hooks: Hooks,
 }
 
-/// What every thread of the broker calls on itself.
+/// What only the program around the broker can do.
 #[derive(Debug, Clone, Copy)]
-pub struct ThreadHooks {
-    /// First of all.
-    pub start: fn(),
-    /// Last of all, if it ends before the process does.
-    pub stop: fn(),
+pub struct Hooks {
+    /// Called by every thread, first of all.
+    pub thread_starts: fn(),
+    /// Called by every thread, last of all, if it ends before the process does.
+    pub thread_stops: fn(),
+    /// Gives back what the allocator keeps for later.
+    pub release_memory: fn(),
 }
 
 impl RealEnvironment {
     /// Starts the clock.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_hooks(ThreadHooks { start: || {}, stop: || {} })
+        Self::with_hooks(Hooks { thread_starts: || {}, thread_stops: || {}, release_memory: || {} })
     }
 
-    /// Starts the clock; all threads that it makes call these.
+    /// Starts the clock, and calls these when it is time.
     #[must_use]
-    pub fn with_hooks(hooks: ThreadHooks) -> Self {
+    pub fn with_hooks(hooks: Hooks) -> Self {
         Self { clock: Arc::new(SystemClock::new()), asked: RefCell::new(None), hooks }
     }
 }
@@ -91,9 +93,9 @@ impl Environment for RealEnvironment {
         let (started, outcome) = std::sync::mpsc::sync_channel(1);
         let hooks = self.hooks;
         runtime.spawn(move || {
-            (hooks.start)();
+            (hooks.thread_starts)();
             work(thread, body, &started, hooks);
-            (hooks.stop)();
+            (hooks.thread_stops)();
         })?;
         outcome.recv().map_err(io::Error::other)?
     }
@@ -104,6 +106,10 @@ impl Environment for RealEnvironment {
 
     fn memory_in_use(&self) -> Option<u64> {
         memory::in_use()
+    }
+
+    fn release_memory(&self) {
+        (self.hooks.release_memory)();
     }
 
     fn histograms_wanted(&self) -> LocalFuture<'_, ()> {
@@ -123,7 +129,7 @@ fn work(
     thread: Thread,
     body: ThreadBody,
     started: &std::sync::mpsc::SyncSender<io::Result<()>>,
-    hooks: ThreadHooks,
+    hooks: Hooks,
 ) {
     // The hooks of a runtime are for the threads that wait for what blocks.
     let mut runtime = tokio::runtime::Builder::new_current_thread();
@@ -132,8 +138,8 @@ fn work(
         Thread::Committer => runtime.enable_time(),
     };
     let runtime = runtime
-        .on_thread_start(hooks.start)
-        .on_thread_stop(hooks.stop)
+        .on_thread_start(hooks.thread_starts)
+        .on_thread_stop(hooks.thread_stops)
         .build_local(Default::default());
     let (runtime, outcome) = match runtime {
         Ok(runtime) => (Some(runtime), Ok(())),

@@ -31,6 +31,8 @@ struct Knobs {
     hangs: watch::Sender<bool>,
     /// Bytes of memory in use.
     in_use: AtomicU64,
+    /// Bytes of it that nothing is in.
+    freed: AtomicU64,
 }
 
 impl Knobs {
@@ -40,6 +42,7 @@ impl Knobs {
             files: AtomicUsize::new(files),
             hangs: watch::Sender::new(false),
             in_use: AtomicU64::new(0),
+            freed: AtomicU64::new(0),
         }
     }
 }
@@ -84,6 +87,11 @@ impl Environment for Narrow {
 
     fn memory_in_use(&self) -> Option<u64> {
         Some(self.knobs.in_use.load(Ordering::SeqCst))
+    }
+
+    fn release_memory(&self) {
+        let freed = self.knobs.freed.swap(0, Ordering::SeqCst);
+        self.knobs.in_use.fetch_sub(freed, Ordering::SeqCst);
     }
 
     fn histograms_wanted(&self) -> LocalFuture<'_, ()> {
@@ -209,9 +217,27 @@ impl Tight {
         self.broker().client(id)
     }
 
+    /// The session of the client `away`, who has subscribed with QoS 0 and left.
+    fn leave_a_session(&self, topic: &str) {
+        let mut away = self.broker().connect();
+        away.send(&stored("away"));
+        away.expect(&[0x20, 2, 0, 0]);
+        away.send(&subscribe_bytes(1, topic, 0));
+        away.expect(&[0x90, 3, 0, 1, 0]);
+        away.send(&[0xE0, 0]);
+        away.expect_end();
+    }
+
     fn stop(mut self) -> Result<(), RunError> {
         self.broker.take().unwrap().stop()
     }
+}
+
+/// A CONNECT for a session that stays.
+fn stored(id: &str) -> Vec<u8> {
+    let mut connect = connect_bytes(id);
+    connect[9] = 0;
+    connect
 }
 
 /// A retained PUBLISH of QoS 1.
@@ -236,12 +262,10 @@ fn a_full_disk_refuses_what_is_new_takes_deletes_and_recovers_without_a_restart(
     let mut publisher = tight.client("p");
     publisher.send(&[0x32, 6, 0, 1, b't', 0, 1, b'm']);
     publisher.expect_end();
-    let mut stored = tight.broker().connect();
-    let mut connect = connect_bytes("stored");
-    connect[9] = 0;
-    stored.send(&connect);
-    stored.expect(&[0x20, 2, 0, 3]);
-    stored.expect_end();
+    let mut lasting = tight.broker().connect();
+    lasting.send(&stored("lasting"));
+    lasting.expect(&[0x20, 2, 0, 3]);
+    lasting.expect_end();
 
     // What passes through goes on, and what is there can be deleted.
     client.send(&publish_bytes("news", b"hello"));
@@ -422,15 +446,7 @@ fn short_memory_refuses_sessions_then_drops_qos_0_then_stops_publishers_and_reco
     };
     assert_eq!(tight.metric("surewire_memory_limit_bytes"), f64::from(100 << 20));
     let mut publisher = tight.client("p");
-    let mut away = tight.broker().connect();
-    let mut connect = connect_bytes("away");
-    connect[9] = 0;
-    away.send(&connect);
-    away.expect(&[0x20, 2, 0, 0]);
-    away.send(&subscribe_bytes(1, "t", 0));
-    away.expect(&[0x90, 3, 0, 1, 0]);
-    away.send(&[0xE0, 0]);
-    away.expect_end();
+    tight.leave_a_session("t");
 
     takes(80, 1.0);
     let mut new = tight.broker().connect();
@@ -451,7 +467,7 @@ fn short_memory_refuses_sessions_then_drops_qos_0_then_stops_publishers_and_reco
     publisher.send(&[0xC0, 0]);
     // Others are read, and so it is known that this one is not.
     let mut back = tight.broker().connect();
-    back.send(&connect);
+    back.send(&stored("away"));
     back.expect(&[0x20, 2, 1, 0]);
     back.send(&[0xC0, 0]);
     back.expect(&[0xD0, 0]);
@@ -461,6 +477,29 @@ fn short_memory_refuses_sessions_then_drops_qos_0_then_stops_publishers_and_reco
     publisher.expect(&[0xD0, 0]);
     tight.client("new");
     drop((publisher, back));
+    tight.stop().unwrap();
+}
+
+#[test]
+fn nothing_is_dropped_for_memory_that_was_freed_and_not_given_back() {
+    let tight = Tight::start(100);
+    tight.leave_a_session("t");
+    let mut publisher = tight.client("p");
+    publisher.send(&publish_bytes("t", b"x"));
+    publisher.send(&[0xC0, 0]);
+    publisher.expect(&[0xD0, 0]);
+
+    tight.knobs.freed.store(50 << 20, Ordering::SeqCst);
+    tight.knobs.in_use.store(99 << 20, Ordering::SeqCst);
+    let deadline = Instant::now() + DEADLINE;
+    while tight.knobs.freed.load(Ordering::SeqCst) > 0 {
+        assert!(Instant::now() < deadline, "it is not given back");
+        std::thread::yield_now();
+    }
+    // The stage that comes after what was given back.
+    tight.knobs.in_use.store((80 << 20) + 1, Ordering::SeqCst);
+    tight.until("surewire_memory_stage", |stage| stage == 1.0);
+    assert_eq!(tight.metric("surewire_messages_dropped_total{reason=\"memory_limit\"}"), 0.0);
     tight.stop().unwrap();
 }
 

@@ -38,6 +38,7 @@ async fn watch_limit(shared: &Shared, environment: &dyn Environment, limit: u64)
         if stage != told {
             told = stage;
             shared.most_unfinished.store(most_unfinished(stage), Ordering::Relaxed);
+            shared.strangers.get_one_in(strangers_share(stage));
             if let Err(Poisoned) = shared.core.memory_is(stage) {
                 // `run` is being told.
                 return std::future::pending().await;
@@ -82,6 +83,17 @@ fn most_unfinished(stage: Memory) -> usize {
         Memory::Enough | Memory::NoNewSessions => usize::MAX,
         Memory::NoQueuedQos0 => 64 * 1024,
         Memory::NoPublishers => 512,
+    }
+}
+
+/// Clients that are not accepted yet may keep one in so many bytes of what they may usually keep: an eighth of
+/// the limit would take it from one stage beyond the next but one.
+fn strangers_share(stage: Memory) -> u64 {
+    match stage {
+        Memory::Enough => 1,
+        Memory::NoNewSessions => 2,
+        Memory::NoQueuedQos0 => 4,
+        Memory::NoPublishers => 8,
     }
 }
 

@@ -24,7 +24,10 @@ const SHARE_OF_LIMIT: u64 = 8;
 /// The bytes that are left.
 #[derive(Debug)]
 pub(crate) struct Strangers {
+    most: u64,
     left: AtomicU64,
+    /// So many of them are nobody's.
+    reserved: AtomicU64,
 }
 
 /// What one of them has. It goes back when this is dropped.
@@ -38,7 +41,12 @@ impl Strangers {
     /// For a broker that may take so many bytes of memory.
     pub(crate) fn new(memory_limit: Option<u64>) -> Arc<Self> {
         let most = memory_limit.map_or(MOST, |limit| MOST.min(limit / SHARE_OF_LIMIT));
-        Arc::new(Self { left: AtomicU64::new(most) })
+        Arc::new(Self { most, left: AtomicU64::new(most), reserved: AtomicU64::new(0) })
+    }
+
+    /// From now on they get one in so many bytes of what they had in the beginning.
+    pub(crate) fn get_one_in(&self, many: u64) {
+        self.reserved.store(self.most - self.most / many, Ordering::Relaxed);
     }
 
     /// A share that is still empty.
@@ -54,7 +62,8 @@ impl Share {
     /// When all strangers together have all there is.
     pub(crate) fn grow(&mut self, bytes: usize) -> io::Result<()> {
         let bytes = bytes as u64;
-        let rest = |left: u64| left.checked_sub(bytes);
+        let reserved = self.of.reserved.load(Ordering::Relaxed);
+        let rest = |left: u64| left.checked_sub(bytes).filter(|rest| *rest >= reserved);
         match self.of.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest) {
             Ok(_) => self.bytes += bytes,
             Err(_) => {
@@ -161,6 +170,21 @@ mod tests {
         assert!(one.grow(1).is_err());
         drop(one);
         strangers.share().grow(100).unwrap();
+    }
+
+    #[test]
+    fn they_can_be_given_less_and_keep_what_they_have() {
+        let strangers = Strangers::new(Some(800));
+        let mut one = strangers.share();
+        one.grow(25).unwrap();
+        strangers.get_one_in(4);
+        assert!(one.grow(1).is_err());
+        drop(one);
+        let mut other = strangers.share();
+        other.grow(25).unwrap();
+        assert!(other.grow(1).is_err());
+        strangers.get_one_in(1);
+        other.grow(75).unwrap();
     }
 
     #[test]

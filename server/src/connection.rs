@@ -63,6 +63,8 @@ pub(crate) struct Connection {
     end: Cell<Option<End>>,
     /// Its packets led to much: it is not read on before so much of what is late has gone out.
     pub(crate) patient: Cell<u64>,
+    /// Its place in the worker's line, if it stands there.
+    place: Cell<u64>,
     _seat: Seat,
 }
 
@@ -110,6 +112,7 @@ impl Connection {
             broken: Cell::new(false),
             end: Cell::new(None),
             patient: Cell::new(0),
+            place: Cell::new(0),
             _seat: seat,
         });
         connection.key.set(connection.worker.register(&connection));
@@ -197,13 +200,6 @@ impl Connection {
 
     /// Runs the connection: writes on what is queued, reads what is there.
     fn poll_end(self: &Rc<Self>, cx: &mut Context<'_>) -> Poll<End> {
-        self.worker.turn_begins(self.key());
-        let end = self.poll_turn(cx);
-        self.worker.turn_ends(self.key());
-        end
-    }
-
-    fn poll_turn(self: &Rc<Self>, cx: &mut Context<'_>) -> Poll<End> {
         self.remember(cx.waker());
         if let Poll::Ready(Err(_)) = self.poll_write_on(cx) {
             return Poll::Ready(End::Lost(Lost::Failed));

@@ -189,6 +189,11 @@ impl Core {
         self.queue.as_ref().is_some_and(|queue| queue.has_become_durable())
     }
 
+    /// Whether so much waits for the disk that whoever brings more should wait too.
+    pub(crate) fn disk_is_behind(&self) -> bool {
+        self.queue.as_ref().is_some_and(|queue| queue.is_behind())
+    }
+
     /// Makes the worker take a turn soon.
     pub(crate) fn wake(&self, worker: usize) {
         if let Some(wake) = self.wakes.get(worker) {

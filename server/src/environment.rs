@@ -113,6 +113,12 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin {
     fn unfinished(&self) -> usize {
         0
     }
+
+    /// Whether the last read ended with nothing because it had taken its share: its task is woken when
+    /// it is let in again.
+    fn stands_in_line(&self) -> bool {
+        false
+    }
 }
 
 impl Stream for tokio::net::TcpStream {}

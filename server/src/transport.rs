@@ -6,6 +6,7 @@ mod tls;
 mod websocket;
 
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio_rustls::TlsAcceptor;
@@ -14,6 +15,7 @@ use crate::connection::{Counted, Share};
 use crate::environment::Stream;
 use crate::planted::Planted;
 use crate::settings::{Carrier, ListenerSettings};
+use crate::worker::line::Line;
 
 pub use tls::TlsError;
 pub use websocket::accept as accept_websocket;
@@ -47,11 +49,12 @@ impl Transport {
     }
 
     /// Does the handshakes on the server's side. What they keep is part of `share` until the stream is
-    /// told that its client was admitted.
+    /// told that its client was admitted. Who has more to bring then stands in `line`.
     pub(crate) async fn establish(
         &self,
         socket: Box<dyn Stream>,
         share: Share,
+        line: &Rc<Line>,
     ) -> io::Result<Box<dyn Stream>> {
         if self.is_plain() {
             return Ok(socket);
@@ -66,7 +69,7 @@ impl Transport {
             Carrier::Stream => Ok(stream),
             Carrier::WebSocket => {
                 let stream = websocket::accept(stream, self.max_packet_size, self.planted).await?;
-                Ok(Box::new(stream))
+                Ok(Box::new(stream.in_line(Rc::clone(line))))
             }
         }
     }

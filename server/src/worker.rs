@@ -3,7 +3,8 @@
 mod arena;
 mod deliver;
 mod leave;
-pub(crate) mod pace;
+pub(crate) mod line;
+mod pace;
 mod turn;
 
 use std::cell::{Cell, RefCell};
@@ -28,6 +29,7 @@ use crate::transport::Transport;
 use arena::Arena;
 use deliver::Late;
 use leave::Exit;
+use line::Line;
 use pace::Pace;
 use turn::Spare;
 
@@ -64,6 +66,7 @@ pub(crate) struct Worker {
     connections: RefCell<Table<Rc<Connection>>>,
     pub(crate) arena: Arena,
     pub(crate) pace: Pace,
+    pub(crate) line: Rc<Line>,
     inbox: RefCell<Vec<Input>>,
     /// Connections with written bytes that the engine does not know of yet.
     written: RefCell<Vec<Rc<Connection>>>,
@@ -90,6 +93,7 @@ pub(crate) async fn work(shared: Arc<Shared>, index: usize, mail: UnboundedRecei
     let _turns = AbortOnDrop(turns);
     let late = spawn_local(tokio::task::unconstrained(deliver::deliver_late(Rc::clone(&worker))));
     let _late = AbortOnDrop(late);
+    let _line = AbortOnDrop(spawn_local(let_in(Rc::clone(&worker))));
     let _leaving = AbortOnDrop(spawn_local(leave::let_leave(Rc::clone(&worker))));
     let _timer = (index == 0).then(|| AbortOnDrop(spawn_local(time(Rc::clone(&worker)))));
     // A task like the others, so that it has its turns among them.
@@ -132,6 +136,11 @@ async fn read_mail(worker: Rc<Worker>, mut mail: UnboundedReceiver<Mail>) {
     }
 }
 
+async fn let_in(worker: Rc<Worker>) {
+    let core = &worker.shared.core;
+    match worker.line.move_on(&worker.pace, || core.now(), || core.disk_is_behind()).await {}
+}
+
 async fn time(worker: Rc<Worker>) {
     keep_time(&worker.shared.core, || {
         if !worker.timeout_wanted.replace(true) {
@@ -150,6 +159,7 @@ impl Worker {
             connections: RefCell::default(),
             arena: Arena::default(),
             pace: Pace::default(),
+            line: Rc::default(),
             inbox: RefCell::default(),
             written: RefCell::default(),
             released: RefCell::default(),

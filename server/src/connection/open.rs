@@ -46,7 +46,7 @@ pub(super) async fn open(worker: Rc<Worker>, arrival: Arrival) -> Option<Rc<Conn
     let deadline = accepted + settings.connect_timeout * patience;
     let stream = until(&worker, deadline, peer, async {
         let socket = incoming.attach(settings.tcp_keepalive)?;
-        transport.establish(socket, worker.shared.strangers.share()).await
+        transport.establish(socket, worker.shared.strangers.share(), &worker.line).await
     });
     let mut stream = stream.await?;
     let share = worker.shared.strangers.share();
@@ -125,7 +125,7 @@ async fn read_first(
             Ok(_) => {}
         }
         if worker.pace.is_much(count) {
-            worker.let_others_in().await;
+            worker.line.stand_and_wait().await;
         }
     }
 }

@@ -22,7 +22,6 @@ use crate::environment::Stream;
 use crate::logging;
 use crate::planted::Bug;
 use crate::worker::Worker;
-use crate::worker::pace::wake_after_others;
 
 /// Reads before others get their turn.
 const READS: usize = 4;
@@ -73,7 +72,10 @@ enum Filled {
 impl Connection {
     /// Hands in packets as long as there are any; ready when the stream has ended.
     pub(super) fn poll_packets(self: &Rc<Self>, cx: &mut Context<'_>) -> Poll<Lost> {
-        for _ in 0..READS {
+        if !self.worker.line.is_let_in(self.place.get()) {
+            return Poll::Pending;
+        }
+        for reads in 0..READS {
             if !self.may_read() {
                 return Poll::Pending;
             }
@@ -93,7 +95,9 @@ impl Connection {
                 Ok(Filled::GivenUp) => return Poll::Ready(Lost::MemoryShort),
                 Err(_) => return Poll::Ready(Lost::Failed),
             };
-            pace.count_read();
+            if reads == 0 {
+                pace.count_turn();
+            }
             if self.worker.has_read_enough() {
                 self.worker.turn_inline(cx);
             }
@@ -101,8 +105,8 @@ impl Connection {
                 break;
             }
         }
-        self.worker.waits(self.key());
-        wake_after_others(cx);
+        self.worker.line.stand(cx);
+        self.place.set(self.worker.line.last());
         Poll::Pending
     }
 
@@ -121,7 +125,10 @@ impl Connection {
         reader.hold = None;
         let filled = reader.poll_fill(cx, stream, &self.worker);
         if filled.is_pending() && stream.unfinished() > before {
-            self.worker.pace.count_read();
+            self.worker.pace.count_turn();
+        }
+        if filled.is_pending() && stream.stands_in_line() {
+            self.place.set(self.worker.line.last());
         }
         filled
     }

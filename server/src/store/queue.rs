@@ -178,6 +178,12 @@ impl Queue {
         self.waiting_bytes.load(Ordering::Relaxed)
     }
 
+    /// Whether more than a batch waits, the one at hand included. While a sync takes its time a fast client
+    /// would fill the rest, and everybody would be refused.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.waiting_bytes() > BATCH
+    }
+
     /// Whether more is durable than was taken.
     pub(crate) fn has_become_durable(&self) -> bool {
         self.durable.load(Ordering::Acquire) > self.told.load(Ordering::Relaxed)

@@ -4,6 +4,7 @@
 
 use std::io::{self, IoSlice, Read, Write};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -23,7 +24,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use crate::connection::STRANGER_LIMIT;
 use crate::environment::Stream;
 use crate::planted::{Bug, Planted};
-use crate::worker::pace::wake_after_others;
+use crate::worker::line::Line;
 
 /// Subprotocols that mean MQTT: today's name and the one of MQTT 3.1's time.
 const SUBPROTOCOLS: [&str; 2] = ["mqtt", "mqttv3.1"];
@@ -31,12 +32,9 @@ const SUBPROTOCOLS: [&str; 2] = ["mqtt", "mqttv3.1"];
 /// Every connection has one such buffer, always.
 const READ_BUFFER: usize = 4 * 1024;
 
-/// So much of an unfinished message is read before others get their turn: it may be in fragments of one
-/// byte, and nothing of it is seen outside until it is whole.
-const READ_AT_ONCE: usize = 16 * 1024;
-
-/// The same before the client is admitted: an ordinary CONNECT is smaller.
-const STRANGER_READ_AT_ONCE: usize = 512;
+/// At least so much of an unfinished message is read before others get their turn, and of a client that is
+/// not admitted yet at most: an ordinary CONNECT is smaller.
+const READ_AT_ONCE: usize = 512;
 
 /// The most bytes that one outgoing message holds.
 const WRITE_MESSAGE: usize = 64 * 1024;
@@ -54,15 +52,21 @@ pub struct WebSocketBytes {
     /// What is left of the message being read.
     rest: Bytes,
     max_packet_size: usize,
-    read_at_once: usize,
+    admitted: bool,
     /// Bytes that have come since the last whole message.
     unfinished: usize,
+    /// There was more to read than its share.
+    stands_in_line: bool,
     /// Bytes may be waiting in the context.
     unflushed: bool,
+    /// Where to wait after each share, if there is such a place.
+    line: Option<Rc<Line>>,
     /// No Close frame has been sent yet.
     open: bool,
     /// What came was refused. What still comes is only taken so that the peer can read why.
     refused: bool,
+    /// Why, if nobody was told yet: something good came before it.
+    error: Option<io::Error>,
     planted: Planted,
 }
 
@@ -86,11 +90,14 @@ pub async fn accept(
         context: WebSocketContext::new(Role::Server, Some(limit)),
         rest: Bytes::new(),
         max_packet_size,
-        read_at_once: STRANGER_READ_AT_ONCE,
+        admitted: false,
         unfinished: 0,
+        stands_in_line: false,
         unflushed: false,
+        line: None,
         open: true,
         refused: false,
+        error: None,
         planted,
     })
 }
@@ -128,7 +135,7 @@ impl Callback for Subprotocol {
 impl Stream for WebSocketBytes {
     fn admit(&mut self) {
         self.socket.admit();
-        self.read_at_once = READ_AT_ONCE;
+        self.admitted = true;
         let limit = self.max_packet_size + FRAME_SLACK;
         self.context.set_config(|config| {
             config.max_message_size = Some(limit);
@@ -139,35 +146,69 @@ impl Stream for WebSocketBytes {
     fn unfinished(&self) -> usize {
         self.unfinished
     }
+
+    fn stands_in_line(&self) -> bool {
+        self.stands_in_line
+    }
 }
 
 impl WebSocketBytes {
-    /// Reads `left` bytes at most and takes them off.
-    fn poll_message(
-        &mut self,
-        cx: &mut Context<'_>,
-        left: &mut usize,
-    ) -> Poll<Result<Message, Error>> {
+    /// Waits in this line after each share.
+    pub(super) fn in_line(self, line: Rc<Line>) -> Self {
+        Self { line: Some(line), ..self }
+    }
+
+    /// Bytes that are read at once for somebody who has room for so many. It does not matter how few of them
+    /// MQTT sees: a message may be in fragments of one byte, and none of it is seen until it is whole.
+    fn share(&self, room: usize) -> usize {
+        if self.admitted { room.max(READ_AT_ONCE) } else { READ_AT_ONCE }
+    }
+
+    /// Takes the next message, for which `left` bytes are read at most and taken off. False at the end.
+    fn poll_next(&mut self, cx: &mut Context<'_>, left: &mut usize) -> Poll<io::Result<bool>> {
         let mut socket = Blocking { socket: &mut self.socket, cx, left: *left };
         let read = poll(self.context.read(&mut socket));
         self.unfinished += *left - socket.left;
         *left = socket.left;
-        // A Ping or Pong may come in the middle of a message.
-        if let Poll::Ready(Ok(Message::Binary(_) | Message::Text(_))) = read {
-            self.unfinished = 0;
+        let taken = match ready!(read) {
+            Ok(message) => self.take(message, cx),
+            Err(Error::ConnectionClosed | Error::AlreadyClosed) => return Poll::Ready(Ok(false)),
+            Err(error) => Err(into_io(error)),
+        };
+        self.refused = taken.is_err();
+        Poll::Ready(taken.map(|()| true))
+    }
+
+    /// Has the task woken for its next share.
+    fn wait_for_more(&self, cx: &Context<'_>) {
+        match &self.line {
+            Some(line) => line.stand(cx),
+            None => cx.waker().wake_by_ref(),
         }
-        read
+    }
+
+    /// What is left of a message, as far as there is room.
+    fn put_rest(&mut self, buf: &mut ReadBuf<'_>) {
+        let len = self.rest.len().min(buf.remaining());
+        buf.put_slice(&self.rest.split_to(len));
+        if self.planted.is(Bug::MessageRestLost) {
+            self.rest = Bytes::new();
+        }
     }
 
     /// Takes one message.
     fn take(&mut self, message: Message, cx: &mut Context<'_>) -> io::Result<()> {
         match message {
-            Message::Binary(bytes) => self.rest = bytes,
+            Message::Binary(bytes) => {
+                self.unfinished = 0;
+                self.rest = bytes;
+            }
             Message::Text(_) => {
                 self.refuse_text(cx);
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "a text frame"));
             }
-            // The answer to both leaves with the next read, which follows at once.
+            // They may come in the middle of a message. The answer leaves with the next read, which follows
+            // at once.
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {}
         }
         Ok(())
@@ -210,24 +251,35 @@ impl AsyncRead for WebSocketBytes {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if let Some(error) = self.error.take() {
+            return Poll::Ready(Err(error));
+        }
         if self.refused {
             return Pin::new(&mut self.socket).poll_read(cx, buf);
         }
         // For all messages that bring nothing together.
-        let mut left = self.read_at_once;
+        let mut left = self.share(buf.remaining());
         while self.rest.is_empty() {
-            let taken = match ready!(self.poll_message(cx, &mut left)) {
-                Ok(message) => self.take(message, cx),
-                Err(Error::ConnectionClosed | Error::AlreadyClosed) => return Poll::Ready(Ok(())),
-                Err(error) => Err(into_io(error)),
-            };
-            self.refused = taken.is_err();
-            taken?;
+            let next = self.poll_next(cx, &mut left);
+            self.stands_in_line = next.is_pending() && left == 0;
+            if self.stands_in_line {
+                self.wait_for_more(cx);
+            }
+            if !ready!(next)? {
+                return Poll::Ready(Ok(()));
+            }
         }
-        let len = self.rest.len().min(buf.remaining());
-        buf.put_slice(&self.rest.split_to(len));
-        if self.planted.is(Bug::MessageRestLost) {
-            self.rest = Bytes::new();
+        self.put_rest(buf);
+        // Those that came with it; nothing is read for them.
+        while self.rest.is_empty() && buf.remaining() > 0 {
+            match self.poll_next(cx, &mut 0) {
+                Poll::Ready(Ok(true)) => self.put_rest(buf),
+                Poll::Ready(Ok(false)) | Poll::Pending => break,
+                Poll::Ready(Err(error)) => {
+                    self.error = Some(error);
+                    break;
+                }
+            }
         }
         Poll::Ready(Ok(()))
     }
@@ -301,7 +353,6 @@ struct Blocking<'a, 'b> {
 impl Read for Blocking<'_, '_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if self.left == 0 {
-            wake_after_others(self.cx);
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let most = self.left.min(buf.len());
@@ -347,17 +398,41 @@ fn into_io(error: Error) -> io::Error {
 mod tests {
     use super::*;
     use std::task::Waker;
-    use tokio::io::{AsyncWriteExt, duplex};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
-    #[tokio::test]
-    async fn a_message_in_tiny_fragments_is_read_in_small_steps() {
+    /// A client's side, and ours.
+    async fn pair() -> (DuplexStream, WebSocketBytes) {
         const REQUEST: &[u8] = b"GET /mqtt HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\n\
             Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
             Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
         let (mut ours, theirs) = duplex(256 * 1024);
         ours.write_all(REQUEST).await.expect("room");
         let accepted = accept(Box::new(theirs), 1 << 20, Planted::default()).await;
-        let mut stream = accepted.expect("an upgrade");
+        (ours, accepted.expect("an upgrade"))
+    }
+
+    #[tokio::test]
+    async fn messages_that_came_together_are_read_together_and_what_is_wrong_after_them_is_told_next()
+     {
+        let (mut ours, mut stream) = pair().await;
+        stream.admit();
+        for message in [[0x82, b'a'], [0x82, b'b'], [0x82, b'c'], [0x81, b'd']] {
+            let [head, byte] = message;
+            ours.write_all(&[head, 0x81, 0, 0, 0, 0, byte]).await.expect("room");
+        }
+        let mut bytes = [0; 2];
+        assert_eq!(stream.read(&mut bytes).await.expect("bytes"), 2);
+        assert_eq!(&bytes, b"ab");
+        let mut bytes = [0; 8];
+        assert_eq!(stream.read(&mut bytes).await.expect("bytes"), 1);
+        assert_eq!(bytes[0], b'c');
+        let error = stream.read(&mut bytes).await.expect_err("a text frame");
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    }
+
+    #[tokio::test]
+    async fn a_message_in_tiny_fragments_is_read_in_small_steps() {
+        let (mut ours, mut stream) = pair().await;
         // A binary message's first byte, and then one byte after the other, none of them the last.
         ours.write_all(&[0x02, 0x81, 0, 0, 0, 0, 0]).await.expect("room");
         for _ in 0..5_000 {
@@ -365,16 +440,20 @@ mod tests {
             // A Pong may come in between.
             ours.write_all(&[0x8A, 0x80, 0, 0, 0, 0]).await.expect("room");
         }
-        let step = |stream: &mut WebSocketBytes| {
+        let step = |stream: &mut WebSocketBytes, room: usize| {
             let before = stream.unfinished();
-            let (mut cx, mut bytes) = (Context::from_waker(Waker::noop()), [0; 64]);
+            let (mut cx, mut bytes) = (Context::from_waker(Waker::noop()), vec![0; room]);
             let read = Pin::new(&mut *stream).poll_read(&mut cx, &mut ReadBuf::new(&mut bytes));
             assert!(read.is_pending());
             stream.unfinished() - before
         };
-        assert_eq!(step(&mut stream), STRANGER_READ_AT_ONCE);
+        assert_eq!(step(&mut stream, 16 * 1024), READ_AT_ONCE);
         stream.admit();
-        assert_eq!(step(&mut stream), READ_AT_ONCE);
-        assert_eq!(step(&mut stream), READ_AT_ONCE);
+        assert_eq!(step(&mut stream, 16 * 1024), 16 * 1024);
+        assert!(stream.stands_in_line());
+        assert_eq!(step(&mut stream, 2_000), 2_000);
+        assert_eq!(step(&mut stream, 1), READ_AT_ONCE);
+        assert!(step(&mut stream, 64 * 1024) < 64 * 1024);
+        assert!(!stream.stands_in_line(), "there was no more");
     }
 }

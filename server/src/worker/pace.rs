@@ -1,15 +1,12 @@
 //! How much one connection may bring before the others get their turn.
 //!
-//! A worker serves its connections one after the other, so what a client waits for is a round: what
-//! everybody else brought, and all that follows from it. A message for a thousand readers is more work
-//! than a thousand messages for nobody, so the round is not foreseen but measured, and shares are cut
-//! until it is short. While only one connection brings anything nobody waits for it, and it may bring
-//! all it has.
+//! What a client waits for is a round: what everybody else brought, and all that follows from it. How many
+//! bring much in a round is bounded by time (`line.rs`). What one of them causes is not to be foreseen, since
+//! a message for a thousand readers is more work than a thousand messages for nobody. So that is measured,
+//! and shares are cut until it is short. While only one connection brings anything nobody waits for it, and
+//! it may bring all it has.
 
 use std::cell::Cell;
-use std::future::Future;
-use std::pin::pin;
-use std::task::Context;
 use std::time::Duration;
 
 use surewire_engine::time::Time;
@@ -27,44 +24,28 @@ const LEAST: usize = 512;
 /// makes them cheap, and rounds long.
 const SLOW: usize = MOST / 8;
 
-/// Shares are cut when a round takes longer than this,
+/// Shares are cut when one turn, and what follows from it, takes longer than this,
 const LONG: Duration = Duration::from_millis(2);
 
-/// to one in so many at once: a moment without the processor makes rounds long as well.
+/// to one in so many at once: a moment without the processor makes turns long as well.
 const DEEPEST_CUT: usize = 8;
 
-/// They grow by `GROWTH` when a round takes less than this, at most once in `PATIENCE`: a flood that
-/// pauses must not start from the beginning.
+/// They grow by `GROWTH` when it takes less than this, at most once in `PATIENCE`: a flood that pauses must
+/// not start from the beginning.
 const SHORT: Duration = Duration::from_millis(1);
 const GROWTH: usize = 1024;
 const PATIENCE: Duration = Duration::from_millis(10);
 
-/// Measures rounds, and tells shares.
+/// Tells what may come at once.
 #[derive(Debug)]
 pub(crate) struct Pace {
     share: Cell<usize>,
     /// When the share was last changed.
     changed: Cell<Time>,
-    /// Reads that brought something, by whomever.
-    reads: Cell<u64>,
-    /// The round that is being measured, if one is.
-    round: Cell<Option<Round>>,
-}
-
-/// From the beginning of one turn of a connection that has more to bring to that of its next but one: tokio
-/// wakes those who waited for the reactor in the opposite order, so who was first is the last then.
-#[derive(Clone, Copy, Debug)]
-struct Round {
-    key: u32,
-    since: Time,
-    /// Whether this is the second of the two.
-    again: bool,
-    /// Reads up to the end of its turn.
-    reads: u64,
-    /// Whether somebody else has brought something.
-    others: bool,
-    /// Whether it has more to bring.
-    goes_on: bool,
+    /// Whether somebody was left in line.
+    crowded: Cell<bool>,
+    /// Turns in which something came, of whomever.
+    turns: Cell<u64>,
 }
 
 impl Default for Pace {
@@ -72,8 +53,8 @@ impl Default for Pace {
         Self {
             share: Cell::new(MOST),
             changed: Cell::new(Time::ZERO),
-            reads: Cell::new(0),
-            round: Cell::new(None),
+            crowded: Cell::new(false),
+            turns: Cell::new(0),
         }
     }
 }
@@ -89,9 +70,14 @@ impl Pace {
         bytes >= self.share() / 2
     }
 
-    /// A connection has brought something.
-    pub(crate) fn count_read(&self) {
-        self.reads.set(self.reads.get() + 1);
+    /// A connection has brought something in its turn.
+    pub(crate) fn count_turn(&self) {
+        self.turns.set(self.turns.get() + 1);
+    }
+
+    /// How often that was.
+    pub(super) fn turns(&self) -> u64 {
+        self.turns.get()
     }
 
     /// Bytes of all connections that the engine gets at once.
@@ -99,14 +85,20 @@ impl Pace {
         2 * self.share()
     }
 
-    /// Whether rounds were long again and again.
+    /// Whether rounds are long.
     pub(super) fn is_slow(&self) -> bool {
-        self.share() < SLOW
+        self.share() < SLOW || self.crowded.get()
     }
 
-    /// So many rounds took from `since` until now. What began before the last change tells nothing of it.
-    pub(super) fn took(&self, since: Time, now: Time, rounds: u32) {
-        let (time, share) = ((now - since) / rounds, self.share());
+    /// Whether the round was over before all who stood in line were let in.
+    pub(super) fn set_crowded(&self, crowded: bool) {
+        self.crowded.set(crowded);
+    }
+
+    /// Something that everybody waited for took from `since` until now. What began before the last change
+    /// tells nothing of it.
+    pub(super) fn took(&self, since: Time, now: Time) {
+        let (time, share) = (now - since, self.share());
         if since < self.changed.get() {
             return;
         }
@@ -125,59 +117,15 @@ impl Pace {
 }
 
 impl Worker {
-    /// A turn of the connection begins. If it has waited for that, the round is over, and the next begins.
-    pub(crate) fn turn_begins(&self, key: u32) {
-        let pace = &self.pace;
-        let Some(round) = pace.round.get().filter(|round| round.key == key) else { return };
-        let others = round.others || round.reads != pace.reads.get();
-        let now = self.shared.core.now();
-        if !round.again && now - round.since <= 2 * LONG {
-            pace.round.set(Some(Round { again: true, others, goes_on: false, ..round }));
-            return;
-        }
-        // A single one that is this long may be two rounds as well.
-        pace.took(if others { round.since } else { now }, now, 2);
-        let next = Round { since: now, again: false, others: false, goes_on: false, ..round };
-        pace.round.set(Some(next));
-    }
-
-    /// The connection has more to bring, and lets the others in. One at a time is measured.
-    pub(crate) fn waits(&self, key: u32) {
-        let pace = &self.pace;
-        let round = pace.round.get();
-        if round.is_none_or(|round| round.key == key) {
-            let begun = || Round {
-                key,
-                since: self.shared.core.now(),
-                again: false,
-                reads: 0,
-                others: false,
-                goes_on: true,
-            };
-            let round = round.unwrap_or_else(begun);
-            pace.round.set(Some(Round { reads: pace.reads.get(), goes_on: true, ..round }));
-        }
-    }
-
-    /// The turn ends.
-    pub(crate) fn turn_ends(&self, key: u32) {
-        if self.pace.round.get().is_some_and(|round| round.key == key && !round.goes_on) {
-            self.pace.round.set(None);
-        }
-    }
-
     /// Lets everybody else have a turn, and measures how long that takes.
-    pub(crate) async fn let_others_in(&self) {
+    pub(super) async fn let_others_in(&self) {
         let since = self.shared.core.now();
         yield_now().await;
-        self.pace.took(since, self.shared.core.now(), 1);
+        // Otherwise those who stand there are measured.
+        if self.line.is_empty() {
+            self.pace.took(since, self.shared.core.now());
+        }
     }
-}
-
-/// Has the task go on when the reactor has been asked who else is ready. Woken at once it would be in the
-/// way of that: while there are tasks to run tokio asks only after 61 of them, and everybody else waits.
-pub(crate) fn wake_after_others(cx: &mut Context<'_>) {
-    let _deferred = pin!(yield_now()).poll(cx);
 }
 
 #[cfg(test)]
@@ -191,7 +139,7 @@ mod tests {
         let mut took = |pace: &Pace, time: Duration| {
             let since = now;
             now = now + time;
-            pace.took(since, now, 1);
+            pace.took(since, now);
         };
         assert_eq!(pace.share(), MOST);
         took(&pace, LONG + Duration::from_nanos(1));
@@ -222,41 +170,9 @@ mod tests {
     fn a_long_moment_counts_once() {
         let pace = Pace::default();
         let [begun, over] = [1, 2].map(|at| Time::ZERO + Duration::from_secs(at));
-        pace.took(begun, over, 1);
-        pace.took(begun, over, 1);
-        pace.took(begun, over + Duration::from_nanos(1), 1);
+        pace.took(begun, over);
+        pace.took(begun, over);
+        pace.took(begun, over + Duration::from_nanos(1));
         assert_eq!(pace.share(), MOST / 8);
-    }
-
-    /// Woken at once, a busy task goes on some 60 times before anybody else is noticed.
-    #[test]
-    fn who_becomes_readable_while_somebody_is_busy_is_noticed_in_the_next_round() {
-        use std::future::poll_fn;
-        use std::io::Write;
-        use std::rc::Rc;
-        use std::task::Poll;
-        use tokio::io::AsyncReadExt;
-
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
-            .build_local(tokio::runtime::LocalOptions::default());
-        runtime.expect("a runtime").block_on(async {
-            let (mut theirs, ours) = std::os::unix::net::UnixStream::pair().expect("a pair");
-            ours.set_nonblocking(true).expect("a socket");
-            let mut ours = tokio::net::UnixStream::from_std(ours).expect("a socket");
-            let turns = Rc::new(Cell::new(0_u32));
-            let busy = Rc::clone(&turns);
-            tokio::task::spawn_local(poll_fn(move |cx| -> Poll<()> {
-                busy.set(busy.get() + 1);
-                if busy.get() == 100 {
-                    theirs.write_all(b"x").expect("room");
-                }
-                wake_after_others(cx);
-                Poll::Pending
-            }));
-            let mut byte = [0];
-            ours.read_exact(&mut byte).await.expect("a byte");
-            assert!(turns.get() <= 103, "noticed after {} turns", turns.get() - 100);
-        });
     }
 }

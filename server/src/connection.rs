@@ -63,6 +63,8 @@ pub(crate) struct Connection {
     end: Cell<Option<End>>,
     /// Its packets led to much: it is not read on before so much of what is late has gone out.
     pub(crate) patient: Cell<u64>,
+    /// It brought records while the disk was behind: it is not read on before that is over.
+    pub(crate) waits_for_disk: Cell<bool>,
     /// Its place in the worker's line, if it stands there.
     place: Cell<u64>,
     _seat: Seat,
@@ -112,6 +114,7 @@ impl Connection {
             broken: Cell::new(false),
             end: Cell::new(None),
             patient: Cell::new(0),
+            waits_for_disk: Cell::new(false),
             place: Cell::new(0),
             _seat: seat,
         });

@@ -395,10 +395,13 @@ impl State {
         if matches!(event, Event::Timeout) {
             self.chore(now, event);
         } else {
-            let reader = reader(&event);
+            let (reader, records) = (reader(&event), self.store.fresh_bytes());
             self.engine.handle(now, event, &mut self.actions);
             self.perform(now);
             self.weigh(reader);
+            if self.store.fresh_bytes() > records && self.store.is_behind() {
+                self.outbox_of(reader, |outbox, writer| outbox.writers.push(writer));
+            }
         }
         self.settle(now);
     }
@@ -464,11 +467,18 @@ impl State {
         for outbox in &mut self.outboxes {
             is_much |= outbox.weigh(much);
         }
-        if let Some(conn) = reader.filter(|_| is_much)
+        if is_much {
+            self.outbox_of(reader, |outbox, cause| outbox.causes.push(cause));
+        }
+    }
+
+    /// Does something to the outbox of the connection's worker, which calls the connection so.
+    fn outbox_of(&mut self, conn: Option<ConnId>, what: impl FnOnce(&mut Outbox, (u32, ConnId))) {
+        if let Some(conn) = conn
             && let Some(slot) = self.slots.get_mut(conn)
             && let Some(outbox) = self.outboxes.get_mut(usize::from(slot.worker))
         {
-            outbox.causes.push((slot.key, conn));
+            what(outbox, (slot.key, conn));
         }
     }
 

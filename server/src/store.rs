@@ -74,6 +74,22 @@ impl Store {
         }
     }
 
+    /// Bytes of records since they were handed over last.
+    pub(crate) fn fresh_bytes(&self) -> usize {
+        match self {
+            Self::Nothing { .. } => 0,
+            Self::Log { fresh, .. } => fresh.bytes.len(),
+        }
+    }
+
+    /// Whether so much waits for the disk that whoever brings more should wait too.
+    pub(crate) fn is_behind(&self) -> bool {
+        match self {
+            Self::Nothing { .. } => false,
+            Self::Log { queue, .. } => queue.is_behind(),
+        }
+    }
+
     /// Records before this one are not needed any more; what lives takes `live` bytes.
     pub(crate) fn trim(&mut self, before: Lsn, live: u64) {
         if let Self::Log { fresh, rounds, .. } = self {

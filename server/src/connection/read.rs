@@ -79,7 +79,10 @@ impl Connection {
             if !self.may_read() {
                 return Poll::Pending;
             }
-            if !self.worker.is_delivered(self.patient.get()) || self.has_filters() {
+            if !self.worker.is_delivered(self.patient.get())
+                || self.must_wait_for_disk()
+                || self.has_filters()
+            {
                 break;
             }
             let pace = &self.worker.pace;
@@ -108,6 +111,13 @@ impl Connection {
         self.worker.line.stand(cx);
         self.place.set(self.worker.line.last());
         Poll::Pending
+    }
+
+    fn must_wait_for_disk(&self) -> bool {
+        if self.waits_for_disk.get() && !self.worker.shared.core.disk_is_behind() {
+            self.waits_for_disk.set(false);
+        }
+        self.waits_for_disk.get()
     }
 
     fn may_read(&self) -> bool {

@@ -20,6 +20,8 @@ pub(crate) struct Outbox {
     pub(crate) opened: Vec<(u32, ConnId)>,
     /// Connections of this worker, by its own key, whose packets led to much.
     pub(crate) causes: Vec<(u32, ConnId)>,
+    /// The same of those who brought records while the disk was behind.
+    pub(crate) writers: Vec<(u32, ConnId)>,
     entries: Vec<Entry>,
     used: usize,
     /// To write, over all entries.
@@ -95,6 +97,7 @@ impl Outbox {
     pub(crate) fn clear(&mut self) {
         self.opened.clear();
         self.causes.clear();
+        self.writers.clear();
         self.bytes = 0;
         self.weighed = Weighed::default();
         self.entries.truncate(KEEP);

@@ -179,9 +179,10 @@ impl Queue {
     }
 
     /// Whether more than a batch waits, the one at hand included. While a sync takes its time a fast client
-    /// would fill the rest, and everybody would be refused.
+    /// would fill the rest, and everybody would be refused. Not on a full disk: there it may be the very
+    /// client that deletes something.
     pub(crate) fn is_behind(&self) -> bool {
-        self.waiting_bytes() > BATCH
+        self.waiting_bytes() > BATCH && !self.is_full()
     }
 
     /// Whether more is durable than was taken.

@@ -142,6 +142,11 @@ impl Worker {
         for &cause in &outbox.causes {
             self.have_patience(cause);
         }
+        for &(key, conn) in &outbox.writers {
+            if let Some(connection) = self.connection_of(key, conn) {
+                connection.waits_for_disk.set(true);
+            }
+        }
         outbox.clear();
     }
 

@@ -391,23 +391,62 @@ fn a_sync_that_hangs_holds_up_only_what_waits_for_it() {
 fn what_waits_for_a_disk_that_hangs_is_bounded() {
     let tight = Tight::start(100);
     tight.knobs.hangs.send_replace(true);
-    let mut client = tight.client("c");
     let payload = vec![b'x'; 1 << 20];
-    for id in 0..200 {
+    let mut clients: Vec<_> = (0..200).map(|id| tight.client(&format!("c{id}"))).collect();
+    for (id, client) in clients.iter_mut().enumerate() {
         let mut retained = publish_bytes(&format!("big/{id}"), &payload);
         retained[0] = 0x31;
         client.send(&retained);
     }
-    client.send(&[0xC0, 0]);
-    client.expect(&[0xD0, 0]);
+    // What was refused leads to no record, so its client is read on.
+    let mut last = clients.pop().unwrap();
+    tight.until("surewire_publishes_refused_total", |refused| refused > 100.0);
+    last.send(&[0xC0, 0]);
+    last.expect(&[0xD0, 0]);
     let waiting = tight.metric("surewire_store_waiting_bytes");
     let (least, most) = (64 << 20, 96 << 20);
     assert!(waiting > f64::from(least) && waiting < f64::from(most), "{waiting}");
-    assert!(tight.metric("surewire_publishes_refused_total") > 100.0);
     tight.knobs.hangs.send_replace(false);
     tight.until("surewire_store_waiting_bytes", |bytes| bytes == 0.0);
-    client.send(&retained_qos1("t", 7, b"x"));
-    client.expect(&[0x40, 2, 0, 7]);
+    last.send(&retained_qos1("t", 7, b"x"));
+    last.expect(&[0x40, 2, 0, 7]);
+    drop(clients);
+    tight.stop().unwrap();
+}
+
+#[test]
+fn who_brings_more_than_the_disk_takes_waits_for_it_and_nobody_else_does() {
+    let tight = Tight::start(100);
+    let mut reader = tight.client("reader");
+    reader.send(&subscribe_bytes(1, "news", 0));
+    reader.expect(&[0x90, 3, 0, 1, 0]);
+    tight.knobs.hangs.send_replace(true);
+    let payload = vec![b'x'; 1 << 20];
+    let mut stored = publish_bytes("big", &payload);
+    stored[0] = 0x31;
+    let many = 100;
+    let mut flood = tight.client("flood");
+    let sending = std::thread::spawn(move || {
+        (0..many).for_each(|_| flood.send(&stored));
+        flood.send(&[0xC0, 0]);
+        flood.expect(&[0xD0, 0]);
+    });
+    let waiting = "surewire_store_waiting_bytes";
+    tight.until(waiting, |bytes| bytes > f64::from(4 << 20));
+
+    // What is not stored, however much it is, and what is, if it is little.
+    let mut other = tight.client("other");
+    for _ in 0..10 {
+        other.send(&publish_bytes("nothing", &payload));
+        other.send(&publish_bytes("news", b"hello"));
+        assert_eq!(reader.message(), ("news".into(), "hello".into()));
+    }
+    other.send(&retained_qos1("t", 7, b"x"));
+    assert!(tight.metric(waiting) < f64::from(16 << 20), "{}", tight.metric(waiting));
+    tight.knobs.hangs.send_replace(false);
+    other.expect(&[0x40, 2, 0, 7]);
+    sending.join().unwrap();
+    assert_eq!(tight.metric("surewire_publishes_refused_total"), 0.0);
     tight.stop().unwrap();
 }
 

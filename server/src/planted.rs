@@ -71,6 +71,10 @@ bugs! {
     LateOvertaken = "late-overtaken";
     /// Whose packets led to output that is late is not read from any more.
     PatientForEver = "patient-for-ever";
+    /// Whoever brought records while the disk was behind is not read from any more.
+    HeldForEver = "held-for-ever";
+    /// Whoever has more to bring than its share is not let in again.
+    TurnLost = "turn-lost";
     /// Of clients that leave at once only some may.
     ExitBlocked = "exit-blocked";
     /// A client that never says anything keeps its connection.

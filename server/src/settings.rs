@@ -18,6 +18,9 @@ pub use resolve::Machine;
 /// Bytes that a turn writes before others have theirs: about a millisecond.
 pub(crate) const AT_ONCE: usize = 1 << 20;
 
+/// As many records as become durable together at most.
+pub(crate) const DISK_SHARE: usize = 4 << 20;
+
 /// Everything that [`run`](crate::run) is told.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -52,6 +55,9 @@ pub struct Settings {
     /// Bytes that a turn writes before others get theirs; each write counts for some as well. Simulations
     /// have less of it.
     pub at_once: usize,
+    /// Bytes of records that may wait for the disk before clients that bring more of them have to wait too.
+    /// Simulations have less of it.
+    pub disk_share: usize,
     /// What is wrong on purpose: nothing outside of simulations.
     pub planted: Planted,
 }
@@ -122,6 +128,7 @@ impl Settings {
             memory_limit: None,
             warnings: Vec::new(),
             at_once: AT_ONCE,
+            disk_share: DISK_SHARE,
             planted: Planted::NONE,
         }
     }

@@ -131,14 +131,20 @@ pub(crate) fn ensure(is_so: bool, words: impl FnOnce() -> String) -> Outcome {
 /// Bytes that a turn of the broker writes before others get theirs: from one connection to all.
 const AT_ONCE: [usize; 3] = [1, 16 * 1024, 1 << 20];
 
+/// Bytes of records that may wait for the disk before clients that bring more wait too: from none.
+const DISK_SHARE: [usize; 3] = [0, 1_024, 4 << 20];
+
 impl Stage {
     /// An empty stage: two to four workers, everything on the disk, no limit to queues.
     pub(crate) fn new(seed: u64, trace: Trace) -> Self {
         let mut random = Random::new(seed);
         let workers = usize::try_from(random.between(2, 4)).unwrap_or(2);
         // Never drawn from the stream of the rest, whose worlds would be others.
-        let at_once = Random::new(!seed).pick(&AT_ONCE).unwrap_or(1);
-        let settings = Settings { workers, durability: Durability::Power, at_once, ..settings() };
+        let mut unseen = Random::new(!seed);
+        let at_once = unseen.pick(&AT_ONCE).unwrap_or(1);
+        let disk_share = unseen.pick(&DISK_SHARE).unwrap_or(0);
+        let settings = Settings { at_once, disk_share, ..settings() };
+        let settings = Settings { workers, durability: Durability::Power, ..settings };
         Self {
             random,
             settings,

@@ -108,13 +108,18 @@ impl Connection {
                 break;
             }
         }
-        self.worker.line.stand(cx);
+        if !self.planted(Bug::TurnLost) {
+            self.worker.line.stand(cx);
+        }
         self.place.set(self.worker.line.last());
         Poll::Pending
     }
 
     fn must_wait_for_disk(&self) -> bool {
-        if self.waits_for_disk.get() && !self.worker.shared.core.disk_is_behind() {
+        if self.waits_for_disk.get()
+            && !self.worker.shared.core.disk_is_behind()
+            && !self.planted(Bug::HeldForEver)
+        {
             self.waits_for_disk.set(false);
         }
         self.waits_for_disk.get()

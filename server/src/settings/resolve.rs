@@ -11,7 +11,7 @@ use surewire_engine::config::{
 };
 use surewire_engine::planted::Planted;
 
-use super::{AT_ONCE, Carrier, HttpSettings, ListenerSettings, Settings, TlsFiles};
+use super::{AT_ONCE, Carrier, DISK_SHARE, HttpSettings, ListenerSettings, Settings, TlsFiles};
 use crate::config::{
     ByteSize, Config, HttpServer, Listener, MemoryLimit, Protocol, QueueFullPolicy,
     ReceiveMaximumPolicy, TimeSpan,
@@ -58,6 +58,7 @@ impl Settings {
             memory_limit: memory_limit(config, machine),
             warnings: Vec::new(),
             at_once: AT_ONCE,
+            disk_share: DISK_SHARE,
             planted: Default::default(),
         }
     }

@@ -82,7 +82,7 @@ pub(crate) async fn open(
     let engine = Engine::restore(config, seed, image, last, time);
     let ms = u64::try_from((clock.now() - begun).as_millis()).unwrap_or(u64::MAX);
     tell(directory, &summary, records, sessions, ms);
-    let queue = Arc::new(Queue::new(last));
+    let queue = Arc::new(Queue::new(last, settings.disk_share));
     let store = Store::log(Arc::clone(&queue));
     let clock = clock::not_before(time, clock);
     Ok(Stored { engine, clock, store, opened: Some(Opened { log, disk, queue }) })

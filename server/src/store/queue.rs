@@ -40,6 +40,8 @@ pub(crate) struct Queue {
     full: AtomicBool,
     /// Bytes of records that are not durable.
     waiting_bytes: AtomicUsize,
+    /// With more of them the disk is behind.
+    share: usize,
     figures: Mutex<Figures>,
 }
 
@@ -94,8 +96,8 @@ pub(crate) struct Figures {
 }
 
 impl Queue {
-    /// Empty; all up to `durable` is on the disk.
-    pub(crate) fn new(durable: Lsn) -> Self {
+    /// Empty; all up to `durable` is on the disk, which is behind with more than `share` bytes.
+    pub(crate) fn new(durable: Lsn, share: usize) -> Self {
         Self {
             waiting: Mutex::default(),
             more: Notify::new(),
@@ -105,6 +107,7 @@ impl Queue {
             owed: AtomicU64::new(0),
             full: AtomicBool::new(false),
             waiting_bytes: AtomicUsize::new(0),
+            share,
             figures: Mutex::default(),
         }
     }
@@ -178,11 +181,11 @@ impl Queue {
         self.waiting_bytes.load(Ordering::Relaxed)
     }
 
-    /// Whether more than a batch waits, the one at hand included. While a sync takes its time a fast client
-    /// would fill the rest, and everybody would be refused. Not on a full disk: there it may be the very
+    /// Whether so much waits that whoever brings more should wait too. While a sync takes its time a fast
+    /// client would fill the rest, and everybody would be refused. Not on a full disk: there it may be the very
     /// client that deletes something.
     pub(crate) fn is_behind(&self) -> bool {
-        self.waiting_bytes() > BATCH && !self.is_full()
+        self.waiting_bytes() > self.share && !self.is_full()
     }
 
     /// Whether more is durable than was taken.

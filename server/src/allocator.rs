@@ -15,13 +15,14 @@ pub(crate) fn release() {
 }
 
 fn try_release() -> tikv_jemalloc_ctl::Result<()> {
-    let usual: isize = b"opt.dirty_decay_ms\0"[..].name().read()?;
     let arenas: u32 = b"arenas.narenas\0"[..].name().read()?;
     let mut decay: Mib<[usize; 3]> = b"arena.0.dirty_decay_ms\0"[..].name().mib()?;
     for arena in 0..arenas {
         decay[1] = arena as usize;
-        // An arena that no thread has used yet is none.
-        if decay.write(0_isize).is_ok() {
+        // An arena that no thread has used yet is none. That of huge pieces keeps nothing as it is.
+        let usual: Result<isize, _> = decay.read();
+        if let Ok(usual @ 1..) = usual {
+            decay.write(0_isize)?;
             decay.write(usual)?;
         }
     }

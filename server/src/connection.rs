@@ -63,8 +63,8 @@ pub(crate) struct Connection {
     end: Cell<Option<End>>,
     /// Its packets led to much: it is not read on before so much of what is late has gone out.
     pub(crate) patient: Cell<u64>,
-    /// It brought records while the disk was behind: it is not read on before that is over.
-    pub(crate) waits_for_disk: Cell<bool>,
+    /// Bytes of records that it has brought since the disk is behind.
+    for_disk: Cell<usize>,
     /// Its place in the worker's line, if it stands there.
     place: Cell<u64>,
     _seat: Seat,
@@ -114,7 +114,7 @@ impl Connection {
             broken: Cell::new(false),
             end: Cell::new(None),
             patient: Cell::new(0),
-            waits_for_disk: Cell::new(false),
+            for_disk: Cell::new(0),
             place: Cell::new(0),
             _seat: seat,
         });
@@ -171,6 +171,11 @@ impl Connection {
         } else {
             self.awaited.set(true);
         }
+    }
+
+    /// Its packets led to so many bytes of records although the disk is behind.
+    pub(crate) fn brought_records(&self, bytes: usize) {
+        self.for_disk.set(self.for_disk.get() + bytes);
     }
 
     /// Bytes written since the last call.

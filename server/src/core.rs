@@ -399,8 +399,9 @@ impl State {
             self.engine.handle(now, event, &mut self.actions);
             self.perform(now);
             self.weigh(reader);
-            if self.store.fresh_bytes() > records && self.store.is_behind() {
-                self.outbox_of(reader, |outbox, writer| outbox.writers.push(writer));
+            let records = self.store.fresh_bytes().saturating_sub(records);
+            if records > 0 && self.store.is_behind() {
+                self.outbox_of(reader, |outbox, writer| outbox.writers.push((writer, records)));
             }
         }
         self.settle(now);

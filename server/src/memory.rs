@@ -33,7 +33,7 @@ pub(crate) async fn watch(shared: &Shared, environment: &dyn Environment) -> Inf
 async fn watch_limit(shared: &Shared, environment: &dyn Environment, limit: u64) -> Infallible {
     let mut told = Memory::Enough;
     loop {
-        let in_use = in_use(environment, limit);
+        let in_use = in_use(environment, limit, told);
         let stage = stage(in_use, limit, told);
         if stage != told {
             told = stage;
@@ -50,11 +50,11 @@ async fn watch_limit(shared: &Shared, environment: &dyn Environment, limit: u64)
 
 /// What the process takes. Where that makes a difference, what was freed is given back first: nobody is to
 /// be stopped for pages that nothing is in.
-fn in_use(environment: &dyn Environment, limit: u64) -> u64 {
+fn in_use(environment: &dyn Environment, limit: u64, told: Memory) -> u64 {
     // Without a figure nothing is known to be short.
     let look = || environment.memory_in_use().unwrap_or_default();
     let in_use = look();
-    if stage(in_use, limit, Memory::NoPublishers) == Memory::Enough {
+    if stage(in_use, limit, told) == Memory::Enough {
         return in_use;
     }
     environment.release_memory();

@@ -125,6 +125,7 @@ async fn read_first(
             Ok(_) => {}
         }
         if worker.pace.is_much(count) {
+            worker.pace.count_turn();
             worker.line.stand_and_wait().await;
         }
     }

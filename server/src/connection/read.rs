@@ -26,6 +26,9 @@ use crate::worker::Worker;
 /// Reads before others get their turn.
 const READS: usize = 4;
 
+/// Of what may wait for the disk before it is behind, one connection may add one in so many bytes.
+const OF_DISK_SHARE: usize = 64;
+
 /// An incomplete packet with more bytes than this is completed in its own buffer.
 const SMALL: usize = 512;
 
@@ -86,7 +89,7 @@ impl Connection {
                 break;
             }
             let pace = &self.worker.pace;
-            let much = match ready!(self.poll_fill(cx)) {
+            let much = match ready!(self.poll_fill(cx, reads == 0)) {
                 Ok(Filled::Shared(bytes)) => pace.is_much(bytes.len()) | self.packets(bytes),
                 Ok(Filled::Own(frame)) => {
                     let much = pace.is_much(frame.len());
@@ -115,21 +118,22 @@ impl Connection {
         Poll::Pending
     }
 
+    /// Whether it has brought much that the disk is behind with. Whoever brings little does not wait.
     fn must_wait_for_disk(&self) -> bool {
-        if self.waits_for_disk.get()
-            && !self.worker.shared.core.disk_is_behind()
-            && !self.planted(Bug::HeldForEver)
-        {
-            self.waits_for_disk.set(false);
+        if self.for_disk.get() == 0 {
+            return false;
         }
-        self.waits_for_disk.get()
+        if !self.worker.shared.core.disk_is_behind() && !self.planted(Bug::HeldForEver) {
+            self.for_disk.set(0);
+        }
+        self.for_disk.get() > self.worker.shared.settings.disk_share / OF_DISK_SHARE
     }
 
     fn may_read(&self) -> bool {
         self.admitted.get() && self.reading.get() && !self.broken.get() && self.end.get().is_none()
     }
 
-    fn poll_fill(&self, cx: &mut Context<'_>) -> Poll<io::Result<Filled>> {
+    fn poll_fill(&self, cx: &mut Context<'_>, is_first: bool) -> Poll<io::Result<Filled>> {
         let mut stream = self.stream.borrow_mut();
         let Some(stream) = stream.as_mut() else { return Poll::Ready(Ok(Filled::End)) };
         let mut reader = self.reader.borrow_mut();
@@ -139,7 +143,7 @@ impl Connection {
         }
         reader.hold = None;
         let filled = reader.poll_fill(cx, stream, &self.worker);
-        if filled.is_pending() && stream.unfinished() > before {
+        if is_first && filled.is_pending() && stream.unfinished() > before {
             self.worker.pace.count_turn();
         }
         if filled.is_pending() && stream.stands_in_line() {
@@ -192,6 +196,7 @@ impl Connection {
         let Some(filters) = &mut reader.filters else { return false };
         if !self.worker.has_much_to_do() {
             self.worker.got_much_to_do();
+            self.worker.pace.count_turn();
             self.submit(|conn| filters.next_part(conn));
             if filters.are_gone() {
                 reader.filters = None;

@@ -63,7 +63,8 @@ impl Share {
     pub(crate) fn grow(&mut self, bytes: usize) -> io::Result<()> {
         let bytes = bytes as u64;
         let reserved = self.of.reserved.load(Ordering::Relaxed);
-        let rest = |left: u64| left.checked_sub(bytes).filter(|rest| *rest >= reserved);
+        let enough = |rest: &u64| *rest >= reserved || bytes == 0;
+        let rest = |left: u64| left.checked_sub(bytes).filter(enough);
         match self.of.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest) {
             Ok(_) => self.bytes += bytes,
             Err(_) => {

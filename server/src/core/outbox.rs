@@ -20,8 +20,8 @@ pub(crate) struct Outbox {
     pub(crate) opened: Vec<(u32, ConnId)>,
     /// Connections of this worker, by its own key, whose packets led to much.
     pub(crate) causes: Vec<(u32, ConnId)>,
-    /// The same of those who brought records while the disk was behind.
-    pub(crate) writers: Vec<(u32, ConnId)>,
+    /// The same of those who brought records while the disk was behind, and bytes of these.
+    pub(crate) writers: Vec<((u32, ConnId), usize)>,
     entries: Vec<Entry>,
     used: usize,
     /// To write, over all entries.

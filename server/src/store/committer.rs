@@ -111,6 +111,7 @@ struct Committer {
 /// The batch at hand.
 struct AtHand {
     bytes: usize,
+    anew: u64,
     since: Time,
     worker: usize,
 }
@@ -150,7 +151,8 @@ impl Committer {
             figures.record_bytes += pending.bytes.len() as u64;
             figures.anew_bytes += pending.anew;
         });
-        self.at_hand = Some(AtHand { bytes: pending.bytes.len(), since, worker });
+        let (bytes, anew) = (pending.bytes.len(), pending.anew);
+        self.at_hand = Some(AtHand { bytes, anew, since, worker });
         self.log.append(pending);
     }
 
@@ -160,7 +162,9 @@ impl Committer {
         self.tell_state();
         let Progress::Durable(upto) = progress else { return Ok(()) };
         let at_hand = self.at_hand.take();
-        self.queue.written(at_hand.as_ref().map_or(0, |at_hand| at_hand.bytes));
+        if let Some(AtHand { bytes, anew, .. }) = at_hand {
+            self.queue.written(bytes, anew);
+        }
         self.queue.set_durable(upto);
         if let Some(AtHand { since, worker, .. }) = at_hand {
             if !self.shared.settings.planted.is(Bug::DurableNotTold) {

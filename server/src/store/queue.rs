@@ -40,7 +40,9 @@ pub(crate) struct Queue {
     full: AtomicBool,
     /// Bytes of records that are not durable.
     waiting_bytes: AtomicUsize,
-    /// With more of them the disk is behind.
+    /// Of these: what only tells again what lives.
+    waiting_anew: AtomicUsize,
+    /// With more of the others the disk is behind.
     share: usize,
     figures: Mutex<Figures>,
 }
@@ -107,6 +109,7 @@ impl Queue {
             owed: AtomicU64::new(0),
             full: AtomicBool::new(false),
             waiting_bytes: AtomicUsize::new(0),
+            waiting_anew: AtomicUsize::new(0),
             share,
             figures: Mutex::default(),
         }
@@ -115,6 +118,7 @@ impl Queue {
     /// Takes all records out of `fresh`.
     pub(super) fn put(&self, fresh: &mut Pending, now: Time, worker: Option<usize>) {
         self.waiting_bytes.fetch_add(fresh.bytes.len(), Ordering::Relaxed);
+        self.waiting_anew.fetch_add(size(fresh.anew), Ordering::Relaxed);
         let mut waiting = self.waiting();
         let last = waiting.batches.back_mut();
         match last.filter(|last| last.pending.bytes.len() + fresh.bytes.len() <= BATCH) {
@@ -159,9 +163,10 @@ impl Queue {
         self.more.notified().await;
     }
 
-    /// A batch of so many bytes of records is durable.
-    pub(super) fn written(&self, bytes: usize) {
+    /// A batch of so many bytes of records is durable, some of which only told again what lives.
+    pub(super) fn written(&self, bytes: usize, anew: u64) {
         self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.waiting_anew.fetch_sub(size(anew), Ordering::Relaxed);
     }
 
     /// Whether more may come, after this was so.
@@ -185,7 +190,8 @@ impl Queue {
     /// client would fill the rest, and everybody would be refused. Not on a full disk: there it may be the very
     /// client that deletes something.
     pub(crate) fn is_behind(&self) -> bool {
-        self.waiting_bytes() > self.share && !self.is_full()
+        let anew = self.waiting_anew.load(Ordering::Relaxed);
+        self.waiting_bytes().saturating_sub(anew) > self.share && !self.is_full()
     }
 
     /// Whether more is durable than was taken.
@@ -253,6 +259,10 @@ impl Queue {
     fn lock_figures(&self) -> MutexGuard<'_, Figures> {
         self.figures.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn size(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 impl fmt::Display for Figures {

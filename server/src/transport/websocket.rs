@@ -36,6 +36,9 @@ const READ_BUFFER: usize = 4 * 1024;
 /// not admitted yet at most: an ordinary CONNECT is smaller.
 const READ_AT_ONCE: usize = 512;
 
+/// A Ping costs as much as so many bytes that are read: its answer is a write.
+const PING: usize = 1_024;
+
 /// The most bytes that one outgoing message holds.
 const WRITE_MESSAGE: usize = 64 * 1024;
 
@@ -171,7 +174,12 @@ impl WebSocketBytes {
         self.unfinished += *left - socket.left;
         *left = socket.left;
         let taken = match ready!(read) {
-            Ok(message) => self.take(message, cx),
+            Ok(message) => {
+                if message.is_ping() {
+                    *left = left.saturating_sub(PING);
+                }
+                self.take(message, cx)
+            }
             Err(Error::ConnectionClosed | Error::AlreadyClosed) => return Poll::Ready(Ok(false)),
             Err(error) => Err(into_io(error)),
         };
@@ -261,9 +269,11 @@ impl AsyncRead for WebSocketBytes {
         let mut left = self.share(buf.remaining());
         while self.rest.is_empty() {
             let next = self.poll_next(cx, &mut left);
-            self.stands_in_line = next.is_pending() && left == 0;
+            let goes_on = matches!(next, Poll::Pending | Poll::Ready(Ok(true)));
+            self.stands_in_line = goes_on && left == 0 && self.rest.is_empty();
             if self.stands_in_line {
                 self.wait_for_more(cx);
+                return Poll::Pending;
             }
             if !ready!(next)? {
                 return Poll::Ready(Ok(()));
@@ -428,6 +438,29 @@ mod tests {
         assert_eq!(bytes[0], b'c');
         let error = stream.read(&mut bytes).await.expect_err("a text frame");
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    }
+
+    #[tokio::test]
+    async fn pings_are_answered_some_in_each_turn() {
+        let (mut ours, mut stream) = pair().await;
+        stream.admit();
+        for _ in 0..300 {
+            ours.write_all(&[0x89, 0x80, 0, 0, 0, 0]).await.expect("room");
+        }
+        let mut turns = 0;
+        loop {
+            let (mut cx, mut bytes) = (Context::from_waker(Waker::noop()), [0; 16 * 1024]);
+            let read = Pin::new(&mut stream).poll_read(&mut cx, &mut ReadBuf::new(&mut bytes));
+            assert!(read.is_pending());
+            turns += 1;
+            if !stream.stands_in_line() {
+                break;
+            }
+        }
+        assert_eq!(turns, 300_usize.div_ceil(16), "one after each 16 KiB");
+        let mut answers = vec![0; 4 * 1024];
+        let count = ours.read(&mut answers).await.expect("answers");
+        assert!(answers[..count].ends_with(&[0x8A, 0]), "a Pong");
     }
 
     #[tokio::test]

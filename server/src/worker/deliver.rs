@@ -142,9 +142,9 @@ impl Worker {
         for &cause in &outbox.causes {
             self.have_patience(cause);
         }
-        for &(key, conn) in &outbox.writers {
+        for &((key, conn), records) in &outbox.writers {
             if let Some(connection) = self.connection_of(key, conn) {
-                connection.waits_for_disk.set(true);
+                connection.brought_records(records);
             }
         }
         outbox.clear();

@@ -102,36 +102,56 @@ impl Line {
     ) -> Infallible {
         loop {
             self.begun.notified().await;
+            let mut guest = None;
             while !self.is_empty() {
                 // Asks the reactor who else is ready. While there are tasks to run tokio would do so only after
                 // 61 of them.
                 yield_now().await;
                 let turns = pace.turns();
-                self.round(pace, &now).await;
+                self.round(pace, &now, &mut guest).await;
                 if pace.turns() == turns && disk_is_behind() {
                     sleep(DISK_PAUSE).await;
+                    guest = None;
                 }
             }
         }
     }
 
-    /// Lets them in one after the other until all had a turn, or the round is long enough.
-    async fn round(&self, pace: &Pace, now: &impl Fn() -> Time) {
-        let (begun, mut since) = (now(), now());
-        let mut left = self.len();
+    /// Lets them in one after the other until all had a turn, or the round is long enough. `guest` is the last
+    /// one of the round before.
+    async fn round(&self, pace: &Pace, now: &impl Fn() -> Time, guest: &mut Option<Guest>) {
+        let begun = now();
+        let (mut left, mut since) = (self.len(), begun);
         let is_alone = left == 1;
         while left > 0 && since - begun < ROUND {
-            let turns = pace.turns();
+            if let Some(guest) = guest.replace(Guest { since, turns: pace.turns(), is_alone }) {
+                guest.measure(pace, since);
+            }
             self.let_one_in();
             left -= 1;
             run_all_others().await;
-            let now = now();
-            if !is_alone || pace.turns() - turns > 1 {
-                pace.took(since, now);
-            }
-            since = now;
+            since = now();
         }
         pace.set_crowded(left > 0);
+    }
+}
+
+/// Who was let in last. What that costs is all that follows until the next one is: its own turn, what the engine
+/// makes of it, and what others wait for meanwhile.
+struct Guest {
+    since: Time,
+    /// Turns that there were before.
+    turns: u64,
+    /// Whether nobody else stood in line.
+    is_alone: bool,
+}
+
+impl Guest {
+    /// Whoever is the only one that brings anything is in nobody's way.
+    fn measure(&self, pace: &Pace, now: Time) {
+        if !self.is_alone || pace.turns() - self.turns > 1 {
+            pace.took(self.since, now);
+        }
     }
 }
 
@@ -270,6 +290,25 @@ mod tests {
             sleep(DISK_PAUSE * 100).await;
             assert!((90..=101).contains(&looks.get()), "{}", looks.get());
         });
+    }
+
+    /// What the engine makes of a turn comes after it, and what others bring is read between two rounds.
+    #[test]
+    fn what_comes_of_a_turn_counts_while_others_bring_something() {
+        for others in [false, true] {
+            Hall::run(async |hall| {
+                let share = hall.pace.share();
+                hall.enter_busy(Duration::ZERO, |_| {});
+                while hall.turns.get() < 20 {
+                    yield_now().await;
+                    hall.now.set(hall.now.get() + ROUND * 3);
+                    if others {
+                        hall.pace.count_turn();
+                    }
+                }
+                assert_eq!(hall.pace.share() < share, others);
+            });
+        }
     }
 
     #[test]
